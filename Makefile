@@ -1,0 +1,52 @@
+# `make help` lists what is here. Nothing is installed outside .venv.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+BIN := .venv/bin
+# Tests start real servers: more workers than this only wait for each other.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$n)
+# Without bytecode each start of a function costs half a second more.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help dev test lint format typecheck soak bench lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+dev: .venv/.installed-dev ## Run all of Relay on this machine (Ctrl-C stops it); `relayctl dev -h` lists its options
+	@$(BIN)/relayctl dev
+
+test: .venv/.installed-test lint typecheck ## Lint, check types and imports, run all tests but the long ones
+	$(BIN)/pytest -n $(WORKERS) -m "not soak"
+
+lint: .venv/.installed-test ## Check style and import directions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+format: .venv/.installed-test ## Put the code into the one format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+typecheck: .venv/.installed-test ## Check types
+	$(BIN)/mypy
+
+soak: .venv/.installed-test ## Run the long tests: load, faults, restarts
+	$(BIN)/pytest -m soak --timeout=3600
+
+bench: .venv/.installed-test ## Measure cold start and throughput, as ratios to bare asyncio
+	$(BIN)/python -m benchmarks
+
+lock: ## Recompile the hash-locked requirements from pyproject.toml (needs uv)
+	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml -o requirements/runtime.txt
+	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml --extra dev -c requirements/runtime.txt -o requirements/dev.txt
+	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml --extra dev --extra test -c requirements/dev.txt -o requirements/test.txt
+
+clean: ## Remove the virtual environment and caches; .relay, the state of `make dev`, stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.installed-dev: requirements/dev.txt pyproject.toml scripts/install
+	@scripts/install dev
+
+.venv/.installed-test: requirements/test.txt pyproject.toml scripts/install
+	@scripts/install test
