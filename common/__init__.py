@@ -1,0 +1,1 @@
+"""What the functions share: pure rules, adapters, and the entry that serves them."""

@@ -1,0 +1,10 @@
+"""All endpoints of Anthropic's API that Relay relays, by their names in the ledger."""
+
+from common.dialects.anthropic.count_tokens import CountTokens
+from common.dialects.anthropic.messages import Messages
+from common.dialects.base import Operation
+
+OPERATIONS: dict[str, Operation] = {
+    "messages": Messages(),
+    "messages.count_tokens": CountTokens(),
+}

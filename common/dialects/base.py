@@ -1,0 +1,150 @@
+"""What every dialect offers: one wire format, read and written. Pure."""
+
+from typing import Protocol
+
+import msgspec
+
+from common.domain.refusals import Refusal
+from common.domain.usage import Tokens
+
+# Bytes of JSON that count as one token until the provider reports its own figure. English text
+# has some four characters a token; JSON's own characters make the estimate a little high.
+BYTES_PER_TOKEN = 4
+
+JSON = "application/json"
+FORM = "multipart/form-data"
+Headers = list[tuple[bytes, bytes]]
+
+
+class BadRequest(Exception):
+    """The body is not what the endpoint takes; `field` is written as the dialect's API would."""
+
+    def __init__(self, message: str, field: str | None = None, status: int = 400) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.status = status
+
+
+class NotStreamed(Exception):
+    """The endpoint has no streams, whatever a provider sends."""
+
+
+class ParsedRequest(msgspec.Struct, frozen=True):
+    """What routing and metering need of a body.
+
+    `max_output_tokens` is the caller's own cap per choice; `include_usage` says that the caller
+    reads usage figures in the stream; `stream_options` holds that member's bytes if present.
+    `input_estimate` are input tokens where the body's size does not tell them. `follows` is the
+    stored response that this one goes on from, and `stored` says that the provider keeps it.
+    """
+
+    model: str
+    stream: bool = False
+    max_output_tokens: int | None = None
+    choices: int = 1
+    include_usage: bool = True
+    stream_options: bytes | None = None
+    input_estimate: int | None = None
+    follows: str | None = None
+    stored: bool = False
+
+
+class WholeAnswer(msgspec.Struct, frozen=True):
+    """What a whole answer says of itself.
+
+    `tokens` is None when the provider reports none; `stored_id` is what it keeps it under.
+    """
+
+    tokens: Tokens | None
+    model: str | None
+    output_estimate: int
+    stored_id: str | None = None
+
+
+class StreamCopy(Protocol):
+    """One event stream on its way from a provider to a caller."""
+
+    reported: Tokens
+    reported_complete: bool
+    saw_terminal: bool
+    saw_error: bool
+    served_model: str | None
+    stored_id: str | None
+
+    @property
+    def output_estimate(self) -> int:
+        """Tokens of output seen so far, from the size of what streamed."""
+        ...
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take bytes as they come; gives the whole events to send on. Raises `EventTooLarge`."""
+        ...
+
+    def end(self) -> bytes:
+        """The provider has ended: the last event, if only its blank line was missing."""
+        ...
+
+
+class Operation(Protocol):
+    """One endpoint of a dialect: its request, its answer, its stream."""
+
+    media_type: str
+
+    def parse_request(self, body: bytes, content_type: str = JSON) -> ParsedRequest:
+        """Read a body. Raises `BadRequest`."""
+        ...
+
+    def prepare_request(
+        self, body: bytes, parsed: ParsedRequest, served_model: str, content_type: str = JSON
+    ) -> bytes:
+        """The body for the provider: the original bytes but for what Relay must change."""
+        ...
+
+    def read_answer(self, body: bytes, content_type: str = JSON) -> WholeAnswer | None:
+        """Read a whole answer; None when the bytes are no answer of this endpoint."""
+        ...
+
+    def stream_copy(self, parsed: ParsedRequest) -> StreamCopy:
+        """Begin to copy a stream. Raises `NotStreamed`."""
+        ...
+
+    def stream_error_event(self, refusal: Refusal, request_id: str) -> bytes:
+        """The event that ends a stream which cannot go on."""
+        ...
+
+
+class Dialect(Protocol):
+    """What all endpoints of a provider's API have in common.
+
+    `keep_alive` is what a quiet stream may carry between two events.
+    """
+
+    name: str
+    keep_alive: bytes
+
+    def error_response(self, refusal: Refusal, request_id: str) -> tuple[int, Headers, bytes]:
+        """Status, headers and body of a refusal, as the dialect's SDKs parse them."""
+        ...
+
+    def is_error_body(self, body: bytes) -> bool:
+        """Whether the dialect's SDKs can parse this as an error."""
+        ...
+
+    def models_response(self, models: list[str], query: str) -> bytes:
+        """The list of models. Raises `BadRequest` for a query that has no meaning."""
+        ...
+
+    def model_response(self, model: str) -> bytes:
+        """One model."""
+        ...
+
+
+def estimate_tokens(size: int) -> int:
+    """Tokens in that many bytes of text or JSON, rounded up."""
+    return -(-size // BYTES_PER_TOKEN)
+
+
+def text_size(text: str) -> int:
+    """The bytes of a text; characters would count Chinese as a third of what it is."""
+    return len(text) if text.isascii() else len(text.encode())

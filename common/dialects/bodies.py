@@ -1,0 +1,87 @@
+"""Reading a request's body: one decoder per dialect, its complaints as `BadRequest`."""
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+
+from common.dialects.base import BadRequest
+
+Fields = TypeVar("Fields")
+NUMBER_MAX = 2**31 - 1
+_PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(?P<name>[^`]*)`")
+_TYPES = re.compile(r"`(?P<names>[^`]*)`")
+_NAMES = {
+    "str": "a string",
+    "int": "an integer",
+    "bool": "a boolean",
+    "array": "an array",
+    "object": "an object",
+    "float": "a number",
+    "null": "null",
+}
+
+
+def read_fields(body: bytes, decoder: "msgspec.json.Decoder[Fields]") -> Fields:
+    """The fields that the decoder's type names. Raises `BadRequest` naming the one at fault."""
+    try:
+        fields = decoder.decode(body)
+        if not body.isascii():
+            body.decode()  # the decoder does not look into members that it skips
+    except msgspec.ValidationError as error:
+        raise _complaint(str(error)) from None
+    except msgspec.DecodeError as error:
+        raise BadRequest(f"The request body is not valid JSON: {error}") from None
+    except RecursionError:
+        raise BadRequest("The request body is nested too deeply") from None
+    except UnicodeDecodeError:
+        raise BadRequest("The request body is not valid UTF-8") from None
+    return fields
+
+
+def check_positive(value: int | None, field: str) -> None:
+    """Raises `BadRequest` for a number below 1, or too large for any store."""
+    if value is not None and not 1 <= value <= NUMBER_MAX:
+        raise BadRequest(f"'{field}' must be from 1 to {NUMBER_MAX}, not {value}", field)
+
+
+def check_model(model: str) -> None:
+    """Raises `BadRequest` for a model name that no provider can have."""
+    if not model.strip():
+        raise BadRequest("'model' must not be empty", "model")
+    if not model.isprintable() or model != model.strip():
+        raise BadRequest("'model' must not contain control characters or outer blanks", "model")
+    if len(model) > 256:
+        raise BadRequest("'model' is longer than 256 characters", "model")
+
+
+def loads(body: bytes) -> Any:
+    """Any JSON value, or None for what is no JSON."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+
+
+def _complaint(text: str) -> BadRequest:
+    match = _PATH.match(text)
+    what, path = (match["what"], match["path"] or "$") if match else (text, "$")
+    field = path.removeprefix("$").removeprefix(".").replace("[...]", "[]")
+    missing = _MISSING.match(what)
+    if missing is not None:
+        name = f"{field}.{missing['name']}" if field else missing["name"]
+        return BadRequest(f"Missing required parameter: '{name}'", name)
+    if not field:
+        return BadRequest("The request body must be a JSON object")
+    return BadRequest(f"Invalid type for '{field}': {_in_words(what)}", field)
+
+
+def _in_words(what: str) -> str:
+    """`Expected `str`, got `int`` in the words of JSON."""
+    text = what[:1].lower() + what[1:]
+    return _TYPES.sub(_type_in_words, text)
+
+
+def _type_in_words(match: "re.Match[str]") -> str:
+    return " or ".join(_NAMES.get(name, name) for name in match["names"].split(" | "))

@@ -1,0 +1,26 @@
+"""What endpoints with JSON bodies have in common."""
+
+import msgspec
+
+from common.dialects.base import JSON, NotStreamed, ParsedRequest, StreamCopy
+from common.dialects.spans import set_member
+
+
+class JsonOperation:
+    """Bodies in JSON whose `model` is a top-level member, answers that never stream."""
+
+    media_type = JSON
+
+    def prepare_request(
+        self, body: bytes, parsed: ParsedRequest, served_model: str, content_type: str = JSON
+    ) -> bytes:
+        """Name the account's own model; every other byte stays, signatures with it."""
+        del content_type
+        if served_model != parsed.model:
+            return set_member(body, "model", msgspec.json.encode(served_model))
+        return body
+
+    def stream_copy(self, parsed: ParsedRequest) -> StreamCopy:
+        """See `Operation`; an endpoint that streams overrides it."""
+        del parsed
+        raise NotStreamed(f"{type(self).__name__} does not stream")

@@ -1,0 +1,125 @@
+"""Answers and streams of OpenAI's newer endpoints: typed events, `input_tokens`, `output_tokens`.
+
+Source: https://platform.openai.com/docs/api-reference/responses-streaming; the audio and image
+endpoints stream in the same manner. The last event carries the figures; there is no `[DONE]`.
+"""
+
+from typing import Any
+
+import msgspec
+
+from common.dialects.base import text_size
+from common.dialects.copying import EventStreamCopy
+from common.dialects.events import event_data
+from common.domain.usage import Tokens
+
+_TERMINAL = frozenset(
+    {
+        "image_edit.completed",
+        "image_generation.completed",
+        "response.completed",
+        "response.failed",
+        "response.incomplete",
+        "speech.audio.done",
+        "transcript.text.done",
+    }
+)
+
+
+class _InputDetails(msgspec.Struct):
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    audio_tokens: int | None = None
+
+
+class _OutputDetails(msgspec.Struct):
+    reasoning_tokens: int | None = None
+    audio_tokens: int | None = None
+
+
+class Usage(msgspec.Struct):
+    """The `usage` member. Transcriptions name their details in the singular."""
+
+    input_tokens: int
+    output_tokens: int | None = None
+    input_tokens_details: _InputDetails | None = None
+    input_token_details: _InputDetails | None = None
+    output_tokens_details: _OutputDetails | None = None
+
+    def tokens(self) -> Tokens:
+        """In Relay's classes; no class is ever negative, whatever was reported."""
+        given = self.input_tokens_details or self.input_token_details or _InputDetails()
+        made = self.output_tokens_details or _OutputDetails()
+        read, written = given.cached_tokens or 0, given.cache_write_tokens or 0
+        return Tokens(
+            input=max(0, self.input_tokens - read - written),
+            output=max(0, self.output_tokens or 0),
+            cache_read=max(0, read),
+            cache_write_5m=max(0, written),
+            reasoning=max(0, made.reasoning_tokens or 0),
+            audio_input=max(0, given.audio_tokens or 0),
+            audio_output=max(0, made.audio_tokens or 0),
+        )
+
+
+class _Response(msgspec.Struct):
+    id: str | None = None
+    model: str | None = None
+    usage: msgspec.Raw = msgspec.Raw()
+
+
+class _Event(msgspec.Struct):
+    type: str
+    delta: Any = None
+    response: _Response | None = None
+    usage: msgspec.Raw = msgspec.Raw()
+
+
+_usage_decoder = msgspec.json.Decoder(Usage)
+_event_decoder = msgspec.json.Decoder(_Event)
+
+
+def read_usage(raw: bytes) -> Tokens | None:
+    """The figures; None when absent, null, or of another kind (whisper counts seconds)."""
+    if not raw or raw == b"null":
+        return None
+    try:
+        return _usage_decoder.decode(raw).tokens()
+    except msgspec.DecodeError:
+        return None
+
+
+class ItemStreamCopy(EventStreamCopy):
+    """See `common.dialects.base.StreamCopy`. Events go through as they are."""
+
+    def __init__(self, *, stored: bool = False) -> None:
+        super().__init__()
+        self._stored = stored
+
+    def _copied(self, event: bytes) -> bytes:
+        self._read(event)
+        return event
+
+    def _read(self, event: bytes) -> None:
+        data = event_data(event)
+        if not data:
+            return
+        try:
+            read = _event_decoder.decode(data)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            return  # nothing that Relay understands: the caller may
+        if isinstance(read.delta, str) and not read.type.startswith("speech."):
+            self._output_bytes += text_size(read.delta)
+        if read.response is not None:
+            self.served_model = read.response.model or self.served_model
+            if self._stored:
+                self.stored_id = read.response.id or self.stored_id
+        if read.type == "error":
+            self.saw_error = True
+        elif read.type in _TERMINAL:
+            self.saw_terminal = True
+            usage = read.response.usage if read.response is not None else read.usage
+            tokens = read_usage(bytes(usage))
+            if tokens is not None:
+                self.reported = tokens
+                self.reported_complete = True

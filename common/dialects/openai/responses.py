@@ -1,0 +1,89 @@
+"""POST /v1/responses: create, whole or streamed. Stored ones are read again by their ids."""
+
+import msgspec
+
+from common.dialects.base import JSON, ParsedRequest, StreamCopy, WholeAnswer, estimate_tokens
+from common.dialects.bodies import check_model, check_positive, read_fields
+from common.dialects.json_operation import JsonOperation
+from common.dialects.openai.errors import type_of
+from common.dialects.openai.items import ItemStreamCopy, read_usage
+from common.dialects.refused import status_of
+from common.domain.refusals import Refusal
+from common.domain.usage import Tokens
+
+
+class _Request(msgspec.Struct):
+    model: str
+    stream: bool | None = None
+    store: bool | None = None
+    background: bool | None = None
+    max_output_tokens: int | None = None
+    previous_response_id: str | None = None
+
+
+class _Answer(msgspec.Struct):
+    object: str
+    id: str | None = None
+    model: str | None = None
+    status: str | None = None
+    output: msgspec.Raw = msgspec.Raw()
+    usage: msgspec.Raw = msgspec.Raw()
+
+
+_request_decoder = msgspec.json.Decoder(_Request)
+_answer_decoder = msgspec.json.Decoder(_Answer)
+# A background response has used nothing yet when it is answered.
+_NOT_BEGUN = frozenset({"queued", "in_progress"})
+
+
+class Responses(JsonOperation):
+    """See `common.dialects.base.Operation`."""
+
+    def parse_request(self, body: bytes, content_type: str = JSON) -> ParsedRequest:
+        """See `Operation`."""
+        del content_type
+        given = read_fields(body, _request_decoder)
+        check_model(given.model)
+        check_positive(given.max_output_tokens, "max_output_tokens")
+        return ParsedRequest(
+            model=given.model,
+            stream=bool(given.stream),
+            max_output_tokens=given.max_output_tokens,
+            follows=given.previous_response_id,
+            stored=given.store is not False,
+        )
+
+    def read_answer(self, body: bytes, content_type: str = JSON) -> WholeAnswer | None:
+        """See `Operation`."""
+        del content_type
+        try:
+            answer = _answer_decoder.decode(body)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            return None
+        if answer.object != "response":
+            return None
+        tokens = read_usage(bytes(answer.usage))
+        if tokens is None and answer.status in _NOT_BEGUN:
+            tokens = Tokens()
+        size = estimate_tokens(len(bytes(answer.output)))
+        return WholeAnswer(tokens, answer.model, size, stored_id=answer.id)
+
+    def stream_copy(self, parsed: ParsedRequest) -> StreamCopy:
+        """See `Operation`."""
+        return ItemStreamCopy(stored=parsed.stored)
+
+    def stream_error_event(self, refusal: Refusal, request_id: str) -> bytes:
+        """The `error` event, after which nothing follows.
+
+        Flat as the SDK's type has it, and nested as the API sends it: at `error` openai-python
+        raises.
+        """
+        flat = {
+            "code": refusal.reason.value,
+            "message": refusal.message,
+            "param": refusal.field,
+        }
+        status = status_of(refusal.reason)
+        nested = flat | {"type": type_of(status), "request_id": request_id}
+        error = {"type": "error", **flat, "sequence_number": 0, "error": nested}
+        return b"event: error\ndata: " + msgspec.json.encode(error) + b"\n\n"

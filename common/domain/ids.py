@@ -1,0 +1,72 @@
+"""ULIDs: 48 bits of milliseconds and 80 bits of entropy, as 26 Crockford characters or a UUID.
+
+Source: https://github.com/ulid/spec. The same 128 bits are stored in Postgres as `uuid`, whose
+order is the ULID's order, so that a ledger partition is a range of time. Time and entropy are
+arguments; `common.identifiers` reads the clock.
+"""
+
+from uuid import UUID
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_VALUES = {character: value for value, character in enumerate(_ALPHABET)}
+_LENGTH = 26
+_MILLISECONDS_MAX = (1 << 48) - 1
+ENTROPY_BYTES = 10
+
+
+class InvalidId(ValueError):
+    """The text is no ULID: 26 characters of Crockford base 32, the first at most 7."""
+
+
+def encode_ulid(now_ms: int, entropy: bytes) -> str:
+    """A ULID from milliseconds since 1970 and 10 bytes of entropy."""
+    if not 0 <= now_ms <= _MILLISECONDS_MAX:
+        raise InvalidId(f"time {now_ms} ms does not fit into 48 bits")
+    if len(entropy) != ENTROPY_BYTES:
+        raise InvalidId(f"a ULID takes {ENTROPY_BYTES} bytes of entropy, not {len(entropy)}")
+    return _text((now_ms << 80) | int.from_bytes(entropy, "big"))
+
+
+def first_ulid(now_ms: int) -> str:
+    """The smallest ULID of a millisecond: the bound of a partition."""
+    return encode_ulid(now_ms, bytes(ENTROPY_BYTES))
+
+
+def ulid_time_ms(ulid: str) -> int:
+    """Milliseconds since 1970 in a ULID. Raises `InvalidId`."""
+    return _number(ulid) >> 80
+
+
+def ulid_to_uuid(ulid: str) -> UUID:
+    """The same 128 bits as a UUID. Raises `InvalidId`."""
+    return UUID(int=_number(ulid))
+
+
+def uuid_to_ulid(uuid: UUID) -> str:
+    """The same 128 bits as a ULID."""
+    return _text(uuid.int)
+
+
+def is_ulid(text: str) -> bool:
+    """Whether the text is a ULID in its canonical (upper case) form."""
+    try:
+        _number(text)
+    except InvalidId:
+        return False
+    return True
+
+
+def _text(number: int) -> str:
+    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def _number(ulid: str) -> int:
+    if len(ulid) != _LENGTH or ulid[0] > "7":
+        raise InvalidId(f"{ulid[:40]!r} is no ULID (26 characters, e.g. {_text(0)})")
+    number = 0
+    for character in ulid:
+        value = _VALUES.get(character)
+        if value is None:
+            raise InvalidId(f"{ulid!r} is no ULID: {character!r} is not in {_ALPHABET}")
+        number = (number << 5) | value
+    return number

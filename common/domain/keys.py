@@ -1,0 +1,63 @@
+"""API keys: their form, their hash, and the record that admission reads.
+
+A key is a prefix and 32 random bytes in base64url; only its SHA-256 is kept. With 256 bits of
+entropy a plain hash needs no salt and no stretching.
+"""
+
+import hashlib
+from fnmatch import translate
+from functools import lru_cache
+from re import Pattern
+from re import compile as compile_pattern
+from typing import Any
+
+import msgspec
+
+ALL_SCOPES = ("chat", "responses", "embeddings", "moderations", "images", "audio", "models")
+SHOWN_CHARACTERS = 8
+
+
+class KeyRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What `relay` knows of a key: the projection of the store's row into Redis, as JSON."""
+
+    id: str
+    user_id: str
+    name: str = ""
+    team_id: str | None = None
+    scopes: list[str] = []
+    models_allow: list[str] = []
+    models_deny: list[str] = []
+    expires_at_ms: int | None = None
+    account_id: str | None = None
+    group_id: str | None = None
+    tags: list[str] = []
+    limits: dict[str, int] = {}
+    budgets: list[dict[str, Any]] = []
+    version: int = 0
+
+    def allows_scope(self, scope: str) -> bool:
+        """No scope named means all of them."""
+        return not self.scopes or scope in self.scopes
+
+    def allows_model(self, model: str) -> bool:
+        """Deny wins; an empty allow list admits every model. Shell globs, case-sensitive."""
+        if any(_glob(pattern).match(model) for pattern in self.models_deny):
+            return False
+        if not self.models_allow:
+            return True
+        return any(_glob(pattern).match(model) for pattern in self.models_allow)
+
+
+def hash_key(secret: str) -> str:
+    """SHA-256 of the whole key in hex: what is stored and looked up."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def key_prefix_of(secret: str, prefix: str) -> str:
+    """What a list may show of a key so that its owner knows it again: prefix and 8 characters."""
+    return secret[: len(prefix) + SHOWN_CHARACTERS]
+
+
+@lru_cache(maxsize=4096)
+def _glob(pattern: str) -> Pattern[str]:
+    return compile_pattern(translate(pattern))

@@ -1,0 +1,98 @@
+"""Why a request was not served: one value for every refusal, rendered by the caller's dialect.
+
+Refusals are values, not exceptions: admission and routing return them, `common.dialects`
+turns them into the body that the caller's SDK parses.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Reason(StrEnum):
+    """The closed list of reasons; metric labels and `error_code` in the ledger use these words."""
+
+    INVALID_REQUEST = "invalid_request"
+    REQUEST_TOO_LARGE = "request_too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    MISSING_KEY = "missing_key"
+    UNKNOWN_KEY = "unknown_key"
+    REVOKED_KEY = "revoked_key"
+    EXPIRED_KEY = "expired_key"
+    TOO_MANY_FAILURES = "too_many_failures"
+    SCOPE_NOT_ALLOWED = "scope_not_allowed"
+    MODEL_NOT_ALLOWED = "model_not_allowed"
+    MODEL_NOT_FOUND = "model_not_found"
+    UNKNOWN_ROUTE = "unknown_route"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    RATE_LIMITED = "rate_limited"
+    BUDGET_RESERVED = "budget_reserved"
+    BUDGET_EXHAUSTED = "budget_exhausted"
+    NO_CAPACITY = "no_capacity"
+    COOLING_DOWN = "cooling_down"
+    REBUILDING = "rebuilding"
+    STATE_UNAVAILABLE = "state_unavailable"
+    STORE_UNAVAILABLE = "store_unavailable"
+    UPSTREAM_ERROR = "upstream_error"
+    UPSTREAM_RATE_LIMITED = "upstream_rate_limited"
+    UPSTREAM_OVERLOADED = "upstream_overloaded"
+    UPSTREAM_UNREACHABLE = "upstream_unreachable"
+    UPSTREAM_TIMEOUT = "upstream_timeout"
+    UPSTREAM_CREDENTIAL = "upstream_credential"
+    UPSTREAM_GARBAGE = "upstream_garbage"
+    UPSTREAM_CUT = "upstream_cut"
+    DEADLINE = "deadline"
+    SHUTTING_DOWN = "shutting_down"
+    INTERNAL = "internal"
+
+
+# What a repetition cannot cure: the official SDKs repeat every 408, 409, 429 and 5xx unless the
+# answer says `x-should-retry: false` (openai-python and anthropic-sdk-python, _base_client.py).
+FINAL = frozenset(
+    {
+        Reason.INVALID_REQUEST,
+        Reason.REQUEST_TOO_LARGE,
+        Reason.UNSUPPORTED_MEDIA_TYPE,
+        Reason.MISSING_KEY,
+        Reason.UNKNOWN_KEY,
+        Reason.REVOKED_KEY,
+        Reason.EXPIRED_KEY,
+        Reason.TOO_MANY_FAILURES,
+        Reason.SCOPE_NOT_ALLOWED,
+        Reason.MODEL_NOT_ALLOWED,
+        Reason.MODEL_NOT_FOUND,
+        Reason.UNKNOWN_ROUTE,
+        Reason.METHOD_NOT_ALLOWED,
+        Reason.BUDGET_EXHAUSTED,
+        Reason.UPSTREAM_CREDENTIAL,
+    }
+)
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A refusal: `message` is for the caller, `field` names the request member at fault.
+
+    `allow` names the methods that a path takes, where another was used.
+    """
+
+    reason: Reason
+    message: str
+    field: str | None = None
+    retry_after_ms: int | None = None
+    should_retry: bool | None = None
+    allow: str | None = None
+
+    @property
+    def final(self) -> bool:
+        """Whether the caller is told not to repeat."""
+        if self.should_retry is not None:
+            return not self.should_retry
+        return self.reason in FINAL
+
+
+class Refused(Exception):
+    """Carries a `Refusal` out of a stage to the one place that renders it."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal

@@ -1,0 +1,30 @@
+"""The signature of a usage record in an event: HMAC-SHA256 over canonical JSON.
+
+The broker and whoever can reach it are not trusted to make usage records. Canonical means members
+sorted, no white space, so that a broker or an older receiver that re-encodes the JSON or
+does not know a newer member changes nothing. The record carries only strings, integers,
+booleans and null, for which this form is unambiguous (compare RFC 8785).
+"""
+
+import hashlib
+import hmac
+from typing import Any
+
+import msgspec
+
+_canonical = msgspec.json.Encoder(order="sorted")
+SIGNATURE_MEMBER = "sig"
+
+
+def sign(record_object: dict[str, Any], key: bytes) -> str:
+    """Hex signature over the object (with its `outbox_id`, without `sig`)."""
+    unsigned = {name: value for name, value in record_object.items() if name != SIGNATURE_MEMBER}
+    return hmac.new(key, _canonical.encode(unsigned), hashlib.sha256).hexdigest()
+
+
+def verify(record_object: dict[str, Any], key: bytes) -> bool:
+    """Whether `sig` is right. Constant time; a missing or misshapen signature is wrong."""
+    given = record_object.get(SIGNATURE_MEMBER)
+    if not isinstance(given, str):
+        return False
+    return hmac.compare_digest(given.encode(), sign(record_object, key).encode())

@@ -1,0 +1,74 @@
+"""The events of Relay: their names, sources and data. The only place where a name is written.
+
+A name ends in the version of its data. Within a version members are only ever added, and readers
+ignore members that they do not know.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+USAGE_RECORDED = "ai.relay.usage.recorded.v1"
+BUDGET_THRESHOLD = "ai.relay.budget.threshold.v1"
+ACCOUNT_HEALTH = "ai.relay.account.health.v1"
+KEY_CHANGED = "ai.relay.key.changed.v1"
+# PingSource's own type (knative/eventing pkg/apis/sources/v1/ping_types.go); it cannot be chosen.
+CRON_TASK = "dev.knative.sources.ping"
+
+OUR_TYPES = (USAGE_RECORDED, BUDGET_THRESHOLD, ACCOUNT_HEALTH, KEY_CHANGED)
+
+SOURCE_RELAY = "/relay/relay"
+SOURCE_KEY_ADMIN = "/relay/key_admin"
+SOURCE_USAGE_AGGREGATION = "/relay/usage_aggregation"
+SOURCE_CLEANUP = "/relay/cleanup"
+
+# One event carries at most this many records, and this many bytes of data: brokers commonly stop
+# at 1 MiB an event (Kafka's default), and CloudEvents 1.0 promises passage only to small ones.
+RECORDS_PER_EVENT_MAX = 500
+EVENT_DATA_BYTES_MAX = 512 * 1024
+
+
+class UsageRecorded(msgspec.Struct, frozen=True):
+    """Data of `USAGE_RECORDED`. Each record is an object as it was signed.
+
+    That is: the members of `common.domain.usage.UsageRecord`, `outbox_id`, and `sig`
+    (`common.domain.signature`). They stay plain objects because the signature covers members
+    that this version may not know.
+    """
+
+    records: list[dict[str, Any]]
+
+
+class CronTask(msgspec.Struct, frozen=True):
+    """Data of `CRON_TASK`, as the PingSources in knative/ write it: the task's name."""
+
+    task: str
+
+
+class BudgetThreshold(msgspec.Struct, frozen=True):
+    """Data of `BUDGET_THRESHOLD`: spending passed a part of a budget. Money as decimal strings."""
+
+    scope: str
+    scope_id: str
+    period: Literal["total", "day", "week", "month"]
+    budget_usd: str
+    spent_usd: str
+    threshold_percent: int
+
+
+class AccountHealth(msgspec.Struct, frozen=True):
+    """Data of `ACCOUNT_HEALTH`: a provider account became usable or unusable."""
+
+    account_id: str
+    provider: str
+    status: Literal["healthy", "cooling", "failing"]
+    reason: str | None = None
+    cooldown_until: str | None = None
+
+
+class KeyChanged(msgspec.Struct, frozen=True):
+    """Data of `KEY_CHANGED`; the event's subject is the key's id as well."""
+
+    key_id: str
+    change: Literal["created", "updated", "revoked", "restored", "rotated", "deleted"]
+    version: int

@@ -1,0 +1,16 @@
+"""ULIDs made now: the only reader of clock and random for ids."""
+
+import os
+import time
+
+from common.domain.ids import ENTROPY_BYTES, encode_ulid
+
+
+def new_ulid() -> str:
+    """A fresh ULID with the current millisecond."""
+    return encode_ulid(now_ms(), os.urandom(ENTROPY_BYTES))
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970, UTC."""
+    return time.time_ns() // 1_000_000

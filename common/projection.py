@@ -1,0 +1,106 @@
+"""From Postgres into Redis: one key, what changed, or everything.
+
+Every write carries its version and never replaces a newer one, so any of these may run at any
+time, twice, or at once with an administrator's change.
+"""
+
+import asyncio
+
+import msgspec
+
+from common.domain.accounts import AccountRecord
+from common.identifiers import new_ulid
+from common.state import locks
+from common.state.commands import RedisCommands
+from common.state.projection import put_accounts, put_key, set_epoch
+from common.store import accounts, keys
+from common.store.database import Database
+
+PAGE = 500
+# A rebuild takes seconds; should its process die, another starts after this.
+REBUILD_LOCK_MS = 60_000
+CHANGES_AT_ONCE = 500
+_LOCK = "rebuild"
+
+
+async def project_key(
+    database: Database, commands: RedisCommands, prefix: str, key_hash: str
+) -> bool:
+    """Look one secret up by its hash and project it; false when there is none.
+
+    Raises `DatabaseUnavailable` and `RedisUnavailable`.
+    """
+    async with database.transaction() as connection:
+        found = await keys.projected(connection, key_hash=key_hash, limit=1)
+    await put(commands, prefix, found)
+    return bool(found)
+
+
+async def project(database: Database, commands: RedisCommands, prefix: str, key_id: str) -> None:
+    """Project all secrets of a key, as committed. Raises as `project_key`."""
+    async with database.transaction() as connection:
+        found = await keys.projected(connection, key_id=key_id)
+    await put(commands, prefix, found)
+
+
+async def project_accounts(database: Database, commands: RedisCommands, prefix: str) -> None:
+    """Project the list of accounts, as committed. Raises as `project_key`."""
+    async with database.transaction() as connection:
+        version, records = await accounts.projected(connection)
+    await put_account_list(commands, prefix, version, records)
+
+
+async def replay_changes(database: Database, commands: RedisCommands, prefix: str) -> int:
+    """Project what a change row says Redis may lack; returns how many rows were worked off."""
+    async with database.transaction() as connection:
+        changes = await keys.pending_changes(connection, CHANGES_AT_ONCE)
+    for subject in {subject for _, kind, subject in changes if kind == "key"}:
+        await project(database, commands, prefix, subject)
+    if any(kind == "accounts" for _, kind, _ in changes):
+        await project_accounts(database, commands, prefix)
+    if changes:
+        async with database.transaction() as connection:
+            await keys.forget_changes(connection, [change_id for change_id, _, _ in changes])
+    return len(changes)
+
+
+async def rebuild(database: Database, commands: RedisCommands, prefix: str) -> bool:
+    """Project everything and set the epoch last; false when another process is at it."""
+    token = new_ulid()
+    if not await locks.take(commands, prefix, _LOCK, token, REBUILD_LOCK_MS):
+        return False
+    try:
+        await project_accounts(database, commands, prefix)
+        after = ""
+        while True:
+            async with database.transaction() as connection:
+                page = await keys.projected(connection, after=after, limit=PAGE)
+            if not page:
+                break
+            await put(commands, prefix, page)
+            after = page[-1].key_hash
+        await set_epoch(commands, prefix, token)
+        return True
+    finally:
+        await locks.free(commands, prefix, _LOCK, token)
+
+
+async def put_account_list(
+    commands: RedisCommands, prefix: str, version: int, records: list[AccountRecord]
+) -> None:
+    """As `put`, for the list of accounts; version 0 says that there never was one."""
+    if version:
+        await put_accounts(commands, prefix, version, msgspec.json.encode(records))
+
+
+async def put(commands: RedisCommands, prefix: str, secrets: list[keys.ProjectedKey]) -> None:
+    """Project what was read, maybe in a transaction that is yet to commit.
+
+    Raises `RedisUnavailable`.
+    """
+    await asyncio.gather(
+        *(
+            put_key(commands, prefix, one.key_hash, one.record, one.status, one.expires_at_ms)
+            for one in secrets
+        )
+    )

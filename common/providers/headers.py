@@ -1,0 +1,82 @@
+"""Which headers cross Relay, in each direction."""
+
+from collections.abc import Iterable
+
+from common.providers.anthropic import DEFAULT_VERSION
+from common.providers.base import Headers
+
+# Towards the provider an allow list: what the caller's SDK says about its request. Everything
+# else (its key, cookies, addresses, the edge's headers) stays here.
+REQUEST_HEADERS = frozenset(
+    {
+        "accept",
+        "anthropic-beta",
+        "anthropic-dangerous-direct-browser-access",
+        "anthropic-version",
+        "content-type",
+        "idempotency-key",
+        "openai-beta",
+        "user-agent",
+    }
+)
+REQUEST_PREFIXES = ("x-stainless-", "x-echo-")
+
+# Towards the caller a deny list, so that what a provider adds comes through: hop-by-hop headers
+# (RFC 9110, 7.6.1), framing, cookies, the account's identity, and the account's own rate limits,
+# which are shared by many callers and so would mislead each of them.
+RESPONSE_HEADERS_DENIED = frozenset(
+    {
+        "alt-svc",
+        "anthropic-organization-id",
+        "connection",
+        "content-length",
+        "keep-alive",
+        "openai-organization",
+        "openai-project",
+        "proxy-authenticate",
+        "proxy-connection",
+        "retry-after",
+        "retry-after-ms",
+        "server",
+        "set-cookie",
+        "strict-transport-security",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "www-authenticate",
+        "x-request-id",
+        "x-should-retry",
+    }
+)
+RESPONSE_PREFIXES_DENIED = ("x-ratelimit-", "anthropic-ratelimit-")
+
+
+def to_provider(headers: Iterable[tuple[bytes, bytes]], request_id: str, provider: str) -> Headers:
+    """The caller's headers that the provider gets, without the credential.
+
+    `accept-encoding: identity`, because usage is read from the bytes that pass.
+    """
+    passed = [
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in headers
+        if _goes_up(name.decode("latin-1"))
+    ]
+    if provider == "anthropic" and not any(name == "anthropic-version" for name, _ in passed):
+        passed.append(("anthropic-version", DEFAULT_VERSION))
+    passed += [("accept-encoding", "identity"), ("x-client-request-id", request_id)]
+    return passed
+
+
+def to_caller(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    """The provider's headers that the caller gets."""
+    return [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in headers
+        if name.lower() not in RESPONSE_HEADERS_DENIED
+        and not name.lower().startswith(RESPONSE_PREFIXES_DENIED)
+    ]
+
+
+def _goes_up(name: str) -> bool:
+    return name in REQUEST_HEADERS or name.startswith(REQUEST_PREFIXES)

@@ -1,0 +1,170 @@
+"""The one server entry of all functions: `python -m common.serve functions.relay.main:application`.
+
+granian is embedded in this process (its command line would add a second process), the ASGI
+lifespan is run around it, and SIGTERM drains: no new connection, open requests end by themselves
+up to the revision's timeout, then the lifespan's shutdown flushes. The functions framework's own
+server cuts streams 30 s after SIGTERM whatever the revision allows, which is why it is only the
+portable entry.
+"""
+
+import asyncio
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn
+
+from common.settings import ServeSettings, SettingsError, serve_settings
+from common.telemetry import logs
+
+Application = Callable[[Any, Any, Any], Awaitable[None]]
+
+# granian takes at most this many requests at once; further connections wait in the backlog.
+OPEN_REQUESTS_MAX = 16_384
+BACKLOG = 2_048
+FLUSH_S_MAX = 10.0
+
+
+class Lifespan:
+    """The ASGI lifespan protocol around the server (ASGI spec, lifespan 2.0)."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._messages: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+        self._answered = asyncio.Event()
+        self._failure: Exception | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def startup(self) -> None:
+        """Start background work. Raises what the application raised.
+
+        `RuntimeError` when it only says that it failed.
+        """
+        self._task = asyncio.create_task(self._run())
+        await self._say("lifespan.startup")
+        if self._failure is not None:
+            raise self._failure
+
+    async def shutdown(self) -> None:
+        """Let the application flush and close; bounded, so that a lost peer cannot hold us."""
+        if self._task is None or self._task.done():
+            return
+        try:
+            await asyncio.wait_for(self._say("lifespan.shutdown"), FLUSH_S_MAX)
+        except TimeoutError:
+            logs.log("shutdown_flush_timeout", level="warning", flush_s_max=FLUSH_S_MAX)
+            self._task.cancel()
+        if self._failure is not None:
+            logs.log("shutdown_failed", level="error", error=repr(self._failure))
+
+    async def _say(self, message: str) -> None:
+        self._answered.clear()
+        await self._messages.put({"type": message})
+        await self._answered.wait()
+
+    async def _run(self) -> None:
+        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}
+        try:
+            await self._application(scope, self._messages.get, self._send)
+        except Exception as error:  # noqa: BLE001 - for startup to raise, for shutdown to log
+            self._failure = error
+        finally:
+            self._answered.set()
+
+    async def _send(self, message: dict[str, str]) -> None:
+        if message["type"].endswith(".failed"):
+            self._failure = RuntimeError(message.get("message", "the application failed"))
+        self._answered.set()
+
+
+async def serve(application: Application, settings: ServeSettings) -> None:
+    """Serve until SIGTERM or SIGINT, then drain for `settings.drain_s` seconds at most."""
+    from granian.constants import HTTPModes, Interfaces
+    from granian.server.embed import Server
+
+    lifespan = Lifespan(application)
+    await lifespan.startup()
+    server = Server(
+        application,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGINL,
+        http=HTTPModes.auto,
+        websockets=False,
+        backlog=BACKLOG,
+        backpressure=OPEN_REQUESTS_MAX,
+        log_enabled=False,
+    )
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    serving = loop.create_task(server.serve())
+    waiting = loop.create_task(stopping.wait())
+    background = loop.create_task(_after_ready(settings))
+    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    failed = serving.done() and not stopping.is_set()
+    if not failed:
+        server.stop()  # type: ignore[no-untyped-call]
+        _, unfinished = await asyncio.wait({serving}, timeout=settings.drain_s)
+        if unfinished:
+            logs.log("drain_timeout", level="warning", drain_s=settings.drain_s)
+    waiting.cancel()
+    background.cancel()
+    await lifespan.shutdown()
+    if failed:
+        serving.result()
+        raise RuntimeError("the server ended by itself")
+
+
+async def _after_ready(settings: ServeSettings) -> None:
+    """What is not needed for the first answer: the metrics port and its imports."""
+    await asyncio.sleep(1)
+    if settings.metrics_port:
+        from common.telemetry.exposition import start_metrics_server
+
+        await asyncio.to_thread(start_metrics_server, settings.metrics_port)
+
+
+def load(target: str) -> Application:
+    """The application `module:attribute`."""
+    module_name, _, attribute = target.partition(":")
+    application: Application = getattr(importlib.import_module(module_name), attribute)
+    return application
+
+
+def main(arguments: list[str]) -> int:
+    """Serve the target named on the command line."""
+    if len(arguments) != 1 or ":" not in arguments[0]:
+        print("usage: python -m common.serve functions.relay.main:application", file=sys.stderr)  # noqa: T201 - a command line answers on the terminal
+        return 2
+    name = arguments[0].split(".")[1].split(":")[0]
+    return run(name, lambda: load(arguments[0]))
+
+
+def run(name: str, make: Callable[[], Application]) -> int:
+    """Make and serve an application until SIGTERM; 2 when a setting is wrong."""
+    try:
+        settings = serve_settings()
+        logs.configure(settings.log_level, name)
+        asyncio.run(serve(make(), settings))
+    except SettingsError as error:
+        print(f"cannot start {name}: {error}", file=sys.stderr)  # noqa: T201 - as above
+        return 2
+    return 0
+
+
+def end(code: int) -> NoReturn:
+    """End the process with this code, past the interpreter's own end.
+
+    granian's threads outlive its server, and one that still gives a Python object back while the
+    interpreter ends aborts the process: every fifth stop ended with SIGABRT.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    end(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Redis: the commands, admission's scripts, leases, the outbox, the projection."""

@@ -1,0 +1,203 @@
+"""Admission: `admit`, `verify`, `move`, `settle`, `adjust`, `renew` and `expire` as Lua calls.
+
+Each is one round trip and idempotent by request id; the scripts' headers say what they
+promise. All keys carry one hash tag, so that a single call sees key, account and lease together.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from common.domain.admission import (
+    AdmitAnswer,
+    Admitted,
+    Candidate,
+    Denied,
+    Gone,
+    KeyRefused,
+    KeyUnknown,
+    MoveAnswer,
+    Moved,
+    Rebuilding,
+    SettleAnswer,
+    Settled,
+    SettledLate,
+    Skipped,
+    Stale,
+    VerifyAnswer,
+)
+from common.state.commands import RedisCommands, RedisReplyError, RedisUnavailable, Script
+
+LEASE_MS = 30_000
+RENEW_EVERY_MS = 10_000
+# One renew call stays well below a millisecond of server time.
+RENEW_BATCH = 200
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """Which versions of the projection the relay's route was made from (0 = none yet)."""
+
+    key_hash: str
+    key_version: int
+    accounts_version: int
+
+
+class Admission:
+    """The scripts, bound to a connection and a key prefix such as `{relay}`."""
+
+    def __init__(self, commands: RedisCommands, prefix: str, now_ms: int = 0) -> None:
+        self._commands = commands
+        self._prefix = prefix
+        self._now_ms = now_ms
+        self._keys = (f"{prefix}:epoch",)
+
+    async def admit(
+        self,
+        request_id: str,
+        snapshot: Snapshot,
+        candidates: Sequence[Candidate],
+        *,
+        address: str,
+    ) -> AdmitAnswer:
+        """Open a lease on the first candidate with room. Raises `RedisUnavailable`."""
+        reply = await self._run(
+            "admit",
+            request_id,
+            snapshot.key_hash,
+            snapshot.key_version,
+            snapshot.accounts_version,
+            LEASE_MS,
+            address,
+            *_flat(candidates),
+        )
+        match reply:
+            case [b"admitted", index]:
+                return Admitted(int(index))
+            case [b"denied", reason, retry_after_ms]:
+                return Denied(reason.decode(), int(retry_after_ms))
+            case _:
+                return _key_answer(reply)
+
+    async def verify(self, key_hash: str, *, address: str) -> VerifyAnswer:
+        """The key's current records without a lease. Raises `RedisUnavailable`."""
+        return _key_answer(await self._run("verify", key_hash, address))
+
+    async def move(
+        self,
+        request_id: str,
+        attempt: int,
+        candidates: Sequence[Candidate],
+        *,
+        cooldown_ms: int,
+    ) -> MoveAnswer:
+        """Leave the failed account for the next candidate. Raises `RedisUnavailable`."""
+        reply = await self._run(
+            "move", request_id, attempt, LEASE_MS, cooldown_ms, *_flat(candidates)
+        )
+        match reply:
+            case [b"moved", index]:
+                return Moved(int(index))
+            case [b"denied", reason, retry_after_ms]:
+                return Denied(reason.decode(), int(retry_after_ms))
+            case [b"gone"]:
+                return Gone()
+            case _:
+                raise _unexpected("move", reply)
+
+    async def settle(
+        self,
+        request_id: str,
+        record: bytes,
+        *,
+        append_unleased: bool = True,
+        cooldown: tuple[str, int] = ("", 0),
+    ) -> SettleAnswer:
+        """Close the lease and append the record. Raises `RedisUnavailable`; may be repeated.
+
+        `cooldown` is an account id and milliseconds, for a last attempt that failed.
+        """
+        unleased = "append" if append_unleased else "skip"
+        reply = await self._run("settle", request_id, record, unleased, *cooldown)
+        match reply:
+            case [b"expired", draft]:
+                return SettledLate(draft)
+            case _:
+                return _posted("settle", reply)
+
+    async def adjust(self, request_id: str, adjustment: bytes) -> SettleAnswer:
+        """Post the difference to an expired lease's draft. Raises `RedisUnavailable`."""
+        return _posted("adjust", await self._run("adjust", request_id, adjustment))
+
+    async def renew(self, drafts: Mapping[str, bytes]) -> list[str]:
+        """Renew the leases of these requests; returns the ids that have none any more."""
+        lost: list[str] = []
+        items = list(drafts.items())
+        for start in range(0, len(items), RENEW_BATCH):
+            batch = [part for pair in items[start : start + RENEW_BATCH] for part in pair]
+            reply = await self._run("renew", LEASE_MS, *batch)
+            lost.extend(request_id.decode() for request_id in reply)
+        return lost
+
+    async def expire(self, limit: int) -> int:
+        """Turn at most `limit` leases that are over into interrupted records; returns how many."""
+        return int(await self._run("expire", limit))
+
+    async def open_leases(self) -> int:
+        """How many requests are open."""
+        return int(await self._commands.call("ZCARD", f"{self._prefix}:leases"))
+
+    async def _run(self, name: str, *arguments: str | bytes | int) -> Any:
+        script = Script.load(name)
+        values = (self._prefix, self._now_ms, *arguments)
+        try:
+            return await self._commands.script(script, self._keys, values)
+        except RedisUnavailable as error:
+            if not error.sent:
+                raise
+            # The connection broke in mid-call: the scripts give their first answer again.
+            return await self._again(script, values)
+
+    async def _again(self, script: Script, values: Sequence[str | bytes | int]) -> Any:
+        """The first call may have been executed, whatever becomes of this one."""
+        try:
+            return await self._commands.script(script, self._keys, values)
+        except RedisUnavailable as error:
+            raise RedisUnavailable(error.reason, sent=True) from error
+
+
+def _flat(candidates: Sequence[Candidate]) -> list[str | bytes | int]:
+    arguments: list[str | bytes | int] = [len(candidates)]
+    for candidate in candidates:
+        arguments += (candidate.account_id, candidate.max_concurrency, candidate.draft)
+    return arguments
+
+
+def _key_answer(reply: Any) -> VerifyAnswer:
+    match reply:
+        case [b"stale" | b"current", key_version, key_record, accounts_version, accounts_record]:
+            return Stale(int(key_version), key_record, int(accounts_version), accounts_record)
+        case [b"refused", status]:
+            return KeyRefused(status.decode())
+        case [b"unknown", failures]:
+            return KeyUnknown(int(failures))
+        case [b"rebuilding"]:
+            return Rebuilding()
+        case _:
+            raise _unexpected("admit or verify", reply)
+
+
+def _posted(name: str, reply: Any) -> Settled | Skipped:
+    match reply:
+        case [b"settled" | b"unleased" | b"adjusted", outbox_id]:
+            return Settled(outbox_id.decode(), first=True)
+        case [b"repeated", outbox_id]:
+            return Settled(outbox_id.decode(), first=False)
+        case [b"skipped"]:
+            return Skipped()
+        case _:
+            raise _unexpected(name, reply)
+
+
+def _unexpected(name: str, reply: object) -> RedisReplyError:
+    return RedisReplyError(f"script {name} answered {str(reply)[:120]}")

@@ -1,0 +1,7 @@
+-- uses: shared
+-- expire: turns leases that nobody renewed into interrupted records in the outbox.
+--   KEYS[1]  <prefix>:epoch (routes the call to the tag's slot)
+--   ARGV[3]  at most so many
+-- Returns how many there were.
+-- Invariant: each lease gives one record, its draft, and frees its account.
+return expire_leases(tonumber(ARGV[3]))

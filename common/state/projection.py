@@ -1,0 +1,52 @@
+"""The projection: what Redis holds of keys and accounts, by version, for admission to read.
+
+Postgres is the truth. Versions come from one Postgres sequence and only rise, so a late or
+repeated write never replaces a newer one.
+"""
+
+import msgspec
+
+from common.domain.keys import KeyRecord
+from common.state.commands import RedisCommands, Script
+
+_encoder = msgspec.json.Encoder()
+
+
+async def put_key(
+    commands: RedisCommands,
+    prefix: str,
+    key_hash: str,
+    record: KeyRecord,
+    status: str,
+    expires_at_ms: int | None,
+) -> bool:
+    """Write one key secret's record; false when Redis has a newer version.
+
+    `status` is active, revoked or disabled. `expires_at_ms` is the secret's own end, which after
+    a rotation comes before the key's.
+    """
+    arguments = (record.version, status, expires_at_ms or 0, _encoder.encode(record))
+    keys = (f"{prefix}:key:{key_hash}",)
+    return bool(await commands.script(Script.load("put_key"), keys, arguments))
+
+
+async def remove_key(commands: RedisCommands, prefix: str, key_hash: str) -> None:
+    """Forget a secret that is no more; whoever still sends it is told that it is unknown."""
+    await commands.call("DEL", f"{prefix}:key:{key_hash}")
+
+
+async def put_accounts(commands: RedisCommands, prefix: str, version: int, accounts: bytes) -> bool:
+    """Write the list of accounts (JSON); false when Redis has a newer version."""
+    arguments = (version, accounts)
+    keys = (f"{prefix}:accounts",)
+    return bool(await commands.script(Script.load("put_accounts"), keys, arguments))
+
+
+async def has_epoch(commands: RedisCommands, prefix: str) -> bool:
+    """Whether the projection is complete; if not, it is to be rebuilt from Postgres."""
+    return bool(await commands.call("EXISTS", f"{prefix}:epoch"))
+
+
+async def set_epoch(commands: RedisCommands, prefix: str, epoch: str) -> None:
+    """Declare the projection complete: the last step of a rebuild."""
+    await commands.call("SET", f"{prefix}:epoch", epoch)

@@ -1,0 +1,127 @@
+"""Accounts: rows, and the list of them that is projected into Redis."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from psycopg.types.json import Jsonb
+
+from common.domain.accounts import AccountRecord
+from common.domain.ids import ulid_to_uuid, uuid_to_ulid
+from common.store.database import Connection, query
+
+
+class Account(msgspec.Struct, frozen=True):
+    """An account as administrators see it, without its credential. Times are UTC."""
+
+    record: AccountRecord
+    credential_key_id: str
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+async def create(connection: Connection, record: AccountRecord) -> Account:
+    """Write a new account with its sealed credential, and its change row.
+
+    Raises `psycopg.errors.UniqueViolation` for a name that another account has.
+    """
+    await connection.execute(query("insert_account"), _values(record))
+    return await _written(connection, record.id)
+
+
+async def update(connection: Connection, record: AccountRecord, version: int) -> Account | None:
+    """Write all of an account if it still has that version; None when it has not.
+
+    Raises as `create`.
+    """
+    values = _values(record) | {"version": version}
+    cursor = await connection.execute(query("update_account"), values)
+    return await _written(connection, record.id) if cursor.rowcount else None
+
+
+async def delete(connection: Connection, account_id: str) -> bool:
+    """Delete for ever, credential first; the row stays. False when it is gone already."""
+    cursor = await connection.execute(query("delete_account"), [ulid_to_uuid(account_id)])
+    if not cursor.rowcount:
+        return False
+    await connection.execute(query("insert_accounts_change"), [ulid_to_uuid(account_id)])
+    return True
+
+
+async def find(connection: Connection, account_id: str) -> Account | None:
+    """One account that is not deleted."""
+    found = await page(connection, account_id=account_id, limit=1)
+    return found[0] if found else None
+
+
+async def page(
+    connection: Connection,
+    *,
+    account_id: str | None = None,
+    provider: str | None = None,
+    before: str | None = None,
+    limit: int,
+) -> list[Account]:
+    """Accounts, newest first; `before` is the last id of the page before."""
+    values = {
+        "id": None if account_id is None else ulid_to_uuid(account_id),
+        "provider": provider,
+        "before": None if before is None else ulid_to_uuid(before),
+        "limit": limit,
+    }
+    cursor = await connection.execute(query("select_accounts"), values)
+    return [_account(row) for row in await cursor.fetchall()]
+
+
+async def projected(connection: Connection) -> tuple[int, list[AccountRecord]]:
+    """The list for Redis with its version, which every change of any account raises."""
+    row = await (await connection.execute(query("accounts_version"))).fetchone()
+    accounts = await page(connection, limit=10_000)
+    version = int(row["version"]) if row is not None else 0
+    return version, [account.record for account in accounts]
+
+
+async def _written(connection: Connection, account_id: str) -> Account:
+    await connection.execute(query("insert_accounts_change"), [ulid_to_uuid(account_id)])
+    account = await find(connection, account_id)
+    if account is None:
+        raise LookupError("the account that was just written is not there")
+    return account
+
+
+def _values(record: AccountRecord) -> dict[str, Any]:
+    return {
+        "id": ulid_to_uuid(record.id),
+        "name": record.name,
+        "provider": record.provider,
+        "base_url": record.base_url,
+        "credential": record.sealed_credential,
+        "models": Jsonb(record.models),
+        "priority": record.priority,
+        "weight": record.weight,
+        "max_concurrency": record.max_concurrency,
+        "enabled": record.enabled,
+    }
+
+
+def _account(row: Mapping[str, Any]) -> Account:
+    return Account(
+        record=AccountRecord(
+            id=uuid_to_ulid(row["id"]),
+            name=row["name"],
+            provider=row["provider"],
+            base_url=row["base_url"],
+            sealed_credential=row["credential"],
+            models=row["models"],
+            priority=row["priority"],
+            weight=row["weight"],
+            max_concurrency=row["max_concurrency"],
+            enabled=row["enabled"],
+        ),
+        credential_key_id=row["credential"].partition(":")[0],
+        version=row["version"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )

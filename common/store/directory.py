@@ -1,0 +1,131 @@
+"""Users and teams."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from common.domain.ids import ulid_to_uuid, uuid_to_ulid
+from common.store.database import Connection, query
+
+
+class User(msgspec.Struct, frozen=True):
+    """A user; the id is the caller's own string. Times are UTC."""
+
+    id: str
+    name: str
+    email: str
+    team_id: str | None
+    version: int
+    active_keys: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class Team(msgspec.Struct, frozen=True):
+    """A team; the id is a ULID. Times are UTC."""
+
+    id: str
+    name: str
+    description: str
+    version: int
+    users: int
+    active_keys: int
+    created_at: datetime
+    updated_at: datetime
+
+
+async def ensure_user(connection: Connection, user_id: str) -> None:
+    """Make the user unless it is there."""
+    await connection.execute(query("upsert_user"), [user_id])
+
+
+async def create_user(
+    connection: Connection, user_id: str, name: str, email: str, team_id: str | None
+) -> None:
+    """Raises `psycopg.errors.UniqueViolation` and, for the team, `ForeignKeyViolation`."""
+    values = {"id": user_id, "name": name, "email": email, "team_id": _uuid(team_id)}
+    await connection.execute(query("insert_user"), values)
+
+
+async def update_user(connection: Connection, user: User) -> bool:
+    """Write name, email and team if it still has that version. Raises as `create_user`."""
+    values = {
+        "id": user.id,
+        "name": user.name,
+        "email": user.email,
+        "team_id": _uuid(user.team_id),
+        "version": user.version,
+    }
+    cursor = await connection.execute(query("update_user"), values)
+    return bool(cursor.rowcount)
+
+
+async def delete_user(connection: Connection, user_id: str) -> None:
+    """Usage and keys of the past keep the id."""
+    await connection.execute(query("delete_user"), [user_id])
+
+
+async def find_user(connection: Connection, user_id: str) -> User | None:
+    """One user."""
+    found = await page_of_users(connection, user_id=user_id, limit=1)
+    return found[0] if found else None
+
+
+async def page_of_users(
+    connection: Connection,
+    *,
+    user_id: str | None = None,
+    after: str | None = None,
+    team_id: str | None = None,
+    limit: int,
+) -> list[User]:
+    """Users by id; `after` is the last id of the page before."""
+    values = {"id": user_id, "after": after, "team_id": _uuid(team_id), "limit": limit}
+    cursor = await connection.execute(query("select_users"), values)
+    return [
+        User(**{**row, "team_id": None if row["team_id"] is None else uuid_to_ulid(row["team_id"])})
+        for row in await cursor.fetchall()
+    ]
+
+
+async def create_team(connection: Connection, team_id: str, name: str, description: str) -> None:
+    """Raises `psycopg.errors.UniqueViolation` for a name that another team has."""
+    values = {"id": ulid_to_uuid(team_id), "name": name, "description": description}
+    await connection.execute(query("insert_team"), values)
+
+
+async def update_team(connection: Connection, team: Team) -> bool:
+    """Write name and description if it still has that version. Raises as `create_team`."""
+    values: dict[str, Any] = {
+        "id": ulid_to_uuid(team.id),
+        "name": team.name,
+        "description": team.description,
+        "version": team.version,
+    }
+    cursor = await connection.execute(query("update_team"), values)
+    return bool(cursor.rowcount)
+
+
+async def delete_team(connection: Connection, team_id: str) -> None:
+    """Raises `psycopg.errors.ForeignKeyViolation` while users or keys belong to it."""
+    await connection.execute(query("delete_team"), [ulid_to_uuid(team_id)])
+
+
+async def find_team(connection: Connection, team_id: str) -> Team | None:
+    """One team."""
+    found = await page_of_teams(connection, team_id=team_id, limit=1)
+    return found[0] if found else None
+
+
+async def page_of_teams(
+    connection: Connection, *, team_id: str | None = None, before: str | None = None, limit: int
+) -> list[Team]:
+    """Teams, newest first; `before` is the last id of the page before."""
+    values = {"id": _uuid(team_id), "before": _uuid(before), "limit": limit}
+    cursor = await connection.execute(query("select_teams"), values)
+    return [Team(**{**row, "id": uuid_to_ulid(row["id"])}) for row in await cursor.fetchall()]
+
+
+def _uuid(ulid: str | None) -> Any:
+    return None if ulid is None else ulid_to_uuid(ulid)

@@ -1,0 +1,2 @@
+INSERT INTO idempotent_replies (token, request_digest, subject_id, status, body)
+VALUES (%s, %s, %s, %s, %s)

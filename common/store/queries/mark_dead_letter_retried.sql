@@ -1,0 +1,1 @@
+UPDATE dead_letters SET retried_at = now() WHERE id = %s

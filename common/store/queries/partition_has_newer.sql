@@ -1,0 +1,1 @@
+SELECT EXISTS (SELECT FROM {name} WHERE id >= %s) AS newer

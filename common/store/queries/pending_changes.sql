@@ -1,0 +1,1 @@
+SELECT id, kind, subject FROM changes ORDER BY id LIMIT %s

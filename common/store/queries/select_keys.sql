@@ -1,0 +1,17 @@
+-- A page of keys, newest first, with when each was last used and the prefix of its newest secret.
+SELECT keys.*, newest.prefix AS key_prefix, used.occurred_at AS last_used_at
+FROM api_keys AS keys
+LEFT JOIN LATERAL (
+    SELECT prefix FROM api_key_secrets
+    WHERE key_id = keys.id ORDER BY created_at DESC LIMIT 1
+) AS newest ON true
+LEFT JOIN LATERAL (
+    SELECT occurred_at FROM ledger WHERE key_id = keys.id ORDER BY id DESC LIMIT 1
+) AS used ON true
+WHERE (%(id)s::uuid IS NULL OR keys.id = %(id)s)
+  AND (%(before)s::uuid IS NULL OR keys.id < %(before)s)
+  AND (%(team_id)s::uuid IS NULL OR keys.team_id = %(team_id)s)
+  AND (%(user_id)s::text IS NULL OR keys.user_id = %(user_id)s)
+  AND (%(status)s::text IS NULL OR keys.status = %(status)s)
+ORDER BY keys.id DESC
+LIMIT %(limit)s

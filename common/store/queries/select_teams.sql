@@ -1,0 +1,9 @@
+SELECT teams.*,
+       (SELECT count(*) FROM users WHERE team_id = teams.id) AS users,
+       (SELECT count(*) FROM api_keys WHERE team_id = teams.id AND status = 'active')
+           AS active_keys
+FROM teams
+WHERE (%(id)s::uuid IS NULL OR id = %(id)s)
+  AND (%(before)s::uuid IS NULL OR id < %(before)s)
+ORDER BY id DESC
+LIMIT %(limit)s

@@ -1,0 +1,9 @@
+SELECT users.*, (
+    SELECT count(*) FROM api_keys WHERE user_id = users.id AND status = 'active'
+) AS active_keys
+FROM users
+WHERE (%(id)s::text IS NULL OR id = %(id)s)
+  AND (%(after)s::text IS NULL OR id > %(after)s)
+  AND (%(team_id)s::uuid IS NULL OR team_id = %(team_id)s)
+ORDER BY id
+LIMIT %(limit)s

@@ -1,0 +1,4 @@
+UPDATE users
+SET name = %(name)s, email = %(email)s, team_id = %(team_id)s,
+    version = nextval('projection_versions'), updated_at = now()
+WHERE id = %(id)s AND version = %(version)s

@@ -1,0 +1,174 @@
+"""Reading usage: sums by any grouping, and the ledger's own rows."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+
+from common.domain.ids import first_ulid, ulid_to_uuid, uuid_to_ulid
+from common.domain.usage import TOKEN_CLASSES
+from common.store.database import Connection, query
+
+# What usage can be grouped by, and the column or expression that says it. Times are local to the
+# zone that the caller names.
+GROUPINGS: dict[str, str] = {
+    "model": "model",
+    "provider": "provider",
+    "endpoint": "endpoint",
+    "status": "status",
+    "key": "key_id",
+    "user": "user_id",
+    "team": "team_id",
+    "account": "account_id",
+    "hour": "to_char(since AT TIME ZONE %(tz)s, 'YYYY-MM-DD\"T\"HH24:00')",
+    "day": "to_char(since AT TIME ZONE %(tz)s, 'YYYY-MM-DD')",
+    "week": "to_char(since AT TIME ZONE %(tz)s, 'IYYY-\"W\"IW')",
+    "month": "to_char(since AT TIME ZONE %(tz)s, 'YYYY-MM')",
+}
+# What a leaderboard counts.
+METRICS = {
+    "cost": "sum(cost_usd)",
+    "requests": "sum(requests)",
+    "tokens": "sum(input + output + cache_read + cache_write_5m + cache_write_1h)",
+}
+ROLLUP_STEP = timedelta(minutes=15)
+_ULID_COLUMNS = ("key_id", "team_id", "account_id", "id", "adjusts")
+
+
+class UnknownTimeZone(ValueError):
+    """Postgres does not know the zone."""
+
+
+class Filters(msgspec.Struct, frozen=True):
+    """Which usage. Times are UTC-aware, `since` inclusive, `until` exclusive; ids are ULIDs."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    key_id: str | None = None
+    user_id: str | None = None
+    team_id: str | None = None
+    account_id: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    endpoint: str | None = None
+    status: str | None = None
+
+    def values(self) -> dict[str, Any]:
+        """As parameters of the queries."""
+        return {
+            "since": self.since,
+            "until": self.until,
+            "key_id": _uuid(self.key_id),
+            "user_id": self.user_id,
+            "team_id": _uuid(self.team_id),
+            "account_id": _uuid(self.account_id),
+            "model": self.model,
+            "provider": self.provider,
+            "endpoint": self.endpoint,
+            "status": self.status,
+        }
+
+
+class UsageSum(msgspec.Struct, frozen=True):
+    """Sums of a group: requests, tokens by class and USD."""
+
+    group: dict[str, str | None]
+    requests: int
+    tokens: dict[str, int]
+    cost_usd: Decimal
+
+
+async def sums(
+    connection: Connection,
+    filters: Filters,
+    group_by: list[str],
+    time_zone: str,
+    limit: int,
+    *,
+    most: str | None = None,
+) -> list[UsageSum]:
+    """Sums by group, at most `limit`. No grouping gives one row.
+
+    In the groups' order, or with `most` (a name of `METRICS`) who has most of it first.
+
+    Read from the rollups where the bounds fall on their steps, else from the ledger itself.
+    Raises `UnknownTimeZone`.
+    """
+    columns = ", ".join(f"{GROUPINGS[name]} AS group_{name}" for name in group_by)
+    places = ", ".join(str(place + 1) for place in range(len(group_by)))
+    order = places if most is None else f"{METRICS[most]} DESC, {places}"
+    source = "usage_rollups" if _on_steps(filters) else f"({query('ledger_as_rollups').decode()})"
+    statement = (
+        query("sum_usage")
+        .decode()
+        .format(
+            groups=f"{columns}, " if columns else "",
+            source=source,
+            grouped=f"GROUP BY {places} ORDER BY {order}" if places else "",
+        )
+    )
+    values = {**filters.values(), "tz": time_zone, "limit": limit}
+    try:
+        cursor = await connection.execute(statement.encode(), values)
+    except psycopg.errors.InvalidParameterValue as error:
+        raise UnknownTimeZone(f"Postgres does not know the time zone {time_zone}") from error
+    return [_sum(row, group_by) for row in await cursor.fetchall()]
+
+
+async def records(
+    connection: Connection, filters: Filters, *, before: str | None, limit: int
+) -> list[dict[str, Any]]:
+    """Rows of the ledger, newest first; `before` is the last id of the page before."""
+    values = filters.values()
+    values |= {
+        "since": _first_id(filters.since),
+        "until": _first_id(filters.until),
+        "before": _uuid(before),
+        "limit": limit,
+    }
+    cursor = await connection.execute(query("select_records"), values)
+    return [_record(row) for row in await cursor.fetchall()]
+
+
+def _on_steps(filters: Filters) -> bool:
+    return all(
+        moment is None or moment.timestamp() % ROLLUP_STEP.total_seconds() == 0
+        for moment in (filters.since, filters.until)
+    )
+
+
+def _sum(row: dict[str, Any], group_by: list[str]) -> UsageSum:
+    return UsageSum(
+        group={name: _text(row[f"group_{name}"]) for name in group_by},
+        requests=int(row["requests"]),
+        tokens={name: int(row[name]) for name in TOKEN_CLASSES},
+        cost_usd=row["cost_usd"],
+    )
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, UUID):
+        return uuid_to_ulid(value)
+    return None if value is None else str(value)
+
+
+def _record(row: dict[str, Any]) -> dict[str, Any]:
+    record = dict(row)
+    record["tokens"] = {name: record.pop(name) for name in TOKEN_CLASSES}
+    for name in _ULID_COLUMNS:
+        record[name] = _text(record[name])
+    return record
+
+
+def _first_id(moment: datetime | None) -> UUID | None:
+    if moment is None:
+        return None
+    # No id is older than 1970.
+    return ulid_to_uuid(first_ulid(max(0, int(moment.timestamp() * 1000))))
+
+
+def _uuid(ulid: str | None) -> UUID | None:
+    return None if ulid is None else ulid_to_uuid(ulid)

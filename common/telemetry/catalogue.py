@@ -1,0 +1,66 @@
+"""Every metric of Relay, in one place: `python -m common.telemetry.catalogue` prints the table."""
+
+from common.telemetry.metrics import REGISTRY, Counter, Gauge, Histogram
+
+_LATENCY_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+
+REQUESTS = Counter(
+    "relay_requests_total",
+    "Requests answered, by function, endpoint and HTTP status (499: the caller left first)",
+    ("function", "endpoint", "status"),
+)
+REQUEST_SECONDS = Histogram(
+    "relay_request_duration_seconds",
+    "From a request's head to the end of its answer",
+    ("endpoint",),
+    buckets=_LATENCY_S,
+)
+FIRST_CHUNK_SECONDS = Histogram(
+    "relay_time_to_first_chunk_seconds",
+    "From a request's head to the provider's first bytes",
+    ("endpoint",),
+    buckets=_LATENCY_S,
+)
+TOKENS = Counter("relay_tokens_total", "Tokens settled, by class and model", ("class", "model"))
+COST_USD = Counter("relay_cost_usd_total", "Cost settled in USD, by model", ("model",))
+UNPRICED = Counter("relay_unpriced_requests_total", "Requests to models without a price")
+DENIALS = Counter("relay_denials_total", "Requests refused by Relay, by reason", ("reason",))
+OPEN_LEASES = Gauge("relay_open_leases", "Requests that this process has open")
+UPSTREAM_ATTEMPTS = Counter(
+    "relay_upstream_attempts_total",
+    "Attempts at providers, by result (ok, or the reason of the failure)",
+    ("provider", "result"),
+)
+EVENTS = Counter(
+    "relay_events_total",
+    "Usage records sent as events, by result (sent, failed, dropped)",
+    ("result",),
+)
+OUTBOX_DEPTH = Gauge("relay_outbox_depth", "Settled records that are not in the ledger yet")
+OUTBOX_AGE_SECONDS = Gauge("relay_outbox_oldest_age_seconds", "Age of the oldest of them")
+LEDGER_RECORDS = Counter(
+    "relay_ledger_records_total",
+    "Records given to the ledger, by result (inserted, duplicate, quarantined)",
+    ("result",),
+)
+LEASES_EXPIRED = Counter(
+    "relay_leases_expired_total", "Leases of relays that died, posted as interrupted"
+)
+REBUILDS = Counter("relay_projection_rebuilds_total", "Rebuilds of the projection in Redis")
+DEAD_LETTERS = Counter("relay_dead_letters_total", "Events that nobody took, by type", ("type",))
+TASK_RUNS = Counter(
+    "relay_task_runs_total", "Runs of cleanup tasks, by task and result", ("task", "result")
+)
+
+
+def table() -> str:
+    """The catalogue as a Markdown table."""
+    lines = ["| metric | type | labels | meaning |", "|---|---|---|---|"]
+    for metric in REGISTRY:
+        labels = ", ".join(f"`{label}`" for label in metric.labels) or "none"
+        lines.append(f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(table())  # noqa: T201 - prints the table for docs/metrics.md

@@ -1,0 +1,73 @@
+"""Logs: one JSON object a line on standard output, one line a request.
+
+The standard library's `logging` is not imported here: it costs 14 ms of every cold start.
+"""
+
+import os
+import re
+import time
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+Level = Literal["debug", "info", "warning", "error"]
+
+_RANKS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_OUTPUT = 1
+# Belt and braces: no caller passes a secret, and none would get through. Relay's own keys are 43
+# characters of base64url behind a prefix that the operator chooses; no id of ours is that long.
+_RUN = b"w" * 43
+_RUNS = bytes(
+    ord("w") if chr(code).isascii() and (chr(code).isalnum() or code in b"_-") else ord(" ")
+    for code in range(256)
+)
+# JSON's escapes are matched too, to be kept: their letters are no part of what follows them.
+_SECRET = re.compile(
+    rb"(\\(?:u[0-9a-f]{4}|.))"
+    rb"|Bearer [A-Za-z0-9._~+/=-]{8,}"
+    rb"|(?:(?<![A-Za-z0-9_-])|(?<=\\[bfnrt])|(?<=\\u[0-9a-f]{4}))"
+    rb"(?:sk-[A-Za-z0-9_-]{8,}|[A-Za-z0-9_-]{43,})"
+)
+_encoder = msgspec.json.Encoder(enc_hook=str)
+
+
+class _State:
+    """The process's level and name, set once at its start."""
+
+    rank = _RANKS["info"]
+    function = ""
+
+
+def configure(level: str, function: str) -> None:
+    """Set the least level that is written, and the function's name in every line."""
+    _State.rank = _RANKS[level]
+    _State.function = function
+
+
+def log(event: str, *, level: Level = "info", **fields: Any) -> None:
+    """Write one line; neither a closed output nor an odd value breaks the caller."""
+    if _RANKS[level] < _State.rank:
+        return
+    now = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
+    head = {
+        "time": now.replace("+00:00", "Z"),
+        "level": level,
+        "function": _State.function,
+        "event": event,
+    }
+    try:
+        line = _encoder.encode({**head, **fields})
+    except (ValueError, TypeError):  # text that is no UTF-8, such as half of a surrogate pair
+        line = _encoder.encode({**head, "fields": ascii(fields)})
+    try:
+        os.write(_OUTPUT, _redacted(line) + b"\n")
+    except OSError:
+        return
+
+
+def _redacted(line: bytes) -> bytes:
+    # The pattern costs 20 us a line, this look 2 us, and hardly any line has what it looks for.
+    if b"Bearer " in line or b"sk-" in line or _RUN in line.translate(_RUNS):
+        return _SECRET.sub(lambda found: found[1] or b"[redacted]", line)
+    return line

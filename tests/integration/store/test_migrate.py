@@ -1,0 +1,114 @@
+"""Migrations against a real Postgres: each once, whole or not at all, and in plain words."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from cli.dev.ports import free_port
+from common.store import migrate as module
+from common.store.migrate import MigrationFailed, migrate, migrations
+
+
+def tables(url: str) -> set[str]:
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = "
+            "'public'::regnamespace"
+        )
+        return {row[0] for row in rows}
+
+
+def execute(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+@pytest.fixture
+def directory(tmp_path, monkeypatch):
+    """A directory of its own, in the place of the real migrations."""
+    monkeypatch.setattr(module, "migrations", lambda: migrations(tmp_path))
+    return tmp_path
+
+
+def test_it_applies_everything_once(empty_database_url):
+    names = [one.name for one in migrations()]
+    assert names == sorted(names)
+    assert "0001_pre_ledger" in names
+    assert migrate(empty_database_url) == names
+    assert {"ledger", "api_keys", "quarantine", "schema_migrations"} <= tables(empty_database_url)
+    assert migrate(empty_database_url) == []
+
+
+def test_a_later_migration_is_applied_alone(empty_database_url, directory):
+    (directory / "0001_pre_one.sql").write_text("CREATE TABLE one (id int); CREATE TABLE eins ()")
+    assert migrate(empty_database_url) == ["0001_pre_one"]
+    (directory / "0002_post_two.sql").write_text("CREATE TABLE two (share text DEFAULT '5 %s')")
+    assert migrate(empty_database_url) == ["0002_post_two"]
+    assert tables(empty_database_url) == {"schema_migrations", "one", "eins", "two"}
+
+
+def test_two_at_once_apply_each_once(empty_database_url):
+    together = threading.Barrier(4)
+
+    def run(_: int) -> list[str]:
+        together.wait()
+        return migrate(empty_database_url)
+
+    with ThreadPoolExecutor(4) as pool:
+        applied = sorted(pool.map(run, range(4)))
+    assert applied == [[], [], [], [one.name for one in migrations()]]
+
+
+def test_a_database_of_a_newer_version_is_refused(empty_database_url):
+    migrate(empty_database_url)
+    execute(empty_database_url, "INSERT INTO schema_migrations VALUES ('9999_pre_later', 'x')")
+    with pytest.raises(MigrationFailed, match=r"newer version of Relay \(it has 9999_pre_later\)"):
+        migrate(empty_database_url)
+
+
+def test_a_changed_text_is_refused_before_anything_is_applied(empty_database_url, directory):
+    (directory / "0001_pre_one.sql").write_text("CREATE TABLE one ()")
+    migrate(empty_database_url)
+    (directory / "0001_pre_one.sql").write_text("CREATE TABLE one (id int)")
+    (directory / "0002_pre_two.sql").write_text("CREATE TABLE two ()")
+    with pytest.raises(MigrationFailed, match="0001_pre_one was applied with another text"):
+        migrate(empty_database_url)
+    assert tables(empty_database_url) == {"schema_migrations", "one"}
+
+
+def test_a_failing_migration_leaves_nothing_and_keeps_those_before(empty_database_url, directory):
+    (directory / "0001_pre_one.sql").write_text("CREATE TABLE one ()")
+    (directory / "0002_pre_two.sql").write_text("CREATE TABLE two (); CREATE TABLE one ()")
+    for _ in range(2):
+        with pytest.raises(MigrationFailed, match=r"0002_pre_two failed and was undone: .*exists"):
+            migrate(empty_database_url)
+        assert tables(empty_database_url) == {"schema_migrations", "one"}
+    (directory / "0002_pre_two.sql").write_text("CREATE TABLE two ()")
+    assert migrate(empty_database_url) == ["0002_pre_two"]
+
+
+def test_a_file_with_another_name_is_refused(tmp_path):
+    (tmp_path / "two.sql").write_text("")
+    with pytest.raises(MigrationFailed, match=r"two\.sql is no migration's name"):
+        migrations(tmp_path)
+
+
+def test_a_server_that_is_not_there_is_said_in_a_sentence():
+    url = f"postgresql://nobody:secret@127.0.0.1:{free_port()}/relay"
+    with pytest.raises(MigrationFailed, match="Postgres cannot be reached: ") as caught:
+        migrate(url, wait_s=0)
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_it_waits_for_a_server_that_starts(postgres_server, empty_database_url):
+    postgres_server.stop()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(migrate, empty_database_url, wait_s=20)
+        time.sleep(0.1)
+        assert not waiting.done()
+        postgres_server.start()
+        assert waiting.result() == [one.name for one in migrations()]

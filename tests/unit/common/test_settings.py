@@ -1,0 +1,118 @@
+"""Settings: what each function reads, and the sentence it stops with."""
+
+import pytest
+
+from common.settings import (
+    Retention,
+    SettingsError,
+    key_admin_settings,
+    relay_settings,
+    serve_settings,
+    worker_settings,
+)
+
+STORES = {
+    "RELAY_REDIS_URL": "redis://:hunter2@localhost:6379/0",
+    "RELAY_DATABASE_URL": "postgresql://relay:hunter2@localhost/relay",
+    "RELAY_INTERNAL_SECRET": "s" * 32,
+}
+ALL = STORES | {"PROXY_MASTER_KEY": "m" * 16}
+
+
+def test_defaults():
+    settings = serve_settings({})
+    assert (settings.port, settings.metrics_port, settings.timeout_s) == (8080, 9464, 600)
+    assert settings.drain_s == 555
+    relay = relay_settings(STORES)
+    assert relay.state_prefix == "{relay}"
+    assert relay.accounts == ()
+    assert key_admin_settings(ALL).api_key_prefix == "cr_"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("PORT", "eighty", serve_settings),
+        ("PORT", "70000", serve_settings),
+        ("RELAY_TIMEOUT_S", "0", serve_settings),
+        ("RELAY_METRICS_PORT", "-1", serve_settings),
+        ("RELAY_LOG_LEVEL", "loud", serve_settings),
+        ("RELAY_REDIS_URL", "", relay_settings),
+        ("RELAY_REDIS_URL", "http://x", relay_settings),
+        ("RELAY_DATABASE_URL", "mysql://x", relay_settings),
+        ("RELAY_INTERNAL_SECRET", "short", worker_settings),
+        ("RELAY_LEDGER_RETENTION_DAYS", "-1", worker_settings),
+        ("RELAY_ROLLUP_RETENTION_DAYS", "10001", worker_settings),
+        ("RELAY_AUDIT_RETENTION_DAYS", "a year", worker_settings),
+        ("RELAY_QUARANTINE_RETENTION_DAYS", "1.5", worker_settings),
+        ("RELAY_INSTALLATION", "a}b", relay_settings),
+        ("RELAY_UNPRICED_MODELS", "maybe", relay_settings),
+        ("K_SINK", "kafka://x", relay_settings),
+        ("PROXY_MASTER_KEY", "", key_admin_settings),
+        ("PROXY_MASTER_KEY", "short", key_admin_settings),
+        ("RELAY_API_KEY_PREFIX", "with space", key_admin_settings),
+    ],
+)
+def test_a_wrong_value_is_named(name, value, read):
+    with pytest.raises(SettingsError, match=name):
+        read(ALL | {name: value})
+
+
+def test_what_is_kept_for_how_long():
+    kept = worker_settings(ALL).retention
+    assert kept == Retention(ledger_days=0, rollup_days=0, audit_days=365, quarantine_days=90)
+    names = ("LEDGER", "ROLLUP", "AUDIT", "QUARANTINE")
+    given = {f"RELAY_{name}_RETENTION_DAYS": str(days) for days, name in enumerate(names)}
+    assert worker_settings(ALL | given).retention == Retention(0, 1, 2, 3)
+
+
+def test_who_takes_no_events_needs_no_secret_for_them():
+    stores = {name: value for name, value in STORES.items() if name.endswith("_URL")}
+    assert worker_settings(stores, takes_events=False).internal_secret == ""
+    with pytest.raises(SettingsError, match="RELAY_INTERNAL_SECRET"):
+        worker_settings(stores)
+
+
+def test_a_wrong_base_url_is_named():
+    with pytest.raises(SettingsError, match="OPENAI_BASE_URL"):
+        relay_settings(STORES | {"OPENAI_API_KEY": "sk", "OPENAI_BASE_URL": "localhost:1"})
+
+
+@pytest.mark.parametrize("name", ["RELAY_REDIS_URL", "RELAY_DATABASE_URL"])
+def test_an_address_with_a_password_is_never_repeated(name):
+    with pytest.raises(SettingsError) as caught:
+        relay_settings(ALL | {name: "other://:hunter2@x"})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_secrets_are_not_in_the_representation():
+    environment = ALL | {"OPENAI_API_KEY": "sk-secret"}
+    for read in (relay_settings, key_admin_settings, worker_settings):
+        text = repr(read(environment))
+        assert "hunter2" not in text
+        assert "sk-secret" not in text
+        assert "s" * 32 not in text
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("http://localhost:9", "http://localhost:9/v1"),
+        ("http://localhost:9/", "http://localhost:9/v1"),
+        ("http://localhost:9/v1", "http://localhost:9/v1"),
+        ("http://localhost:9/openai/v2/", "http://localhost:9/openai/v2"),
+    ],
+)
+def test_openai_base_urls_with_and_without_a_version(given, expected):
+    settings = relay_settings(STORES | {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": given})
+    assert settings.accounts[0].base_url == expected
+
+
+@pytest.mark.parametrize("given", ["http://localhost:9", "http://localhost:9/v1"])
+def test_anthropic_base_urls_lose_the_version(given):
+    settings = relay_settings(STORES | {"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": given})
+    assert settings.accounts[0].base_url == "http://localhost:9"
+
+
+def test_an_installation_has_keys_of_its_own():
+    assert relay_settings(STORES | {"RELAY_INSTALLATION": "prod"}).state_prefix == "{relay:prod}"
