@@ -1,0 +1,1 @@
+"""One folder, one Knative Service; none imports another."""

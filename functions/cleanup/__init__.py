@@ -1,0 +1,1 @@
+"""cleanup: what is due by time, fired by PingSources."""

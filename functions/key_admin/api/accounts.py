@@ -1,0 +1,234 @@
+"""`/internal/accounts`: official API credentials of providers. A credential is never shown."""
+
+from typing import Any
+
+import msgspec
+import psycopg
+from starlette.responses import Response
+
+from common import projection
+from common.domain.accounts import AccountRecord, built_in_account_id, credential_name
+from common.identifiers import new_ulid
+from common.settings import BuiltInAccount
+from common.store import accounts
+from common.store.accounts import Account
+from common.store.database import Connection
+from functions.key_admin import idempotency
+from functions.key_admin.bodies import check_id
+from functions.key_admin.models.accounts import (
+    DEFAULT_BASE_URLS,
+    AccountAnswer,
+    AccountCreate,
+    AccountList,
+    AccountPage,
+    AccountPatch,
+)
+from functions.key_admin.operation import Call, Operation, answered, etag
+from functions.key_admin.problem import Problem, conflict, not_found
+
+PATH = "/internal/accounts"
+
+
+async def create(call: Call) -> Response:
+    """201; the account serves on the next request everywhere."""
+    given = call.sent(AccountCreate)
+    repeatable = call.repeatable(PATH)
+    account_id = new_ulid()
+    record = AccountRecord(
+        id=account_id,
+        name=given.name,
+        provider=given.provider,
+        base_url=given.base_url or DEFAULT_BASE_URLS[given.provider],
+        models=given.models,
+        priority=given.priority,
+        weight=given.weight,
+        max_concurrency=given.max_concurrency,
+        enabled=given.enabled,
+        sealed_credential=_sealed(call, account_id, given.credential.api_key),
+    )
+    async with call.services.database.transaction() as connection:
+        kept = await idempotency.kept_reply(call.services, connection, repeatable)
+        if kept is not None:
+            return kept
+        try:
+            account = await accounts.create(connection, record)
+        except psycopg.errors.UniqueViolation:
+            raise _name_taken(given.name) from None
+        await call.audit(connection, "account.create", account_id, after=_audited(account))
+        headers = {"location": f"{PATH}/{account_id}", "etag": etag(account.version)}
+        answer = answered(_answer(account), 201, headers)
+        await idempotency.keep(call.services, connection, repeatable, account_id, answer)
+    await call.services.bring_projection_up_to_date()
+    return answer
+
+
+async def list_accounts(call: Call) -> Response:
+    """A page: built-in accounts on the first, then the others, newest first."""
+    query = call.sent(AccountPage)
+    async with call.services.database.transaction() as connection:
+        found = await accounts.page(
+            connection, provider=query.provider, before=query.cursor, limit=query.limit + 1
+        )
+    page = found[: query.limit]
+    more = page[-1].record.id if len(found) > query.limit else None
+    built_in = [] if query.cursor else _built_in(call, query.provider)
+    return answered(
+        AccountList(items=built_in + [_answer(account) for account in page], next_cursor=more)
+    )
+
+
+async def show(call: Call) -> Response:
+    """One account."""
+    for account in _built_in(call, None):
+        if account.id == call.path["account_id"]:
+            return answered(account)
+    async with call.services.database.transaction() as connection:
+        stored = await _found(call, connection)
+    return _shown(stored)
+
+
+async def patch(call: Call) -> Response:
+    """What was sent is changed, on the next request everywhere."""
+    given = call.sent(AccountPatch)
+    async with call.services.database.transaction() as connection:
+        before = await _found(call, connection)
+        call.check_version(before.version)
+        record = _patched(call, before.record, given)
+        try:
+            account = await accounts.update(connection, record, before.version)
+        except psycopg.errors.UniqueViolation:
+            raise _name_taken(record.name) from None
+        if account is None:
+            raise conflict("The account was changed by another call at the same time; try again.")
+        after = _audited(account) | {"credential_changed": "credential" in given.model_fields_set}
+        await call.audit(
+            connection, "account.update", record.id, before=_audited(before), after=after
+        )
+        await _project(call, connection)
+    await call.services.bring_projection_up_to_date()
+    return _shown(account)
+
+
+async def delete(call: Call) -> Response:
+    """Its credential is wiped; requests that it serves end by themselves."""
+    async with call.services.database.transaction() as connection:
+        before = await _found(call, connection)
+        if await accounts.delete(connection, before.record.id):
+            await call.audit(
+                connection, "account.delete", before.record.id, before=_audited(before)
+            )
+            await _project(call, connection)
+    await call.services.bring_projection_up_to_date()
+    return Response(status_code=204)
+
+
+async def _project(call: Call, connection: Connection) -> None:
+    """Redis before the commit: should it be away, nothing is changed and 503 said."""
+    version, records = await accounts.projected(connection)
+    prefix = call.services.settings.state_prefix
+    await projection.put_account_list(call.services.redis, prefix, version, records)
+
+
+async def _found(call: Call, connection: Connection) -> Account:
+    account_id = check_id(call.path["account_id"], "account")
+    if any(account.id == account_id for account in _built_in(call, None)):
+        raise conflict(
+            "A built-in account comes from relay's environment: change the variable instead."
+        )
+    account = await accounts.find(connection, account_id)
+    if account is None:
+        raise not_found(f"There is no account with the id {account_id}.")
+    return account
+
+
+def _patched(call: Call, record: AccountRecord, given: AccountPatch) -> AccountRecord:
+    names = ("name", "base_url", "models", "priority", "weight", "max_concurrency", "enabled")
+    sent = given.model_fields_set
+    changes: dict[str, Any] = {name: getattr(given, name) for name in names if name in sent}
+    if "credential" in sent:
+        changes["sealed_credential"] = _sealed(call, record.id, given.credential.api_key)
+    return msgspec.structs.replace(record, **changes)
+
+
+def _sealed(call: Call, account_id: str, api_key: str) -> str:
+    return call.services.keyring.seal(api_key, credential_name(account_id))
+
+
+def _built_in(call: Call, provider: str | None) -> list[AccountAnswer]:
+    return [
+        _built_in_answer(account)
+        for account in call.services.settings.accounts
+        if provider in (None, account.provider)
+    ]
+
+
+def _built_in_answer(account: BuiltInAccount) -> AccountAnswer:
+    return AccountAnswer(
+        id=built_in_account_id(account.provider),
+        name=f"built-in {account.provider}",
+        provider=account.provider,
+        base_url=account.base_url,
+        credential_key_id=None,
+        models={},
+        priority=50,
+        weight=1,
+        max_concurrency=0,
+        enabled=True,
+        built_in=True,
+        created_at=None,
+        updated_at=None,
+    )
+
+
+def _shown(account: Account) -> Response:
+    return answered(_answer(account), headers={"etag": etag(account.version)})
+
+
+def _answer(account: Account) -> AccountAnswer:
+    record = account.record
+    return AccountAnswer(
+        id=record.id,
+        name=record.name,
+        provider=record.provider,
+        base_url=record.base_url,
+        credential_key_id=account.credential_key_id,
+        models=record.models,
+        priority=record.priority,
+        weight=record.weight,
+        max_concurrency=record.max_concurrency,
+        enabled=record.enabled,
+        built_in=False,
+        created_at=account.created_at,
+        updated_at=account.updated_at,
+    )
+
+
+def _audited(account: Account) -> dict[str, Any]:
+    shown: dict[str, Any] = _answer(account).model_dump(mode="json")
+    return shown
+
+
+def _name_taken(name: str) -> Problem:
+    return conflict(f"Another account is named {name!r}: names are unique.")
+
+
+_ONE = f"{PATH}/{{account_id}}"
+OPERATIONS = (
+    Operation(
+        "POST", PATH, create, "Add an account", "Accounts",
+        status=201, answer=AccountAnswer, body=AccountCreate, idempotent_by_key=True,
+        refusals=(409,),
+    ),
+    Operation(
+        "GET", PATH, list_accounts, "List accounts", "Accounts",
+        answer=AccountList, query=AccountPage,
+    ),
+    Operation("GET", _ONE, show, "Show an account", "Accounts",
+              answer=AccountAnswer, refusals=(404,)),
+    Operation(
+        "PATCH", _ONE, patch, "Change an account", "Accounts",
+        answer=AccountAnswer, body=AccountPatch, versioned=True, refusals=(404, 409),
+    ),
+    Operation("DELETE", _ONE, delete, "Delete an account", "Accounts",
+              status=204, refusals=(404, 409)),
+)  # fmt: skip

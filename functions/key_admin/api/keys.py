@@ -1,0 +1,305 @@
+"""`/internal/api-keys`: create, list, show, change, revoke, restore, rotate."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import psycopg
+from starlette.responses import Response
+
+from common import projection
+from common.domain.keys import KeyRecord, hash_key, key_prefix_of
+from common.identifiers import new_ulid
+from common.secrets import new_api_key
+from common.store import directory, keys
+from common.store.database import Connection
+from common.store.keys import Key
+from functions.key_admin import idempotency
+from functions.key_admin.bodies import check_id
+from functions.key_admin.models.keys import (
+    KeyAnswer,
+    KeyCreate,
+    KeyList,
+    KeyMade,
+    KeyPage,
+    KeyPatch,
+    ModelRules,
+    Rotation,
+)
+from functions.key_admin.operation import Call, Operation, answered, etag
+from functions.key_admin.problem import Problem, conflict, invalid_field, not_found
+
+PATH = "/internal/api-keys"
+
+
+async def create(call: Call) -> Response:
+    """201 with the key, which is shown this once."""
+    given = call.sent(KeyCreate)
+    settings = call.services.settings
+    repeatable = call.repeatable(PATH)
+    secret = new_api_key(settings.api_key_prefix)
+    record = _record(given)
+    async with call.services.database.transaction() as connection:
+        kept = await idempotency.kept_reply(call.services, connection, repeatable)
+        if kept is not None:
+            return kept
+        await directory.ensure_user(connection, record.user_id)
+        try:
+            key = await keys.create(
+                connection,
+                record,
+                given.expires_at,
+                hash_key(secret),
+                key_prefix_of(secret, settings.api_key_prefix),
+            )
+        except psycopg.errors.ForeignKeyViolation:
+            raise _no_such_team(given.team_id) from None
+        await call.audit(connection, "key.create", record.id, after=_audited(key))
+        made = KeyMade(**_members(key), key=secret)
+        headers = {"location": f"{PATH}/{record.id}", "etag": etag(key.record.version)}
+        answer = answered(made, 201, headers)
+        await idempotency.keep(call.services, connection, repeatable, record.id, answer)
+    await call.services.bring_projection_up_to_date()
+    return answer
+
+
+async def list_keys(call: Call) -> Response:
+    """A page, newest first."""
+    query = call.sent(KeyPage)
+    async with call.services.database.transaction() as connection:
+        found = await keys.page(
+            connection,
+            before=query.cursor,
+            user_id=query.user_id,
+            team_id=query.team_id,
+            status=query.status,
+            limit=query.limit + 1,
+        )
+    page = found[: query.limit]
+    more = page[-1].record.id if len(found) > query.limit else None
+    return answered(KeyList(items=[_answer(key) for key in page], next_cursor=more))
+
+
+async def show(call: Call) -> Response:
+    """One key."""
+    async with call.services.database.transaction() as connection:
+        key = await _found(call, connection)
+    return _shown(key)
+
+
+async def patch(call: Call) -> Response:
+    """What was sent is changed, on the next request everywhere."""
+    given = call.sent(KeyPatch)
+    async with call.services.database.transaction() as connection:
+        key = await _found(call, connection)
+        call.check_version(key.record.version)
+        if key.status == "revoked":
+            raise conflict("A revoked key cannot be changed: restore it first.")
+        changed = await _write(call, connection, key, _patched(key, given), "key.update")
+    return await _done(call, changed)
+
+
+async def revoke(call: Call) -> Response:
+    """Revoked on the next request everywhere; once more changes nothing."""
+    return await _done(call, await _revoke(call))
+
+
+async def delete(call: Call) -> Response:
+    """The same as revoke; the key stays listed, because the ledger speaks of it."""
+    await _done(call, await _revoke(call))
+    return Response(status_code=204)
+
+
+async def restore(call: Call) -> Response:
+    """A revoked or disabled key is active again; once more changes nothing."""
+    async with call.services.database.transaction() as connection:
+        key = await _found(call, connection)
+        if key.status != "active":
+            active = msgspec.structs.replace(key, status="active")
+            key = await _write(call, connection, key, active, "key.restore")
+    return await _done(call, key)
+
+
+async def rotate(call: Call) -> Response:
+    """201 with a new secret for the same key; the old one works until its grace ends."""
+    given = call.sent(Rotation)
+    settings = call.services.settings
+    repeatable = call.repeatable()
+    secret = new_api_key(settings.api_key_prefix)
+    async with call.services.database.transaction() as connection:
+        kept = await idempotency.kept_reply(call.services, connection, repeatable)
+        if kept is not None:
+            return kept
+        key = await _found(call, connection)
+        if key.status == "revoked":
+            raise conflict("A revoked key cannot be rotated: restore it first.")
+        prefix = key_prefix_of(secret, settings.api_key_prefix)
+        before = {"key_prefix": key.key_prefix}
+        await keys.rotate(connection, key.record.id, hash_key(secret), prefix, given.grace_s)
+        key = await _found(call, connection)
+        after = {"key_prefix": prefix, "grace_s": given.grace_s}
+        await call.audit(connection, "key.rotate", key.record.id, before=before, after=after)
+        await _project(call, connection, key.record.id)
+        answer = answered(KeyMade(**_members(key), key=secret), 201)
+        await idempotency.keep(call.services, connection, repeatable, key.record.id, answer)
+    await call.services.bring_projection_up_to_date()
+    return answer
+
+
+async def _revoke(call: Call) -> Key:
+    async with call.services.database.transaction() as connection:
+        before = await _found(call, connection)
+        changed = await keys.revoke(connection, before.record.id)
+        key = await _found(call, connection)
+        if not changed:
+            # Whatever Redis has, even of a restore whose commit failed, revoking wins.
+            await keys.bump(connection, key.record.id)
+            return await _found(call, connection)
+        await call.audit(
+            connection, "key.revoke", key.record.id, before=_audited(before), after=_audited(key)
+        )
+        await _project(call, connection, key.record.id)
+        return key
+
+
+async def _write(call: Call, connection: Connection, before: Key, key: Key, action: str) -> Key:
+    try:
+        written = await keys.update(connection, key)
+    except psycopg.errors.ForeignKeyViolation:
+        raise _no_such_team(key.record.team_id) from None
+    if not written:
+        raise conflict("The key was changed by another call at the same time; try again.")
+    key = await _found(call, connection)
+    await call.audit(
+        connection, action, key.record.id, before=_audited(before), after=_audited(key)
+    )
+    await _project(call, connection, key.record.id)
+    return key
+
+
+async def _project(call: Call, connection: Connection, key_id: str) -> None:
+    """Redis before the commit: should it be away, nothing is changed and 503 said.
+
+    So what takes rights away holds everywhere once it is answered.
+    """
+    secrets = await keys.projected(connection, key_id=key_id)
+    await projection.put(call.services.redis, call.services.settings.state_prefix, secrets)
+
+
+async def _done(call: Call, key: Key) -> Response:
+    await call.services.bring_projection_up_to_date()
+    return _shown(key)
+
+
+async def _found(call: Call, connection: Connection) -> Key:
+    key_id = check_id(call.path["key_id"], "key")
+    key = await keys.find(connection, key_id)
+    if key is None:
+        raise not_found(f"There is no key with the id {key_id}.")
+    return key
+
+
+def _record(given: KeyCreate) -> KeyRecord:
+    return KeyRecord(
+        id=new_ulid(),
+        # A user of its own, when the caller names none: usage always belongs to somebody.
+        user_id=given.user_id or new_ulid(),
+        name=given.name,
+        team_id=given.team_id,
+        scopes=given.scopes,
+        models_allow=given.models.allow,
+        models_deny=given.models.deny,
+        tags=given.tags,
+    )
+
+
+def _patched(key: Key, given: KeyPatch) -> Key:
+    sent = given.model_fields_set
+    record = key.record
+    changes: dict[str, Any] = {
+        name: getattr(given, name) for name in ("name", "team_id", "scopes", "tags") if name in sent
+    }
+    if "models" in sent:
+        changes |= {"models_allow": given.models.allow, "models_deny": given.models.deny}
+    return msgspec.structs.replace(
+        key,
+        record=msgspec.structs.replace(record, **changes),
+        status=given.status if "status" in sent else key.status,
+        expires_at=given.expires_at if "expires_at" in sent else key.expires_at,
+    )
+
+
+def _shown(key: Key) -> Response:
+    return answered(_answer(key), headers={"etag": etag(key.record.version)})
+
+
+def _answer(key: Key) -> KeyAnswer:
+    return KeyAnswer(**_members(key))
+
+
+def _members(key: Key) -> dict[str, Any]:
+    record = key.record
+    return {
+        "id": record.id,
+        "name": record.name,
+        "user_id": record.user_id,
+        "team_id": record.team_id,
+        "key_prefix": key.key_prefix,
+        "status": _status(key),
+        "scopes": record.scopes,
+        "models": ModelRules(allow=record.models_allow, deny=record.models_deny),
+        "limits": record.limits,
+        "budgets": record.budgets,
+        "account_id": record.account_id,
+        "group_id": record.group_id,
+        "tags": record.tags,
+        "expires_at": key.expires_at,
+        "created_at": key.created_at,
+        "updated_at": key.updated_at,
+        "revoked_at": key.revoked_at,
+        "last_used_at": key.last_used_at,
+    }
+
+
+def _audited(key: Key) -> dict[str, Any]:
+    shown: dict[str, Any] = _answer(key).model_dump(mode="json", exclude={"last_used_at"})
+    return shown
+
+
+def _status(key: Key) -> str:
+    if key.status == "active" and key.expires_at is not None:
+        return "expired" if key.expires_at <= datetime.now(UTC) else "active"
+    return key.status
+
+
+def _no_such_team(team_id: str | None) -> Problem:
+    return invalid_field("team_id", f"there is no team with the id {team_id}")
+
+
+_ONE = f"{PATH}/{{key_id}}"
+OPERATIONS = (
+    Operation(
+        "POST", PATH, create, "Make a key", "Keys",
+        status=201, answer=KeyMade, body=KeyCreate, idempotent_by_key=True, refusals=(409,),
+    ),
+    Operation("GET", PATH, list_keys, "List keys", "Keys", answer=KeyList, query=KeyPage),
+    Operation("GET", _ONE, show, "Show a key", "Keys", answer=KeyAnswer, refusals=(404,)),
+    Operation(
+        "PATCH", _ONE, patch, "Change a key", "Keys",
+        answer=KeyAnswer, body=KeyPatch, versioned=True, refusals=(404, 409),
+    ),
+    Operation("DELETE", _ONE, delete, "Revoke a key", "Keys", status=204, refusals=(404,)),
+    Operation(
+        "POST", f"{_ONE}/revoke", revoke, "Revoke a key", "Keys",
+        answer=KeyAnswer, refusals=(404,),
+    ),
+    Operation(
+        "POST", f"{_ONE}/restore", restore, "Make a revoked key active again", "Keys",
+        answer=KeyAnswer, refusals=(404, 409),
+    ),
+    Operation(
+        "POST", f"{_ONE}/rotate", rotate, "Give a key a new secret", "Keys",
+        status=201, answer=KeyMade, body=Rotation, body_required=False, idempotent_by_key=True,
+        refusals=(404, 409),
+    ),
+)  # fmt: skip

@@ -1,0 +1,132 @@
+"""`/internal/teams`: the tenants. A key without a team is its own tenant."""
+
+from typing import Any
+
+import msgspec
+import psycopg
+from starlette.responses import Response
+
+from common.identifiers import new_ulid
+from common.store import directory
+from common.store.database import Connection
+from common.store.directory import Team
+from functions.key_admin.bodies import check_id
+from functions.key_admin.models.directory import (
+    TeamAnswer,
+    TeamCreate,
+    TeamList,
+    TeamPage,
+    TeamPatch,
+)
+from functions.key_admin.operation import Call, Operation, answered, etag
+from functions.key_admin.problem import Problem, conflict, not_found
+
+PATH = "/internal/teams"
+
+
+async def create(call: Call) -> Response:
+    """201; 409 when there is one of that name."""
+    given = call.sent(TeamCreate)
+    team_id = new_ulid()
+    async with call.services.database.transaction() as connection:
+        try:
+            await directory.create_team(connection, team_id, given.name, given.description)
+        except psycopg.errors.UniqueViolation:
+            raise _name_taken(given.name) from None
+        team = await _found(connection, team_id)
+        await call.audit(connection, "team.create", team_id, after=_audited(team))
+    answer = _shown(team, 201)
+    answer.headers["location"] = f"{PATH}/{team_id}"
+    return answer
+
+
+async def list_teams(call: Call) -> Response:
+    """A page, newest first."""
+    query = call.sent(TeamPage)
+    async with call.services.database.transaction() as connection:
+        found = await directory.page_of_teams(
+            connection, before=query.cursor, limit=query.limit + 1
+        )
+    page = found[: query.limit]
+    more = page[-1].id if len(found) > query.limit else None
+    return answered(TeamList(items=[_answer(team) for team in page], next_cursor=more))
+
+
+async def show(call: Call) -> Response:
+    """One team."""
+    async with call.services.database.transaction() as connection:
+        return _shown(await _found(connection, call.path["team_id"]))
+
+
+async def patch(call: Call) -> Response:
+    """What was sent is changed."""
+    given = call.sent(TeamPatch)
+    async with call.services.database.transaction() as connection:
+        before = await _found(connection, call.path["team_id"])
+        call.check_version(before.version)
+        changes = {name: getattr(given, name) for name in given.model_fields_set}
+        try:
+            written = await directory.update_team(
+                connection, msgspec.structs.replace(before, **changes)
+            )
+        except psycopg.errors.UniqueViolation:
+            raise _name_taken(given.name) from None
+        if not written:
+            raise conflict("The team was changed by another call at the same time; try again.")
+        team = await _found(connection, before.id)
+        await call.audit(
+            connection, "team.update", team.id, before=_audited(before), after=_audited(team)
+        )
+    return _shown(team)
+
+
+async def delete(call: Call) -> Response:
+    """204; 409 while users or keys belong to the team, revoked keys too."""
+    async with call.services.database.transaction() as connection:
+        team = await _found(connection, call.path["team_id"])
+        try:
+            await directory.delete_team(connection, team.id)
+        except psycopg.errors.ForeignKeyViolation:
+            raise conflict(
+                "Users or keys belong to the team: move them first (revoked keys count)."
+            ) from None
+        await call.audit(connection, "team.delete", team.id, before=_audited(team))
+    return Response(status_code=204)
+
+
+async def _found(connection: Connection, team_id: str) -> Team:
+    team = await directory.find_team(connection, check_id(team_id, "team"))
+    if team is None:
+        raise not_found(f"There is no team with the id {team_id}.")
+    return team
+
+
+def _shown(team: Team, status: int = 200) -> Response:
+    return answered(_answer(team), status, {"etag": etag(team.version)})
+
+
+def _answer(team: Team) -> TeamAnswer:
+    members = msgspec.structs.asdict(team)
+    del members["version"]
+    return TeamAnswer(**members)
+
+
+def _audited(team: Team) -> dict[str, Any]:
+    shown: dict[str, Any] = _answer(team).model_dump(mode="json", exclude={"users", "active_keys"})
+    return shown
+
+
+def _name_taken(name: str | None) -> Problem:
+    return conflict(f"Another team is named {name!r}: names are unique.")
+
+
+_ONE = f"{PATH}/{{team_id}}"
+OPERATIONS = (
+    Operation("POST", PATH, create, "Add a team", "Teams",
+              status=201, answer=TeamAnswer, body=TeamCreate, refusals=(409,)),
+    Operation("GET", PATH, list_teams, "List teams", "Teams", answer=TeamList, query=TeamPage),
+    Operation("GET", _ONE, show, "Show a team", "Teams", answer=TeamAnswer, refusals=(404,)),
+    Operation("PATCH", _ONE, patch, "Change a team", "Teams",
+              answer=TeamAnswer, body=TeamPatch, versioned=True, refusals=(404, 409)),
+    Operation("DELETE", _ONE, delete, "Delete a team", "Teams", status=204, refusals=(404, 409)),
+)  # fmt: skip

@@ -1,0 +1,128 @@
+"""`/internal/usage`: sums of the ledger, who used most, and the ledger's rows."""
+
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+
+from starlette.responses import Response
+
+from common.domain.usage import TOKEN_CLASSES
+from common.store import usage
+from common.store.usage import Filters, UnknownTimeZone, UsageSum
+from functions.key_admin.models.usage import (
+    Leaderboard,
+    LeaderboardItem,
+    LeaderboardQuery,
+    Record,
+    RecordList,
+    RecordsQuery,
+    SumsQuery,
+    Tokens,
+    Total,
+    UsageAnswer,
+    UsageItem,
+    UsageQuery,
+)
+from functions.key_admin.operation import Call, Operation, answered
+from functions.key_admin.problem import invalid_field
+
+PATH = "/internal/usage"
+GROUPS_MAX = 10_000
+
+
+async def show_sums(call: Call) -> Response:
+    """Sums by group, and their total."""
+    query = call.sent(SumsQuery)
+    sums = await _sums(call, query, query.group_by, GROUPS_MAX + 1)
+    if len(sums) > GROUPS_MAX:
+        message = f"gives more than {GROUPS_MAX} groups: narrow since and until, or group by less"
+        raise invalid_field("group_by", message)
+    items = [UsageItem(group=one.group, **_figures(one)) for one in sums]
+    return answered(UsageAnswer(items=items if query.group_by else [], total=_total(sums)))
+
+
+async def show_leaderboard(call: Call) -> Response:
+    """Who used most, most first."""
+    query = call.sent(LeaderboardQuery)
+    sums = await _sums(call, query, [query.by], query.limit, most=query.metric)
+    items = [
+        LeaderboardItem(rank=place + 1, group=one.group, **_figures(one))
+        for place, one in enumerate(sums)
+    ]
+    return answered(Leaderboard(items=items))
+
+
+async def list_records(call: Call) -> Response:
+    """A page of the ledger, newest first."""
+    query = call.sent(RecordsQuery)
+    async with call.services.database.transaction() as connection:
+        found = await usage.records(
+            connection,
+            _filters(query, status=query.status),
+            before=query.cursor,
+            limit=query.limit + 1,
+        )
+    page = [
+        Record(**{**record, "cost_usd": _money(record["cost_usd"])})
+        for record in found[: query.limit]
+    ]
+    more = page[-1].id if len(found) > query.limit else None
+    return answered(RecordList(items=page, next_cursor=more))
+
+
+async def _sums(
+    call: Call, query: UsageQuery, group_by: list[str], limit: int, *, most: str | None = None
+) -> list[UsageSum]:
+    try:
+        async with call.services.database.transaction() as connection:
+            return await usage.sums(
+                connection, _filters(query), group_by, query.tz, limit, most=most
+            )
+    except UnknownTimeZone as error:
+        raise invalid_field("tz", str(error)) from None
+
+
+def _filters(query: UsageQuery, *, status: str | None = None) -> Filters:
+    since, until = query.moment(query.since), query.moment(query.until)
+    if since is not None and until is not None and since >= until:
+        raise invalid_field("until", "must be later than since")
+    return Filters(
+        since=since,
+        until=until,
+        key_id=query.key_id,
+        user_id=query.user_id,
+        team_id=query.team_id,
+        account_id=query.account_id,
+        model=query.model,
+        provider=query.provider,
+        endpoint=query.endpoint,
+        status=status,
+    )
+
+
+def _figures(one: UsageSum) -> dict[str, Any]:
+    return {"requests": one.requests, "tokens": one.tokens, "cost_usd": _money(one.cost_usd)}
+
+
+def _total(sums: list[UsageSum]) -> Total:
+    tokens = Counter(dict.fromkeys(TOKEN_CLASSES, 0))
+    for one in sums:
+        tokens.update(one.tokens)
+    return Total(
+        requests=sum(one.requests for one in sums),
+        tokens=Tokens(**tokens),
+        cost_usd=_money(sum((one.cost_usd for one in sums), Decimal())),
+    )
+
+
+def _money(amount: Decimal) -> str:
+    return f"{amount:.12f}"
+
+
+OPERATIONS = (
+    Operation("GET", PATH, show_sums, "Sum usage", "Usage", answer=UsageAnswer, query=SumsQuery),
+    Operation("GET", f"{PATH}/leaderboard", show_leaderboard, "Who used most", "Usage",
+              answer=Leaderboard, query=LeaderboardQuery),
+    Operation("GET", f"{PATH}/records", list_records, "List the ledger's rows", "Usage",
+              answer=RecordList, query=RecordsQuery),
+)  # fmt: skip

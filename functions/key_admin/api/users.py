@@ -1,0 +1,130 @@
+"""`/internal/users`. A user's id is your own string; a key that names a new one makes it."""
+
+from typing import Any
+
+import msgspec
+import psycopg
+from starlette.responses import Response
+
+from common.store import directory
+from common.store.database import Connection
+from common.store.directory import User
+from functions.key_admin.models.directory import (
+    UserAnswer,
+    UserCreate,
+    UserList,
+    UserPage,
+    UserPatch,
+)
+from functions.key_admin.operation import Call, Operation, answered, etag
+from functions.key_admin.problem import Problem, conflict, invalid_field, not_found
+
+PATH = "/internal/users"
+
+
+async def create(call: Call) -> Response:
+    """201; 409 when there is one of that id."""
+    given = call.sent(UserCreate)
+    async with call.services.database.transaction() as connection:
+        try:
+            await directory.create_user(
+                connection, given.id, given.name, given.email, given.team_id
+            )
+        except psycopg.errors.UniqueViolation:
+            raise conflict(f"There is a user with the id {given.id!r} already.") from None
+        except psycopg.errors.ForeignKeyViolation:
+            raise _no_such_team(given.team_id) from None
+        user = await _found(connection, given.id)
+        await call.audit(connection, "user.create", user.id, after=_audited(user))
+    return _shown(user, 201)
+
+
+async def list_users(call: Call) -> Response:
+    """A page, by id."""
+    query = call.sent(UserPage)
+    async with call.services.database.transaction() as connection:
+        found = await directory.page_of_users(
+            connection, after=query.cursor, team_id=query.team_id, limit=query.limit + 1
+        )
+    page = found[: query.limit]
+    more = page[-1].id if len(found) > query.limit else None
+    return answered(UserList(items=[_answer(user) for user in page], next_cursor=more))
+
+
+async def show(call: Call) -> Response:
+    """One user."""
+    async with call.services.database.transaction() as connection:
+        return _shown(await _found(connection, call.path["user_id"]))
+
+
+async def patch(call: Call) -> Response:
+    """What was sent is changed."""
+    given = call.sent(UserPatch)
+    async with call.services.database.transaction() as connection:
+        before = await _found(connection, call.path["user_id"])
+        call.check_version(before.version)
+        changes = {name: getattr(given, name) for name in given.model_fields_set}
+        try:
+            written = await directory.update_user(
+                connection, msgspec.structs.replace(before, **changes)
+            )
+        except psycopg.errors.ForeignKeyViolation:
+            raise _no_such_team(given.team_id) from None
+        if not written:
+            raise conflict("The user was changed by another call at the same time; try again.")
+        user = await _found(connection, before.id)
+        await call.audit(
+            connection, "user.update", user.id, before=_audited(before), after=_audited(user)
+        )
+    return _shown(user)
+
+
+async def delete(call: Call) -> Response:
+    """204; 409 while the user has active keys. Usage of the past keeps the id."""
+    async with call.services.database.transaction() as connection:
+        user = await _found(connection, call.path["user_id"])
+        if user.active_keys:
+            raise conflict(f"The user has {user.active_keys} active keys: revoke them first.")
+        await directory.delete_user(connection, user.id)
+        await call.audit(connection, "user.delete", user.id, before=_audited(user))
+    return Response(status_code=204)
+
+
+async def _found(connection: Connection, user_id: str) -> User:
+    if "\0" in user_id:
+        raise not_found("There is no user with this id.")
+    user = await directory.find_user(connection, user_id)
+    if user is None:
+        raise not_found(f"There is no user with the id {user_id[:200]!r}.")
+    return user
+
+
+def _shown(user: User, status: int = 200) -> Response:
+    return answered(_answer(user), status, {"etag": etag(user.version)})
+
+
+def _answer(user: User) -> UserAnswer:
+    members = msgspec.structs.asdict(user)
+    del members["version"]
+    return UserAnswer(**members)
+
+
+def _audited(user: User) -> dict[str, Any]:
+    shown: dict[str, Any] = _answer(user).model_dump(mode="json", exclude={"active_keys"})
+    return shown
+
+
+def _no_such_team(team_id: str | None) -> Problem:
+    return invalid_field("team_id", f"there is no team with the id {team_id}")
+
+
+_ONE = f"{PATH}/{{user_id}}"
+OPERATIONS = (
+    Operation("POST", PATH, create, "Add a user", "Users",
+              status=201, answer=UserAnswer, body=UserCreate, refusals=(409,)),
+    Operation("GET", PATH, list_users, "List users", "Users", answer=UserList, query=UserPage),
+    Operation("GET", _ONE, show, "Show a user", "Users", answer=UserAnswer, refusals=(404,)),
+    Operation("PATCH", _ONE, patch, "Change a user", "Users",
+              answer=UserAnswer, body=UserPatch, versioned=True, refusals=(404, 409)),
+    Operation("DELETE", _ONE, delete, "Delete a user", "Users", status=204, refusals=(404, 409)),
+)  # fmt: skip

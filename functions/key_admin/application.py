@@ -1,0 +1,141 @@
+"""The ASGI application: routes, errors as problem details, a request id and a log line for each."""
+
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match, Route
+
+from common.asgi import HEALTH_PATHS, Receive, Send, answer_health, run_lifespan
+from common.caller import caller_address
+from common.identifiers import new_ulid
+from common.state.commands import RedisUnavailable
+from common.store.database import DatabaseUnavailable
+from common.telemetry import catalogue, logs
+from functions.key_admin.api import (
+    accounts,
+    audit,
+    dead_letters,
+    keys,
+    master_key,
+    quarantine,
+    teams,
+    usage,
+    users,
+)
+from functions.key_admin.docs import Docs
+from functions.key_admin.problem import Problem, response, unavailable
+from functions.key_admin.services import services, stop_services
+
+OPERATIONS = (
+    *keys.OPERATIONS,
+    *accounts.OPERATIONS,
+    *users.OPERATIONS,
+    *teams.OPERATIONS,
+    *usage.OPERATIONS,
+    *audit.OPERATIONS,
+    *quarantine.OPERATIONS,
+    *dead_letters.OPERATIONS,
+    *master_key.OPERATIONS,
+)
+# A user's id is its caller's own string, and may have slashes in it.
+_ANY_USER = ("{user_id}", "{user_id:path}")
+_docs = Docs(OPERATIONS)
+ROUTES = [
+    *(
+        Route(operation.path.replace(*_ANY_USER), operation.__call__, methods=[operation.method])
+        for operation in OPERATIONS
+    ),
+    Route("/docs", _docs.page, methods=["GET"]),
+    Route("/internal/openapi.json", _docs.openapi, methods=["GET"]),
+]
+_TITLES = {404: "Not found", 405: "Method not allowed"}
+
+
+async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """The ASGI application (ASGI 3.0)."""
+    if scope["type"] == "lifespan":
+        await run_lifespan(receive, send, services, stop_services)
+    elif scope["type"] == "http":
+        if scope["path"] in HEALTH_PATHS:
+            await answer_health(send)
+        else:
+            await _serve(scope, receive, send)
+
+
+async def _serve(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    started = time.perf_counter()
+    request_id = new_ulid()
+    address = caller_address(scope, services().settings.edge_token)
+    scope = {**scope, "relay.request_id": request_id, "relay.address": address}
+    status = 500
+
+    async def send_with_id(message: MutableMapping[str, Any]) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+            message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+        await send(dict(message))
+
+    try:
+        await _starlette(scope, receive, send_with_id)
+    finally:
+        catalogue.REQUESTS.increment(function="key_admin", endpoint="admin", status=str(status))
+        logs.log(
+            "request",
+            request_id=request_id,
+            method=scope["method"],
+            path=scope["path"],
+            status=status,
+            address=address,
+            latency_ms=int((time.perf_counter() - started) * 1000),
+        )
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    """Every exception as a problem; what nobody expected is logged and says nothing of itself."""
+    match error:
+        case Problem():
+            return response(request, error)
+        case DatabaseUnavailable() | RedisUnavailable():
+            return response(request, unavailable(f"{error}; nothing was changed, try again."))
+        case HTTPException():
+            title = _TITLES.get(error.status_code, "Request refused")
+            detail = f"{request.method} {request.url.path}: {error.detail}"
+            headers = {"allow": _allowed(request)} if error.status_code == 405 else error.headers
+            return response(request, Problem(error.status_code, title, detail, headers=headers))
+        case _:
+            logs.log(
+                "internal_error",
+                level="error",
+                request_id=request.scope["relay.request_id"],
+                error=repr(error),
+            )
+            return response(request, Problem(500, "Internal error", "Relay failed; see its log."))
+
+
+def _allowed(request: Request) -> str:
+    """The methods of all routes with this path: each of starlette's routes names only its own."""
+    methods: set[str] = set()
+    for route in ROUTES:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= route.methods or set()
+    return ", ".join(sorted(methods))
+
+
+_starlette = Starlette(
+    routes=ROUTES,
+    exception_handlers={
+        Problem: _problem,
+        DatabaseUnavailable: _problem,
+        RedisUnavailable: _problem,
+        HTTPException: _problem,
+        Exception: _problem,
+    },
+)
+# A path with a slash too many is another path, not a redirect that drops the body.
+_starlette.router.redirect_slashes = False

@@ -1,0 +1,63 @@
+"""Reading what callers send: a JSON body or a query, as a pydantic model."""
+
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect, Request
+
+from common.domain.ids import is_ulid
+from functions.key_admin.problem import Problem, invalid, not_found
+
+BODY_BYTES_MAX = 1024 * 1024
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+async def read_bytes(request: Request, *, required: bool = True) -> bytes:
+    """The body, bounded. One that is not `required` may be missing. Raises `Problem`."""
+    if not required and request.headers.get("content-length", "0") == "0":
+        return b""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise Problem(
+            415, "Unsupported media type", "Send the body as `Content-Type: application/json`."
+        )
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > BODY_BYTES_MAX:
+                raise Problem(413, "Body too large", f"A body has at most {BODY_BYTES_MAX} bytes.")
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise Problem(400, "Body cut off", "The connection ended before the body did.") from None
+    return b"".join(chunks)
+
+
+def read_model(body: bytes, model: type[_Model]) -> _Model:
+    """The body as that model. Raises `Problem`: 400 for what is no JSON, 422 for wrong fields.
+
+    Strictly: `false` is no number of seconds, and `"0"` neither.
+    """
+    try:
+        return model.model_validate_json(body, strict=True)
+    except ValidationError as error:
+        if error.errors()[0]["type"] == "json_invalid":
+            message = error.errors()[0]["msg"]
+            raise Problem(400, "Malformed JSON", f"The body is no JSON: {message}") from None
+        raise invalid(error, "body") from None
+
+
+def read_query(request: Request, model: type[_Model]) -> _Model:
+    """The query as that model; a name given twice counts once, its last. Raises `Problem`."""
+    try:
+        return model.model_validate(dict(request.query_params))
+    except ValidationError as error:
+        raise invalid(error, "query") from None
+
+
+def check_id(value: str, what: str) -> str:
+    """An id in the path. Raises `Problem` 404 for what cannot be one."""
+    if not is_ulid(value):
+        raise not_found(f"There is no {what} with the id {value[:64]!r}.")
+    return value

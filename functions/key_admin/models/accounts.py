@@ -1,0 +1,127 @@
+"""Accounts, as sent and as answered."""
+
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
+
+from functions.key_admin.models.fields import LEFT_OUT, Glob, Kept, Name, Page, Sent, Time
+
+DEFAULT_BASE_URLS = {
+    "openai": "https://api.openai.com/v1",
+    "anthropic": "https://api.anthropic.com",
+}
+Provider = Literal["openai", "anthropic", "openai_compatible"]
+
+
+def _address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        port_is_right = parts.port is None or parts.port > 0
+    except ValueError:
+        port_is_right = False
+    if not port_is_right or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an http address, e.g. https://api.openai.com/v1")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must have no user, password, query or fragment")
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("must be written in printable ASCII without blanks")
+    return text.rstrip("/")
+
+
+def _header_safe(text: str) -> str:
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("must be printable ASCII without blanks, as the provider issued it")
+    return text
+
+
+def _as_map(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    if not all(isinstance(model, str) for model in value):
+        raise ValueError("must be a list of names, or a map from requested to served names")
+    return {model: model for model in value}
+
+
+BaseUrl = Annotated[str, Field(max_length=500), AfterValidator(_address)]
+Models = Annotated[
+    dict[Glob, Glob],
+    Field(max_length=500),
+    BeforeValidator(_as_map, json_schema_input_type=dict[Glob, Glob] | list[Glob]),
+]
+
+Priority = Annotated[int, Field(ge=0, le=1000, description="smaller is asked first")]
+Weight = Annotated[int, Field(ge=1, le=1000)]
+Concurrency = Annotated[int, Field(ge=0, le=1_000_000, description="0: no bound")]
+
+
+class Credential(Sent):
+    """An official API credential. Sealed at once, never shown again."""
+
+    api_key: Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_header_safe)] = (
+        Field(repr=False)
+    )
+
+
+class AccountCreate(Sent):
+    """A new account. `models` is a list, or a map from requested to served; empty: any model."""
+
+    name: Name
+    provider: Provider
+    base_url: BaseUrl | None = None
+    credential: Credential
+    models: Models = Field(default_factory=dict)
+    priority: Priority = 50
+    weight: Weight = 1
+    max_concurrency: Concurrency = 0
+    enabled: bool = True
+
+    @model_validator(mode="after")
+    def _has_an_address(self) -> "AccountCreate":
+        if self.base_url is None and self.provider not in DEFAULT_BASE_URLS:
+            raise ValueError(f"base_url is required for the provider {self.provider}")
+        return self
+
+
+class AccountPatch(Sent):
+    """What is to change; what is left out stays. The provider never changes."""
+
+    name: Annotated[Name, Kept] = LEFT_OUT
+    base_url: Annotated[BaseUrl, Kept] = LEFT_OUT
+    credential: Annotated[Credential, Kept] = LEFT_OUT
+    models: Annotated[Models, Kept] = LEFT_OUT
+    priority: Annotated[Priority, Kept] = LEFT_OUT
+    weight: Annotated[Weight, Kept] = LEFT_OUT
+    max_concurrency: Annotated[Concurrency, Kept] = LEFT_OUT
+    enabled: Annotated[bool, Kept] = LEFT_OUT
+
+
+class AccountPage(Page):
+    """Which accounts."""
+
+    provider: Provider | None = None
+
+
+class AccountAnswer(BaseModel):
+    """An account without its credential. Built-in ones come from relay's environment: read-only."""
+
+    id: str
+    name: str
+    provider: Provider
+    base_url: str
+    credential_key_id: str | None = Field(description="which encryption key seals the credential")
+    models: dict[str, str]
+    priority: int
+    weight: int
+    max_concurrency: int
+    enabled: bool
+    built_in: bool
+    created_at: Time | None
+    updated_at: Time | None
+
+
+class AccountList(BaseModel):
+    """A page: built-in accounts on the first, then the others, newest first."""
+
+    items: list[AccountAnswer]
+    next_cursor: str | None

@@ -1,0 +1,100 @@
+"""Users and teams, as sent and as answered."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from functions.key_admin.models.fields import (
+    LEFT_OUT,
+    Kept,
+    Name,
+    Page,
+    Sent,
+    Sought,
+    Time,
+    Ulid,
+)
+
+Email = Annotated[str, Field(max_length=254, pattern=r"^([^@\s\x00]+@[^@\s\x00]+)?$")]
+Words = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")]
+
+
+class UserCreate(Sent):
+    """A user; `id` is your own string, such as the one your directory has."""
+
+    id: Name
+    name: Words = ""
+    email: Email = ""
+    team_id: Ulid | None = None
+
+
+class UserPatch(Sent):
+    """What is to change; what is left out stays. `null` takes `team_id` away."""
+
+    name: Annotated[Words, Kept] = LEFT_OUT
+    email: Annotated[Email, Kept] = LEFT_OUT
+    team_id: Ulid | None = None
+
+
+class UserPage(Sent):
+    """Which users. `cursor` is the `next_cursor` of the page before."""
+
+    limit: int = Field(default=50, ge=1, le=500)
+    cursor: Sought | None = None
+    team_id: Ulid | None = None
+
+
+class UserAnswer(BaseModel):
+    """A user, and how many active keys it has."""
+
+    id: str
+    name: str
+    email: str
+    team_id: str | None
+    active_keys: int
+    created_at: Time
+    updated_at: Time
+
+
+class UserList(BaseModel):
+    """A page, by id."""
+
+    items: list[UserAnswer]
+    next_cursor: str | None
+
+
+class TeamCreate(Sent):
+    """A team. Its name is its own."""
+
+    name: Name
+    description: Words = ""
+
+
+class TeamPatch(Sent):
+    """What is to change; what is left out stays."""
+
+    name: Annotated[Name, Kept] = LEFT_OUT
+    description: Annotated[Words, Kept] = LEFT_OUT
+
+
+class TeamPage(Page):
+    """Which teams."""
+
+
+class TeamAnswer(BaseModel):
+    """A team, and how many users and active keys it has."""
+
+    id: str
+    name: str
+    description: str
+    users: int
+    active_keys: int
+    created_at: Time
+    updated_at: Time
+
+
+class TeamList(BaseModel):
+    """A page, newest first."""
+
+    items: list[TeamAnswer]
+    next_cursor: str | None

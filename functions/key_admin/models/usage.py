@@ -1,0 +1,182 @@
+"""Usage, as asked for and as answered."""
+
+from datetime import date, datetime, time
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
+
+from common.store.usage import GROUPINGS
+from functions.key_admin.models.fields import (
+    PAGE_DEFAULT,
+    PAGE_MAX,
+    Bound,
+    Money,
+    Sent,
+    Sought,
+    Time,
+    Ulid,
+)
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("must be a time zone of the IANA list, e.g. Europe/Berlin") from None
+    return name
+
+
+def _split(value: Any) -> Any:
+    return [part for part in value.split(",") if part] if isinstance(value, str) else value
+
+
+def _known_groupings(names: list[str]) -> list[str]:
+    for name in names:
+        if name not in GROUPINGS:
+            raise ValueError(f"{name!r} is no grouping: there are {', '.join(GROUPINGS)}")
+    return list(dict.fromkeys(names))
+
+
+class UsageQuery(Sent):
+    """Which usage. `since` (inclusive) and `until` (exclusive): times, or dates in the zone `tz`.
+
+    `model` is the model that answered, or for records also the one that was asked for.
+    """
+
+    since: Bound | None = None
+    until: Bound | None = None
+    tz: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    key_id: Ulid | None = None
+    user_id: Sought | None = None
+    team_id: Ulid | None = None
+    account_id: Ulid | None = None
+    model: Sought | None = None
+    provider: Sought | None = None
+    endpoint: Sought | None = None
+
+    def moment(self, given: datetime | date | None) -> datetime | None:
+        """A bound as a time; a date is its midnight in `tz`."""
+        if given is None or isinstance(given, datetime):
+            return given
+        return datetime.combine(given, time(), ZoneInfo(self.tz))
+
+
+class SumsQuery(UsageQuery):
+    """How to group, by names separated by commas."""
+
+    group_by: Annotated[
+        list[str],
+        Field(max_length=4),
+        BeforeValidator(_split),
+        AfterValidator(_known_groupings),
+        WithJsonSchema({"type": "string", "description": f"of {', '.join(GROUPINGS)}"}),
+    ] = Field(default_factory=list)
+
+
+class LeaderboardQuery(UsageQuery):
+    """Who used most: `by` what, counted in which `metric`."""
+
+    by: Literal["user", "key", "team", "model", "account"] = "user"
+    metric: Literal["cost", "requests", "tokens"] = "cost"
+    limit: int = Field(default=10, ge=1, le=100)
+
+
+class RecordsQuery(UsageQuery):
+    """Which page of the ledger."""
+
+    status: Literal["ok", "error", "cancelled", "interrupted"] | None = None
+    limit: int = Field(default=PAGE_DEFAULT, ge=1, le=PAGE_MAX)
+    cursor: Ulid | None = None
+
+
+class Tokens(BaseModel):
+    """Tokens by class; `reasoning` is part of `output`, the audio classes are parts too."""
+
+    input: int
+    output: int
+    cache_read: int
+    cache_write_5m: int
+    cache_write_1h: int
+    reasoning: int
+    audio_input: int
+    audio_output: int
+
+
+class Total(BaseModel):
+    """Sums. An adjustment adds tokens and money, and is no request."""
+
+    requests: int
+    tokens: Tokens
+    cost_usd: Money
+
+
+class UsageItem(BaseModel):
+    """Sums of a group."""
+
+    group: dict[str, str | None]
+    requests: int
+    tokens: Tokens
+    cost_usd: Money
+
+
+class UsageAnswer(BaseModel):
+    """Sums by group, in the groups' order, and over all of them."""
+
+    items: list[UsageItem]
+    total: Total
+
+
+class LeaderboardItem(BaseModel):
+    """A place on the board."""
+
+    rank: int
+    group: dict[str, str | None]
+    requests: int
+    tokens: Tokens
+    cost_usd: Money
+
+
+class Leaderboard(BaseModel):
+    """Who used most, most first."""
+
+    items: list[LeaderboardItem]
+
+
+class Record(BaseModel):
+    """A row of the ledger: a usage record, or an adjustment of one."""
+
+    id: str
+    kind: Literal["usage", "adjustment"]
+    adjusts: str | None
+    occurred_at: Time
+    key_id: str
+    user_id: str
+    team_id: str | None
+    account_id: str
+    provider: str
+    dialect: str
+    endpoint: str
+    model_requested: str
+    model_served: str | None
+    status: Literal["ok", "error", "cancelled", "interrupted"]
+    finish_cause: str
+    tokens: Tokens
+    usage_source: Literal["reported", "estimated"]
+    cost_usd: Money
+    price_version: str
+    latency_ms: int | None
+    first_token_ms: int | None
+    attempts: int
+    cache_hit: bool
+    redactions: int
+    client: str | None
+    error_code: str | None
+    tags: list[str]
+
+
+class RecordList(BaseModel):
+    """A page, newest first."""
+
+    items: list[Record]
+    next_cursor: str | None

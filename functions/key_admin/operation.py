@@ -1,0 +1,144 @@
+"""One operation of the admin API: what it takes, what it does, what it answers.
+
+Everything that all of them share happens here, once: the master key, reading and checking what was
+sent, and what the OpenAPI document says of it.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import msgspec
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from common.store import audit
+from common.store.database import Connection
+from functions.key_admin import idempotency
+from functions.key_admin.authenticate import ACTOR, require_master_key
+from functions.key_admin.bodies import read_bytes, read_model, read_query
+from functions.key_admin.problem import Problem, invalid_field
+from functions.key_admin.services import Services, services
+
+_Sent = TypeVar("_Sent", bound=BaseModel)
+
+
+class Call:
+    """One call, authenticated and read. `body` and `query` are what the operation declares."""
+
+    def __init__(self, parts: Services, request: Request, raw_body: bytes) -> None:
+        self.services = parts
+        self.request = request
+        self.raw_body = raw_body
+        self.body: BaseModel | None = None
+        self.query: BaseModel | None = None
+        self.path: dict[str, str] = request.path_params
+
+    @property
+    def request_id(self) -> str:
+        """The ULID that answer, log and audit row carry."""
+        value: str = self.request.scope["relay.request_id"]
+        return value
+
+    def sent(self, model: type[_Sent]) -> _Sent:
+        """The body or the query, whichever is of that model."""
+        for given in (self.body, self.query):
+            if isinstance(given, model):
+                return given
+        raise TypeError(f"the operation declares no {model.__name__}")
+
+    async def audit(
+        self,
+        connection: Connection,
+        action: str,
+        subject_id: str,
+        *,
+        before: dict[str, Any] | None = None,
+        after: dict[str, Any] | None = None,
+    ) -> None:
+        """Leave a row in the trail; `before` and `after` hold no secret."""
+        await audit.write(
+            connection,
+            audit_id=self.request_id,
+            actor=ACTOR,
+            action=action,
+            subject_kind=action.partition(".")[0],
+            subject_id=subject_id,
+            address=self.request.scope["relay.address"],
+            detail={"before": before, "after": after},
+        )
+
+    def repeatable(self, collection: str | None = None) -> idempotency.Call | None:
+        """The call's `Idempotency-Key`, if it has one. Raises `Problem`.
+
+        `collection` is the path below which is found what the call makes.
+        """
+        return idempotency.read_call(self.request, collection, self.raw_body)
+
+    def check_version(self, version: int) -> None:
+        """Compare `If-Match` with the resource's version. Raises `Problem` 412."""
+        given = self.request.headers.get("if-match")
+        if given is None or given.strip() == "*":
+            return
+        if etag(version) not in [one.strip().removeprefix("W/") for one in given.split(",")]:
+            raise Problem(
+                412,
+                "Changed meanwhile",
+                "The resource is not the one that If-Match names: get it again, then change it.",
+                headers={"etag": etag(version)},
+            )
+
+
+Handler = Callable[[Call], Awaitable[Response]]
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """What the routes and the OpenAPI document are made of.
+
+    `refusals` are the statuses of its own; those that every operation may answer are added.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    tag: str
+    status: int = 200
+    answer: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
+    body_required: bool = True
+    query: type[BaseModel] | None = None
+    idempotent_by_key: bool = False
+    versioned: bool = False
+    refusals: tuple[int, ...] = ()
+
+    @property
+    def _nothing_sent(self) -> bytes:
+        return b"" if self.body_required else b"{}"
+
+    async def __call__(self, request: Request) -> Response:
+        """Serve a call. Raises `Problem`, and what means that a store is away."""
+        parts = services()
+        await require_master_key(parts, request)
+        call = Call(parts, request, b"")
+        if self.query is not None:
+            call.query = read_query(request, self.query)
+        elif request.query_params:
+            name = next(iter(request.query_params))
+            raise invalid_field(name, "is not a parameter of this call")
+        if self.body is not None:
+            call.raw_body = await read_bytes(request, required=self.body_required)
+            call.body = read_model(call.raw_body or self._nothing_sent, self.body)
+        return await self.handler(call)
+
+
+def etag(version: int) -> str:
+    """A version as an entity tag (RFC 9110, 8.8.3)."""
+    return f'"{version}"'
+
+
+def answered(
+    model: BaseModel, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """A model as the JSON answer."""
+    return Response(model.model_dump_json(), status, headers=headers, media_type="application/json")

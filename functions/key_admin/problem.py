@@ -1,0 +1,97 @@
+"""Errors as problem details (RFC 9457): `request_id` always, `errors` where fields are at fault."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+RETRY_AFTER_S = 2
+
+
+class FieldError(BaseModel):
+    """A field at fault and what to do about it."""
+
+    field: str
+    message: str
+
+
+class Problem(Exception):
+    """An answer other than success."""
+
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.title = title
+        self.detail = detail
+        self.errors = list(errors)
+        self.headers = dict(headers or {})
+
+
+def response(request: Request, problem: Problem) -> JSONResponse:
+    """The problem as `application/problem+json`."""
+    body: dict[str, Any] = {
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "request_id": request.scope["relay.request_id"],
+    }
+    if problem.errors:
+        body["errors"] = [error.model_dump() for error in problem.errors]
+    return JSONResponse(
+        body, problem.status, headers=problem.headers, media_type="application/problem+json"
+    )
+
+
+def invalid(error: ValidationError, where: str) -> Problem:
+    """What pydantic found, field by field. `where` is the body or the query."""
+    found = [
+        (_path(one["loc"]) or where, _message(one["msg"]))
+        for one in error.errors(include_url=False, include_input=False)
+    ]
+    errors = [FieldError(field=field, message=text) for field, text in dict.fromkeys(found)]
+    named = ", ".join(dict.fromkeys(one.field for one in errors))
+    return Problem(422, "Invalid request", f"The {where} is not valid: {named}", errors=errors)
+
+
+def invalid_field(field: str, message: str) -> Problem:
+    """One field at fault."""
+    errors = [FieldError(field=field, message=message)]
+    return Problem(422, "Invalid request", f"{field}: {message}", errors=errors)
+
+
+def not_found(what: str) -> Problem:
+    """404."""
+    return Problem(404, "Not found", what)
+
+
+def conflict(detail: str) -> Problem:
+    """409."""
+    return Problem(409, "Conflict", detail)
+
+
+def unavailable(detail: str) -> Problem:
+    """503: a store is away; nothing was changed."""
+    return Problem(503, "Store unavailable", detail, headers={"retry-after": str(RETRY_AFTER_S)})
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    text = ""
+    for step in location:
+        if step == "[key]":  # pydantic's word for a member's name, which is in the path already
+            continue
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def _message(text: str) -> str:
+    return text.removeprefix("Value error, ")

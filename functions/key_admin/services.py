@@ -1,0 +1,63 @@
+"""What lives as long as the process: connections, made at first use."""
+
+from common import secrets
+from common.keyring import Keyring
+from common.projection import rebuild, replay_changes
+from common.settings import KeyAdminSettings, key_admin_settings
+from common.state.client import RedisPyCommands
+from common.state.commands import RedisReplyError, RedisUnavailable
+from common.state.outbox import Outbox
+from common.state.projection import has_epoch
+from common.store.database import Database, DatabaseUnavailable
+from common.telemetry import catalogue, logs
+
+
+class Services:
+    """The parts of `key_admin`, made once, from settings."""
+
+    def __init__(self, settings: KeyAdminSettings) -> None:
+        self.settings = settings
+        self.redis = RedisPyCommands.from_url(settings.redis_url)
+        self.database = Database(settings.database_url)
+        self.outbox = Outbox(self.redis, settings.state_prefix)
+        self.keyring = Keyring(settings.encryption_keys, settings.internal_secret)
+        self.grace_key = secrets.derive(settings.internal_secret, "master-key-grace")
+        self.replies_key = secrets.derive(settings.internal_secret, "idempotent-replies")
+
+    async def bring_projection_up_to_date(self) -> None:
+        """After a commit: Redis gets what changed, or everything if it has nothing.
+
+        What cannot be done now is done by the next change or by cleanup.
+        """
+        try:
+            if not await has_epoch(self.redis, self.settings.state_prefix):
+                await rebuild(self.database, self.redis, self.settings.state_prefix)
+                catalogue.REBUILDS.increment()
+            await replay_changes(self.database, self.redis, self.settings.state_prefix)
+        except (RedisUnavailable, RedisReplyError, DatabaseUnavailable) as error:
+            logs.log("projection_delayed", level="warning", error=str(error))
+
+    async def stop(self) -> None:
+        """Close all connections."""
+        await self.database.close()
+        await self.redis.close()
+
+
+_services: Services | None = None
+
+
+def services() -> Services:
+    """The process's services. Raises `SettingsError` at the first call if a setting is wrong."""
+    global _services  # noqa: PLW0603 - one per process, made at first use: the framework's
+    # entry has no lifespan in which it could be made.
+    if _services is None:
+        _services = Services(key_admin_settings())
+    return _services
+
+
+async def stop_services() -> None:
+    """Stop what was started."""
+    global _services
+    if _services is not None:
+        stopping, _services = _services, None
+        await stopping.stop()

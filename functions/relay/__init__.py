@@ -1,0 +1,1 @@
+"""relay: the data plane."""

@@ -1,0 +1,98 @@
+"""The routes of the data plane: path and methods to dialect, scope and meter."""
+
+import re
+from typing import Literal
+
+import msgspec
+
+from common.dialects import OPERATIONS
+
+# What serves a route: `forward` is admitted and settled, everything else uses nothing.
+Kind = Literal["forward", "stored", "models", "model", "key"]
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """One route. `path` may end in `{id}` and more; `dialect` None means the caller's headers tell.
+
+    A route cannot be made without a meter: what is forwarded needs an operation that reads its
+    usage, anything else must say why it uses nothing.
+    """
+
+    name: str
+    path: str
+    methods: tuple[str, ...]
+    scope: str | None
+    dialect: str | None
+    kind: Kind = "forward"
+    unmetered_because: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` for a route without a meter."""
+        if self.kind == "forward" and self.name not in OPERATIONS:
+            raise ValueError(f"{self.name} has no operation that reads what it uses")
+        if (self.kind == "forward") == bool(self.unmetered_because):
+            raise ValueError(f"{self.name} is either metered or says why not")
+
+
+def _forwarded(name: str, path: str, scope: str, dialect: str = "openai") -> Endpoint:
+    return Endpoint(name, path, ("POST",), scope, dialect)
+
+
+def _stored(name: str, path: str, *methods: str) -> Endpoint:
+    return Endpoint(
+        name, path, methods, "responses", "openai", "stored",
+        "the response was billed when it was made",
+    )  # fmt: skip
+
+
+ENDPOINTS = (
+    _forwarded("chat.completions", "/v1/chat/completions", "chat"),
+    _forwarded("completions", "/v1/completions", "chat"),
+    _forwarded("messages", "/v1/messages", "chat", "anthropic"),
+    _forwarded("messages.count_tokens", "/v1/messages/count_tokens", "chat", "anthropic"),
+    _forwarded("responses", "/v1/responses", "responses"),
+    _stored("responses.stored", "/v1/responses/{id}", "GET", "DELETE"),
+    _stored("responses.cancel", "/v1/responses/{id}/cancel", "POST"),
+    _stored("responses.input_items", "/v1/responses/{id}/input_items", "GET"),
+    _forwarded("embeddings", "/v1/embeddings", "embeddings"),
+    _forwarded("moderations", "/v1/moderations", "moderations"),
+    _forwarded("images.generations", "/v1/images/generations", "images"),
+    _forwarded("images.edits", "/v1/images/edits", "images"),
+    _forwarded("images.variations", "/v1/images/variations", "images"),
+    _forwarded("audio.speech", "/v1/audio/speech", "audio"),
+    _forwarded("audio.transcriptions", "/v1/audio/transcriptions", "audio"),
+    _forwarded("audio.translations", "/v1/audio/translations", "audio"),
+    Endpoint("models", "/v1/models", ("GET",), "models", None, "models", "answered by relay"),
+    Endpoint("model", "/v1/models/{id}", ("GET",), "models", None, "model", "answered by relay"),
+    Endpoint("key", "/v1/key", ("GET",), None, None, "key", "answered by relay"),
+)
+_BY_PATH = {endpoint.path: endpoint for endpoint in ENDPOINTS if "{" not in endpoint.path}
+# A model's name may have slashes, a response's id has none.
+_ID = {"model": "(.+)", "stored": "([^/]+)"}
+_PATTERNS = tuple(
+    (endpoint, re.compile(endpoint.path.replace("{id}", _ID[endpoint.kind])))
+    for endpoint in ENDPOINTS
+    if "{" in endpoint.path
+)
+
+
+def find_endpoint(path: str) -> tuple[Endpoint | None, str]:
+    """The route of a path, whatever the method, and the id in it; None for an unknown path."""
+    if (found := _BY_PATH.get(path)) is not None:
+        return found, ""
+    for endpoint, pattern in _PATTERNS:
+        if (match := pattern.fullmatch(path)) is not None:
+            return endpoint, match[1]
+    return None, ""
+
+
+def dialect_of(path: str, headers: list[tuple[bytes, bytes]]) -> str:
+    """The dialect to answer in where the route leaves it open, or there is no route.
+
+    Anthropic's API requires `anthropic-version` on every call, so its clients always send it.
+    """
+    if path.startswith("/v1/messages"):
+        return "anthropic"
+    if any(name == b"anthropic-version" for name, _ in headers):
+        return "anthropic"
+    return "openai"

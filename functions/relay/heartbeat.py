@@ -1,0 +1,118 @@
+"""One task a process that looks after all open requests.
+
+Every second it ends those past a deadline and keeps quiet streams alive; every ten seconds it
+renews their leases in one call, with the output seen so far. So a request carries no timer of
+its own.
+"""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from common.state.admission import RENEW_EVERY_MS
+from common.state.commands import RedisUnavailable
+from common.telemetry import catalogue, logs
+from functions.relay.open_request import OpenRequest
+from functions.relay.records import draft_now
+
+if TYPE_CHECKING:
+    from functions.relay.services import Services
+
+TICK_S = 1.0
+KEEP_ALIVE_MS = 15_000
+# Relay's own deadline comes before the platform's, which cuts without a word.
+DEADLINE_RESERVE_MS = 10_000
+# Two ticks later than the heartbeat's own bounds, whose words the caller reads.
+EXCHANGE_RESERVE_MS = 2_000
+
+
+class Heartbeat:
+    """The registry of open requests, and the task that ticks over it."""
+
+    def __init__(self, services: "Services") -> None:
+        self._services = services
+        self._requests: dict[str, OpenRequest] = {}
+        self._task: asyncio.Task[None] | None = None
+        settings = services.settings
+        self._deadline_ms = max(settings.timeout_s * 1000 - DEADLINE_RESERVE_MS, 1000)
+        self._first_byte_ms = settings.first_byte_timeout_s * 1000
+        self._idle_ms = settings.idle_timeout_s * 1000
+
+    def start(self) -> None:
+        """Begin to tick."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """Stop ticking."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    def enter(self, request: OpenRequest) -> None:
+        """Look after a request from here on."""
+        self._requests[request.id] = request
+        catalogue.OPEN_LEASES.set(len(self._requests))
+
+    def leave(self, request: OpenRequest) -> None:
+        """The request is over."""
+        self._requests.pop(request.id, None)
+        catalogue.OPEN_LEASES.set(len(self._requests))
+
+    def longest_exchange_ms(self, *, stream: bool) -> int:
+        """After what time an exchange with a provider is surely one that was given up.
+
+        A whole answer is as good as its first byte: it has its head at the end.
+        """
+        longest_ms = self._deadline_ms
+        if not stream:
+            longest_ms = min(longest_ms, self._first_byte_ms)
+        return longest_ms + EXCHANGE_RESERVE_MS
+
+    async def _run(self) -> None:
+        renewed_ns = time.perf_counter_ns()
+        while True:
+            await asyncio.sleep(TICK_S)
+            now_ns = time.perf_counter_ns()
+            for request in list(self._requests.values()):
+                self._look_at(request, now_ns)
+            self._services.count_events()
+            if now_ns - renewed_ns >= RENEW_EVERY_MS * 1_000_000:
+                renewed_ns = now_ns
+                await self._renew()
+
+    def _look_at(self, request: OpenRequest, now_ns: int) -> None:
+        age_ms = (now_ns - request.started_ns) // 1_000_000
+        quiet_ms = (now_ns - request.last_chunk_ns) // 1_000_000
+        if age_ms > self._deadline_ms:
+            request.interrupt("deadline")
+        elif request.exchange is None:
+            return
+        elif request.first_chunk_ns is None:
+            if quiet_ms > self._first_byte_ms:
+                request.interrupt("first_byte")
+        elif request.waiting_for_provider and quiet_ms > self._idle_ms:
+            request.interrupt("idle")
+        elif request.keep_alive is not None:
+            unsent_ms = (now_ns - request.last_sent_ns) // 1_000_000
+            if unsent_ms > KEEP_ALIVE_MS:
+                request.keep_alive()
+
+    async def _renew(self) -> None:
+        drafts = {
+            request.id: draft_now(self._services.prices, request)
+            for request in self._requests.values()
+            if request.admitted and request.account is not None
+        }
+        if not drafts:
+            return
+        try:
+            lost = await self._services.admission.renew(drafts)
+        except RedisUnavailable as error:
+            logs.log("renew_failed", level="warning", error=str(error), leases=len(drafts))
+            return
+        except Exception as error:  # noqa: BLE001 - the heart must go on beating
+            logs.log("renew_failed", level="error", error=repr(error), leases=len(drafts))
+            return
+        if lost:
+            logs.log("leases_lost", level="warning", count=len(lost))

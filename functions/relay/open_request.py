@@ -1,0 +1,126 @@
+"""One request on its way, from its first header to its settled record."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+from common.dialects.base import (
+    Dialect,
+    Operation,
+    ParsedRequest,
+    StreamCopy,
+    WholeAnswer,
+    estimate_tokens,
+)
+from common.domain.accounts import AccountRecord
+from common.domain.keys import KeyRecord
+from common.domain.refusals import Reason
+from common.domain.usage import Tokens
+from common.providers.http import Exchange
+from functions.relay.endpoints import Endpoint
+
+# Why a request was ended from outside its own coroutine.
+Interruption = Literal["client_gone", "deadline", "idle", "first_byte"]
+
+
+class OpenRequest:
+    """What the stages learn of a request. `interruption` says who ended it early."""
+
+    def __init__(self, request_id: str, scope: dict[str, Any], address: str) -> None:
+        self.id = request_id
+        self.address = address
+        self.headers: list[tuple[bytes, bytes]] = scope["headers"]
+        self.started_ns = time.perf_counter_ns()
+        self.task: asyncio.Task[Any] | None = asyncio.current_task()
+        self.interruption: Interruption | None = None
+        # The caller left while the provider had not begun to answer (see `forward`).
+        self.caller_gone = False
+
+        self.endpoint: Endpoint | None = None
+        self.method = ""
+        self.path_id = ""
+        self.operation: Operation | None = None
+        self.dialect: Dialect | None = None
+        self.parsed: ParsedRequest | None = None
+        self.body = b""
+        self.key_hash = ""
+        self.key: KeyRecord | None = None
+        # The one account that may serve: it keeps the response that this request goes on from.
+        self.pinned_account_id: str | None = None
+
+        self.account: AccountRecord | None = None
+        self.attempts = 0
+        self.cooldown: tuple[str, int] = ("", 0)
+        self.exchange: Exchange | None = None
+        self.copy: StreamCopy | None = None
+        self.first_chunk_ns: int | None = None
+        self.last_chunk_ns = self.started_ns
+        self.last_sent_ns = self.started_ns
+        self.waiting_for_provider = False
+        self.keep_alive: Callable[[], None] | None = None
+        self.pings: set[asyncio.Task[None]] = set()
+        self.streaming = False
+        # The answer is bytes without events: it can only be broken off, not ended by an error.
+        self.raw = False
+        # The lease is open; or the call that may have opened it was lost on its way.
+        self.admitted = False
+        self.admission_unknown = False
+
+        self.status = 0
+        self.reason: Reason | None = None
+        self.answer: WholeAnswer | None = None
+        self.tokens = Tokens()
+        self.response_started = False
+        # The caller was sent the whole answer: whatever comes after it spoils nothing.
+        self.complete = False
+
+    @property
+    def input_estimate(self) -> int:
+        """Input tokens as estimated from the body, until the provider reports them."""
+        if self.parsed is not None and self.parsed.input_estimate is not None:
+            return self.parsed.input_estimate
+        return estimate_tokens(len(self.body))
+
+    @property
+    def content_type(self) -> str:
+        """The body's media type with its parameters, as sent."""
+        return self.header(b"content-type") or ""
+
+    @property
+    def tenant(self) -> str:
+        """The team, or the key where it has none. The key must be known."""
+        if self.key is None:
+            raise ValueError("the key comes before its tenant")
+        return self.key.team_id or self.key.id
+
+    @property
+    def latency_ms(self) -> int:
+        """Milliseconds since the request's head was read."""
+        return (time.perf_counter_ns() - self.started_ns) // 1_000_000
+
+    @property
+    def first_token_ms(self) -> int | None:
+        """Milliseconds until the provider's first bytes were there; None without any."""
+        if self.first_chunk_ns is None:
+            return None
+        return (self.first_chunk_ns - self.started_ns) // 1_000_000
+
+    def header(self, name: bytes) -> str | None:
+        """The first header of that lower-case name."""
+        for candidate, value in self.headers:
+            if candidate == name:
+                return value.decode("latin-1")
+        return None
+
+    def interrupt(self, why: Interruption) -> None:
+        """End the request from outside; the first reason stays."""
+        if self.interruption is None and self.task is not None:
+            self.interruption = why
+            self.task.cancel()
+
+    def take_interruption(self) -> Interruption | None:
+        """After a `CancelledError`: the reason, if the cancellation was `interrupt`'s."""
+        if self.interruption is not None and self.task is not None:
+            self.task.uncancel()
+        return self.interruption

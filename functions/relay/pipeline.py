@@ -1,0 +1,174 @@
+"""The whole way of a request: parse, route, admit, forward, settle."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+from common.caller import caller_address
+from common.domain.refusals import Reason, Refusal, Refused
+from common.domain.usage import Status
+from common.identifiers import new_ulid
+from common.telemetry import catalogue, logs
+from functions.relay import respond, streaming
+from functions.relay.open_request import Interruption, OpenRequest
+from functions.relay.respond import Send
+from functions.relay.services import Services
+from functions.relay.stages.admit import admit, authenticate
+from functions.relay.stages.forward import Interrupted, forward
+from functions.relay.stages.list_models import list_models
+from functions.relay.stages.parse import find_route, parse_body, read_body, read_key
+from functions.relay.stages.settle import settle
+from functions.relay.stages.show_key import show_key
+from functions.relay.stages.stored import pass_stored
+
+# How long a caller who does not read may keep a request that is over.
+LAST_WORDS_S_MAX = 2.0
+
+_INTERRUPTION_REASONS: dict[Interruption, tuple[Reason, str]] = {
+    "deadline": (Reason.DEADLINE, "The request took longer than this installation allows"),
+    "idle": (Reason.UPSTREAM_TIMEOUT, "The provider fell silent in the middle of its answer"),
+    "first_byte": (Reason.UPSTREAM_TIMEOUT, "The provider did not answer in time"),
+}
+
+
+async def handle(services: Services, scope: dict[str, Any], receive: Any, send: Send) -> None:
+    """Serve one request of the data plane."""
+    address = caller_address(scope, services.settings.edge_token)
+    request = OpenRequest(new_ulid(), scope, address)
+    try:
+        await _serve(services, request, scope, receive, send)
+    except Refused as refused:
+        await _refuse(request, send, refused.refusal)
+    except ConnectionResetError:
+        request.interruption = "client_gone"
+    except streaming.BrokenOff:
+        raise  # the server ends the connection with an answer that is not whole
+    except asyncio.CancelledError:
+        why = request.take_interruption()
+        if why is None:
+            raise
+        await _end_interrupted(request, send, why)
+    except Exception as error:  # noqa: BLE001 - the caller gets an answer whatever broke
+        logs.log("internal_error", level="error", request_id=request.id, error=repr(error))
+        await _refuse(request, send, Refusal(Reason.INTERNAL, "Relay failed; see its log."))
+    finally:
+        request.task = None
+        services.heartbeat.leave(request)
+        if request.admitted or request.admission_unknown:
+            settle(services, request, *_outcome(request))
+        _report(request)
+
+
+async def _serve(
+    services: Services, request: OpenRequest, scope: dict[str, Any], receive: Any, send: Send
+) -> None:
+    endpoint = find_route(request, scope)
+    read_key(request)
+    if endpoint.kind != "forward":
+        await authenticate(services, request)
+        await _serve_unmetered(services, request, scope, receive, send)
+        return
+    await read_body(request, receive)
+    parse_body(request)
+    accounts = await admit(services, request)
+    services.heartbeat.enter(request)
+    watching = asyncio.get_running_loop().create_task(_watch(request, receive))
+    try:
+        await forward(services, request, accounts, send)
+    except Interrupted as interrupted:
+        await _end_interrupted(request, send, interrupted.why)
+    finally:
+        watching.cancel()
+
+
+async def _serve_unmetered(
+    services: Services, request: OpenRequest, scope: dict[str, Any], receive: Any, send: Send
+) -> None:
+    query = scope["query_string"].decode("latin-1")
+    kind = request.endpoint.kind if request.endpoint is not None else "forward"
+    if kind == "stored":
+        watching = asyncio.get_running_loop().create_task(_watch(request, receive))
+        try:
+            await pass_stored(services, request, scope["path"], query, send)
+        finally:
+            watching.cancel()
+    elif kind == "key":
+        await show_key(services, request, send)
+    else:
+        await list_models(services, request, query, send)
+
+
+async def _watch(request: OpenRequest, receive: Any) -> None:
+    """End the request when its caller leaves, so that the provider stops working for nobody.
+
+    Before the answer's head nothing tells the provider: then `forward` waits for it, and learns
+    what was used.
+    """
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    if request.exchange is not None and not request.exchange.has_head:
+        request.caller_gone = True
+    else:
+        request.interrupt("client_gone")
+
+
+async def _end_interrupted(request: OpenRequest, send: Send, why: Interruption) -> None:
+    if why == "client_gone":
+        return
+    reason, message = _INTERRUPTION_REASONS[why]
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LAST_WORDS_S_MAX):
+            if request.response_started:
+                await streaming.end_interrupted(request, send, reason, message)
+            else:
+                await respond.refuse(request, send, Refusal(reason, message))
+
+
+async def _refuse(request: OpenRequest, send: Send, refusal: Refusal) -> None:
+    request.reason = refusal.reason
+    catalogue.DENIALS.increment(reason=refusal.reason.value)
+    if request.response_started:
+        await streaming.end_interrupted(request, send, refusal.reason, refusal.message)
+    else:
+        await respond.refuse(request, send, refusal)
+
+
+def _outcome(request: OpenRequest) -> tuple[Status, str]:
+    """Status and finish cause of the record."""
+    if request.complete:
+        return "ok", "complete"
+    if request.interruption == "client_gone":
+        return "cancelled", "client_gone"
+    if request.interruption is not None:
+        return "error", request.interruption
+    if request.reason is not None:
+        return "error", "upstream_error"
+    return "ok", "complete"
+
+
+def _report(request: OpenRequest) -> None:
+    endpoint = request.endpoint.name if request.endpoint else "unknown"
+    catalogue.REQUESTS.increment(
+        function="relay", endpoint=endpoint, status=str(request.status or 499)
+    )
+    catalogue.REQUEST_SECONDS.observe(request.latency_ms / 1000, endpoint=endpoint)
+    if (first_token_ms := request.first_token_ms) is not None:
+        catalogue.FIRST_CHUNK_SECONDS.observe(first_token_ms / 1000, endpoint=endpoint)
+    logs.log(
+        "request",
+        request_id=request.id,
+        endpoint=endpoint,
+        status=request.status or 499,
+        latency_ms=request.latency_ms,
+        first_token_ms=request.first_token_ms,
+        attempts=request.attempts,
+        key_id=request.key.id if request.key else None,
+        account_id=request.account.id if request.account else None,
+        model=request.parsed.model if request.parsed else None,
+        admitted=request.admitted,
+        stream=request.streaming,
+        reason=request.reason.value if request.reason else None,
+        interruption=request.interruption,
+        tokens_input=request.tokens.input,
+        tokens_output=request.tokens.output,
+    )

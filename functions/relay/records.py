@@ -1,0 +1,176 @@
+"""The usage record of a request: the draft that a lease carries, and the final one.
+
+What has no price is recorded as `unpriced` at $0, counted and logged, to be priced later.
+"""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from common.domain import usage
+from common.domain.accounts import AccountRecord
+from common.domain.ids import ulid_time_ms
+from common.domain.money import pico_from_usd, usd_text
+from common.domain.prices import PriceBook
+from common.domain.usage import Status, Tokens, UsageRecord, UsageSource
+from common.identifiers import new_ulid
+from functions.relay.open_request import OpenRequest
+
+UNPRICED = "unpriced"
+CLIENT_CHARACTERS_MAX = 64
+MODEL_CHARACTERS_MAX = 256
+
+
+def draft_for(prices: PriceBook, request: OpenRequest, account: AccountRecord) -> bytes:
+    """The record, as JSON, to post if the relay dies while this account serves the request."""
+    tokens = _estimated_tokens(request)
+    return usage.encode(
+        _record(
+            prices,
+            request,
+            account,
+            status="interrupted",
+            finish_cause="interrupted",
+            tokens=tokens,
+            source="estimated",
+        )
+    )
+
+
+def draft_now(prices: PriceBook, request: OpenRequest) -> bytes:
+    """The draft with the output seen so far, for a lease's renewal."""
+    if request.account is None:
+        raise ValueError("a request without an account has no draft")
+    return draft_for(prices, request, request.account)
+
+
+def final_record(
+    prices: PriceBook, request: OpenRequest, status: Status, finish_cause: str
+) -> UsageRecord:
+    """The record of a request that is over. An account must have been chosen."""
+    if request.account is None:
+        raise ValueError("a request without an account has no record")
+    tokens, source = _used_tokens(request, status)
+    record = _record(
+        prices,
+        request,
+        request.account,
+        status=status,
+        finish_cause=finish_cause,
+        tokens=tokens,
+        source=source,
+    )
+    request.tokens = tokens
+    return record
+
+
+def adjustment(final: UsageRecord, charged: UsageRecord) -> UsageRecord:
+    """What a late settle adds to the interrupted record that was posted before it."""
+    made = new_ulid()
+    cost_pico = pico_from_usd(final.cost_usd) - pico_from_usd(charged.cost_usd)
+    return msgspec.structs.replace(
+        final,
+        id=made,
+        kind="adjustment",
+        adjusts=final.id,
+        occurred_at=_occurred_at(made),
+        tokens=final.tokens.minus(charged.tokens),
+        cost_usd=usd_text(cost_pico),
+    )
+
+
+def _record(
+    prices: PriceBook,
+    request: OpenRequest,
+    account: AccountRecord,
+    *,
+    status: Status,
+    finish_cause: str,
+    tokens: Tokens,
+    source: UsageSource,
+) -> UsageRecord:
+    if request.key is None or request.parsed is None or request.endpoint is None:
+        raise ValueError("only an authenticated, parsed request has a record")
+    served = account.served_model(request.parsed.model) or request.parsed.model
+    price = prices.find(served)
+    return UsageRecord(
+        id=request.id,
+        kind="usage",
+        adjusts=None,
+        occurred_at=_occurred_at(request.id),
+        key_id=request.key.id,
+        user_id=request.key.user_id,
+        team_id=request.key.team_id,
+        account_id=account.id,
+        provider=account.provider,
+        dialect=request.endpoint.dialect or "",
+        endpoint=request.endpoint.name,
+        model_requested=request.parsed.model,
+        model_served=_model_named(request) or served,
+        status=status,
+        finish_cause=finish_cause,
+        tokens=tokens,
+        usage_source=source,
+        cost_usd=usd_text(price.cost_pico(tokens) if price else 0),
+        price_version=prices.version if price else UNPRICED,
+        latency_ms=None if status == "interrupted" else request.latency_ms,
+        first_token_ms=request.first_token_ms,
+        attempts=max(request.attempts, 1),
+        cache_hit=False,
+        redactions=0,
+        client=_client(request),
+        error_code=request.reason.value if request.reason else None,
+        tags=request.key.tags,
+    )
+
+
+def _model_named(request: OpenRequest) -> str | None:
+    """The model that the provider says it was, so far as it can be one's name."""
+    named = request.answer.model if request.answer is not None else None
+    if request.copy is not None:
+        named = request.copy.served_model
+    return named[:MODEL_CHARACTERS_MAX].replace("\0", "") if named else None
+
+
+def _used_tokens(request: OpenRequest, status: Status) -> tuple[Tokens, UsageSource]:
+    """What the provider reported, else an estimate; nothing when it served nothing.
+
+    A request that failed before any output is not charged: providers do not charge it either.
+    """
+    if request.answer is not None and request.answer.tokens is not None:
+        return request.answer.tokens, "reported"
+    if request.copy is not None and request.copy.reported_complete:
+        return request.copy.reported, "reported"
+    if status == "error" and request.first_chunk_ns is None:
+        return Tokens(), "reported"
+    return _estimated_tokens(request), "estimated"
+
+
+def _estimated_tokens(request: OpenRequest) -> Tokens:
+    """The best figure there is in mid-request: reported input if any, output as streamed."""
+    reported = request.copy.reported if request.copy is not None else Tokens()
+    streamed = request.copy.output_estimate if request.copy is not None else 0
+    if request.answer is not None:
+        streamed = request.answer.output_estimate
+    has_input = reported.input or reported.cache_read or reported.cache_write_5m
+    return Tokens(
+        input=reported.input if has_input else request.input_estimate,
+        output=max(reported.output, streamed),
+        cache_read=reported.cache_read,
+        cache_write_5m=reported.cache_write_5m,
+        cache_write_1h=reported.cache_write_1h,
+        reasoning=reported.reasoning,
+        audio_input=reported.audio_input,
+        audio_output=reported.audio_output,
+    )
+
+
+def _occurred_at(ulid: str) -> str:
+    moment = datetime.fromtimestamp(ulid_time_ms(ulid) / 1000, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def _client(request: OpenRequest) -> str | None:
+    """The caller's software as it names itself: the first product of `user-agent`."""
+    agent = request.header(b"user-agent")
+    return agent.split(" ", 1)[0][:CLIENT_CHARACTERS_MAX] if agent else None

@@ -1,0 +1,121 @@
+"""What lives as long as the process: connections, snapshots, open requests, background work.
+
+Nothing connects before its first use: the first request pays for what it needs, not the start.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from common import secrets
+from common.events.emit import Emitter
+from common.identifiers import new_ulid
+from common.keyring import Keyring
+from common.price_book import current_price_book
+from common.providers.http import UpstreamClient
+from common.settings import RelaySettings, relay_settings
+from common.state.admission import Admission
+from common.state.connection import MultiplexedConnection
+from common.state.stored_responses import StoredResponses
+from common.telemetry import catalogue, logs
+from functions.relay.heartbeat import Heartbeat
+from functions.relay.key_lookup import KeyLookup
+from functions.relay.snapshots import Snapshots
+
+FLUSH_S_MAX = 5.0
+
+
+class Services:
+    """The parts of `relay`, made once, from settings."""
+
+    def __init__(self, settings: RelaySettings) -> None:
+        self.settings = settings
+        self.redis = MultiplexedConnection.from_url(settings.redis_url)
+        self.admission = Admission(self.redis, settings.state_prefix)
+        self.stored = StoredResponses(self.redis, settings.state_prefix)
+        self.upstream = UpstreamClient()
+        self.snapshots = Snapshots(
+            settings.accounts, Keyring(settings.encryption_keys, settings.internal_secret)
+        )
+        self.prices = current_price_book()
+        self.events_key = secrets.derive(settings.internal_secret, "usage-events")
+        self.heartbeat = Heartbeat(self)
+        self.key_lookup = KeyLookup(self)
+        self.emitter = self._make_emitter()
+        self._events_counted: dict[str, int] = {}
+        self._background: set[asyncio.Task[Any]] = set()
+
+    def run_in_background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Start work that outlives its request, such as a settle; awaited at shutdown."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def count_events(self) -> None:
+        """Bring the metric of sent records up to what the emitter has counted."""
+        if self.emitter is None:
+            return
+        counts = self.emitter.counts
+        for result, count in (
+            ("sent", counts.records_sent),
+            ("failed", counts.records_failed),
+            ("dropped", counts.records_dropped),
+        ):
+            catalogue.EVENTS.increment(count - self._events_counted.get(result, 0), result=result)
+            self._events_counted[result] = count
+
+    def start(self) -> None:
+        """Begin the heartbeat and the emitter: at the lifespan's start or the first request."""
+        self.heartbeat.start()
+        if self.emitter is not None:
+            self.emitter.start()
+
+    async def stop(self) -> None:
+        """Finish settles, flush events, close connections; bounded."""
+        if self._background:
+            await asyncio.wait(set(self._background), timeout=FLUSH_S_MAX)
+        if self.emitter is not None:
+            await self.emitter.stop(FLUSH_S_MAX)
+        await self.heartbeat.stop()
+        await self.upstream.close()
+        await self.key_lookup.close()
+        await self.redis.close()
+
+    def _make_emitter(self) -> Emitter | None:
+        if not self.settings.sink_url:
+            return None
+        return Emitter(
+            self.settings.sink_url,
+            source="/relay/relay",
+            post=self.upstream.post,
+            new_id=new_ulid,
+            ce_overrides=self.settings.ce_overrides,
+            report=logs.log,
+        )
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logs.log("background_failed", level="error", error=repr(error))
+
+
+_services: Services | None = None
+
+
+def services() -> Services:
+    """The process's services. Raises `SettingsError` at the first call if a setting is wrong."""
+    global _services  # noqa: PLW0603 - one per process, made at first use: the framework's
+    # entry has no lifespan in which it could be made.
+    if _services is None:
+        _services = Services(relay_settings())
+        _services.start()
+    return _services
+
+
+async def stop_services() -> None:
+    """Stop what was started."""
+    global _services
+    if _services is not None:
+        stopping, _services = _services, None
+        await stopping.stop()

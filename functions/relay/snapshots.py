@@ -1,0 +1,86 @@
+"""What this process remembers of keys and accounts between requests.
+
+A snapshot only saves a round trip: `admit` verifies its versions on every request, so an old one
+never serves a revoked key.
+"""
+
+from collections import OrderedDict
+
+import msgspec
+
+from common.domain.accounts import AccountRecord, built_in_account_id, credential_name
+from common.domain.admission import Stale
+from common.domain.keys import KeyRecord
+from common.keyring import Keyring
+from common.settings import BuiltInAccount
+from common.telemetry import logs
+
+KEYS_MAX = 10_000
+
+_key_decoder = msgspec.json.Decoder(KeyRecord)
+_accounts_decoder = msgspec.json.Decoder(list[AccountRecord])
+
+
+class KeySnapshot(msgspec.Struct, frozen=True):
+    """A key's record and the version it has in Redis."""
+
+    version: int
+    record: KeyRecord
+
+
+class Snapshots:
+    """The keys last seen, bounded, and the accounts: those of the environment and of the store."""
+
+    def __init__(self, built_in: tuple[BuiltInAccount, ...], keyring: Keyring) -> None:
+        self._keyring = keyring
+        self._keys: OrderedDict[str, KeySnapshot] = OrderedDict()
+        self._built_in = [_built_in_record(account) for account in built_in]
+        self._credentials = {
+            built_in_account_id(account.provider): account.api_key for account in built_in
+        }
+        self.accounts: list[AccountRecord] = self._built_in
+        self.accounts_version = 0
+
+    def key(self, key_hash: str) -> KeySnapshot | None:
+        """The remembered record of a key."""
+        snapshot = self._keys.get(key_hash)
+        if snapshot is not None:
+            self._keys.move_to_end(key_hash)
+        return snapshot
+
+    def update(self, key_hash: str, current: Stale) -> KeySnapshot:
+        """Remember what Redis says is current."""
+        snapshot = KeySnapshot(current.key_version, _key_decoder.decode(current.key_record))
+        self._keys[key_hash] = snapshot
+        self._keys.move_to_end(key_hash)
+        if len(self._keys) > KEYS_MAX:
+            self._keys.popitem(last=False)
+        if current.accounts_version != self.accounts_version:
+            stored = _accounts_decoder.decode(current.accounts_record)
+            self.accounts = self._built_in + [one for one in stored if self._usable(one)]
+            self.accounts_version = current.accounts_version
+        return snapshot
+
+    def _usable(self, account: AccountRecord) -> bool:
+        """Unseal the credential once a change; an account whose does not open is left out."""
+        try:
+            plain = self._keyring.unseal(account.sealed_credential, credential_name(account.id))
+        except ValueError as error:
+            logs.log("account_sealed", level="error", account_id=account.id, error=str(error))
+            return False
+        self._credentials[account.id] = plain
+        return True
+
+    def credential(self, account_id: str) -> str:
+        """The API key of an account. Raises `KeyError` for an account that has none here."""
+        return self._credentials[account_id]
+
+
+def _built_in_record(account: BuiltInAccount) -> AccountRecord:
+    return AccountRecord(
+        id=built_in_account_id(account.provider),
+        name=f"built-in {account.provider}",
+        provider=account.provider,
+        base_url=account.base_url,
+        built_in=True,
+    )

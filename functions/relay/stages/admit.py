@@ -1,0 +1,156 @@
+"""Admit: one call to Redis that verifies the snapshot and opens the lease.
+
+An old snapshot is answered with the current records and repeated once; an unknown key is
+looked up in Postgres once. Refusals of the route are only given on a current snapshot.
+"""
+
+from common.domain.accounts import AccountRecord
+from common.domain.admission import (
+    Admitted,
+    Candidate,
+    Denied,
+    KeyRefused,
+    KeyUnknown,
+    Rebuilding,
+    Stale,
+)
+from common.domain.refusals import Reason, Refusal, Refused
+from common.identifiers import now_ms
+from common.state.admission import Snapshot
+from common.state.commands import RedisUnavailable
+from functions.relay.open_request import OpenRequest
+from functions.relay.records import draft_for
+from functions.relay.services import Services
+from functions.relay.snapshots import KeySnapshot
+from functions.relay.stages.route import check_scope, route
+
+# First call, a stale snapshot, a key found in Postgres, an account list that changed meanwhile.
+ROUNDS_MAX = 4
+REBUILDING_RETRY_MS = 1_000
+STATE_RETRY_MS = 1_000
+
+
+async def admit(services: Services, request: OpenRequest) -> list[AccountRecord]:
+    """Open the lease; returns the accounts from the admitted one on. Raises `Refused`."""
+    try:
+        return await _admit(services, request)
+    except RedisUnavailable as error:
+        if error.sent and request.account is not None:
+            # The lease may be open: it is closed as soon as Redis can be asked.
+            request.admission_unknown = True
+        raise Refused(state_unavailable()) from error
+
+
+async def authenticate(services: Services, request: OpenRequest) -> None:
+    """Verify the key for a request that uses nothing. Raises `Refused`."""
+    try:
+        for _ in range(ROUNDS_MAX):
+            answer = await services.admission.verify(request.key_hash, address=request.address)
+            if isinstance(answer, Stale):
+                request.key = services.snapshots.update(request.key_hash, answer).record
+                check_scope(request)
+                return
+            await _handle_key(services, request, answer)
+    except RedisUnavailable as error:
+        raise Refused(state_unavailable()) from error
+    raise Refused(state_unavailable())
+
+
+async def _admit(services: Services, request: OpenRequest) -> list[AccountRecord]:
+    current = False
+    for _ in range(ROUNDS_MAX):
+        snapshot = services.snapshots.key(request.key_hash)
+        accounts: list[AccountRecord] = []
+        if snapshot is not None:
+            request.key = snapshot.record
+            await _pin(services, request)
+            try:
+                accounts = _route(services, request)
+            except Refused:
+                if current:
+                    raise
+                # The snapshot may be old: ask what is current before refusing.
+                snapshot = None
+        # Should the answer be lost, the record that closes the lease names the likely account.
+        request.account = accounts[0] if accounts else None
+        answer = await services.admission.admit(
+            request.id,
+            _versions(services, request, snapshot),
+            [_candidate(services, request, account) for account in accounts],
+            address=request.address,
+        )
+        if isinstance(answer, Admitted):
+            request.admitted = True
+            request.account = accounts[answer.index]
+            return accounts[answer.index :]
+        if isinstance(answer, Stale):
+            services.snapshots.update(request.key_hash, answer)
+            current = True
+        elif isinstance(answer, Denied):
+            raise Refused(denied(answer))
+        else:
+            await _handle_key(services, request, answer)
+    raise Refused(state_unavailable())
+
+
+async def _pin(services: Services, request: OpenRequest) -> None:
+    """Bind a request that goes on from a stored response to its account. Raises `Refused`."""
+    follows = request.parsed.follows if request.parsed is not None else None
+    if follows is None or request.pinned_account_id is not None:
+        return
+    request.pinned_account_id = await services.stored.find(follows, request.tenant)
+    if request.pinned_account_id is None:
+        message = f"Previous response with id {follows[:100]!r} not found."
+        refusal = Refusal(Reason.INVALID_REQUEST, message, field="previous_response_id")
+        raise Refused(refusal)
+
+
+def _route(services: Services, request: OpenRequest) -> list[AccountRecord]:
+    return route(
+        request,
+        services.snapshots.accounts,
+        services.prices,
+        deny_unpriced=services.settings.unpriced_models == "deny",
+    )
+
+
+def _versions(services: Services, request: OpenRequest, snapshot: KeySnapshot | None) -> Snapshot:
+    version = snapshot.version if snapshot is not None else 0
+    return Snapshot(request.key_hash, version, services.snapshots.accounts_version)
+
+
+def _candidate(services: Services, request: OpenRequest, account: AccountRecord) -> Candidate:
+    draft = draft_for(services.prices, request, account)
+    return Candidate(account.id, account.max_concurrency, draft)
+
+
+async def _handle_key(
+    services: Services, request: OpenRequest, answer: KeyRefused | KeyUnknown | Rebuilding
+) -> None:
+    """Return when the question may be asked again; else raise `Refused`."""
+    match answer:
+        case KeyRefused(status="expired"):
+            raise Refused(Refusal(Reason.EXPIRED_KEY, "This API key has expired."))
+        case KeyRefused():
+            raise Refused(Refusal(Reason.REVOKED_KEY, "This API key has been revoked."))
+        case Rebuilding():
+            services.key_lookup.start_rebuild()
+            message = "Relay is rebuilding its key table after a restart; try again in a moment."
+            raise Refused(Refusal(Reason.REBUILDING, message, retry_after_ms=REBUILDING_RETRY_MS))
+        case KeyUnknown(failures):
+            await services.key_lookup.find(request.key_hash, failures, now_ms())
+
+
+def denied(answer: Denied) -> Refusal:
+    """What a caller reads when no account has room."""
+    if answer.reason == "cooling_down":
+        message = "Every account that serves this model is resting after failures; try again."
+        return Refusal(Reason.COOLING_DOWN, message, retry_after_ms=answer.retry_after_ms)
+    message = "Every account that serves this model is busy; try again."
+    return Refusal(Reason.NO_CAPACITY, message, retry_after_ms=answer.retry_after_ms)
+
+
+def state_unavailable() -> Refusal:
+    """What a caller reads while Redis cannot be reached."""
+    message = "Relay cannot reach its state store and admits nothing until it can; try again."
+    return Refusal(Reason.STATE_UNAVAILABLE, message, retry_after_ms=STATE_RETRY_MS)

@@ -1,0 +1,250 @@
+"""Forward: ask the admitted account, and the next ones while nothing has reached the caller."""
+
+import asyncio
+import time
+
+import msgspec
+
+from common.domain.accounts import AccountRecord
+from common.domain.admission import Candidate, Denied, Moved
+from common.domain.refusals import Reason, Refusal, Refused
+from common.providers import PROVIDERS
+from common.providers.base import Failure, judge
+from common.providers.headers import to_caller, to_provider
+from common.providers.http import Exchange, UpstreamFailed
+from common.state.commands import RedisUnavailable
+from common.state.stored_responses import StoredResponse
+from common.telemetry import catalogue, logs
+from functions.relay import respond, streaming
+from functions.relay.open_request import Interruption, OpenRequest
+from functions.relay.records import draft_for
+from functions.relay.respond import Send
+from functions.relay.services import Services
+
+
+class Interrupted(Exception):
+    """The request was ended from outside: the caller left, or a deadline passed."""
+
+    def __init__(self, why: Interruption) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class ProviderAnswer(msgspec.Struct, frozen=True):
+    """A provider's error answer that may be passed on when no other account can serve."""
+
+    failure: Failure
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+async def forward(
+    services: Services, request: OpenRequest, accounts: list[AccountRecord], send: Send
+) -> None:
+    """Serve the request by the first account that can.
+
+    Raises `Refused` when none could, and `Interrupted`.
+    """
+    remaining = accounts
+    others = len(accounts) > 1
+    while True:
+        request.attempts += 1
+        request.account = remaining[0]
+        answer: ProviderAnswer | None = None
+        try:
+            answer = await _attempt(services, request, remaining[0], send)
+            if answer is None:
+                _count(request, "ok")
+                return
+            failure = answer.failure
+        except UpstreamFailed as failed:
+            failure = failed.failure
+        except asyncio.CancelledError:
+            failure = _after_cancel(request, remaining[0])
+        _count(request, failure.reason.value)
+        rest_ms = failure.rest_ms(others=others)
+        rest = [] if request.caller_gone else remaining[1:]
+        remaining = await _move(services, request, rest, rest_ms)
+        if not remaining:
+            await give_up(request, failure, answer, send)
+            return
+
+
+async def _attempt(
+    services: Services, request: OpenRequest, account: AccountRecord, send: Send
+) -> ProviderAnswer | None:
+    """One attempt. None when the caller was answered; else the error that may be passed on."""
+    exchange = _open_exchange(services, request, account)
+    request.exchange = exchange
+    request.copy = None
+    request.first_chunk_ns = None
+    request.last_chunk_ns = time.perf_counter_ns()
+    request.waiting_for_provider = True
+    try:
+        await exchange.open()
+        content_type = exchange.header("content-type") or ""
+        if exchange.status == 200 and content_type.startswith("text/event-stream"):
+            _end_if_caller_gone(request)
+            await streaming.copy_stream(
+                request, exchange, send, lambda: _remember(services, request, account)
+            )
+            return None
+        if exchange.status == 200 and content_type.startswith(streaming.RAW_TYPES):
+            _end_if_caller_gone(request)
+            await streaming.copy_raw(request, exchange, content_type, send)
+            return None
+        body = await exchange.read_all()
+        request.waiting_for_provider = False
+        if exchange.status >= 300:
+            return await pass_error(request, exchange, body, send)
+        await _pass_whole(services, request, exchange, body, send)
+        return None
+    finally:
+        request.waiting_for_provider = False
+        request.exchange = None
+        await exchange.close()
+
+
+def _open_exchange(services: Services, request: OpenRequest, account: AccountRecord) -> Exchange:
+    if request.operation is None or request.parsed is None or request.endpoint is None:
+        raise ValueError("only a parsed request is forwarded")
+    provider = PROVIDERS[account.provider]
+    headers = to_provider(request.headers, request.id, account.provider)
+    headers += provider.credential_headers(services.snapshots.credential(account.id))
+    model = request.parsed.model
+    served = account.served_model(model) or model
+    body = request.operation.prepare_request(
+        request.body, request.parsed, served, request.content_type
+    )
+    url = provider.url(account.base_url, request.endpoint.path)
+    return services.upstream.exchange(
+        "POST",
+        url,
+        headers,
+        body,
+        account.provider,
+        timeout_ms=services.heartbeat.longest_exchange_ms(stream=request.parsed.stream),
+    )
+
+
+async def _pass_whole(
+    services: Services, request: OpenRequest, exchange: Exchange, body: bytes, send: Send
+) -> None:
+    """A whole answer, once it is known to be one. Raises `UpstreamFailed` for anything else."""
+    if request.operation is None or request.account is None:
+        raise ValueError("only a forwarded request is answered")
+    answer = request.operation.read_answer(body, exchange.header("content-type") or "")
+    if answer is None:
+        message = f"{exchange.provider} answered with something that is no answer of its API"
+        raise UpstreamFailed(Failure(Reason.UPSTREAM_GARBAGE, message))
+    request.first_chunk_ns = time.perf_counter_ns()
+    request.answer = answer
+    _end_if_caller_gone(request)
+    # Before the caller has the id and may ask for it.
+    await _remember(services, request, request.account)
+    await respond.whole(request, send, exchange.status, to_caller(exchange.headers), body)
+    request.complete = True
+
+
+async def _remember(services: Services, request: OpenRequest, account: AccountRecord) -> None:
+    """Keep which account has a stored response; should Redis be away, it cannot be read again."""
+    if request.parsed is None or not request.parsed.stored:
+        return
+    made = request.copy or request.answer
+    if made is None or made.stored_id is None:
+        return
+    try:
+        stored = StoredResponse(account.id, request.tenant)
+        await services.stored.remember(made.stored_id, stored)
+    except RedisUnavailable as error:
+        logs.log("response_forgotten", level="warning", request_id=request.id, error=str(error))
+
+
+async def pass_error(
+    request: OpenRequest, exchange: Exchange, body: bytes, send: Send
+) -> ProviderAnswer | None:
+    """Errors that are about the request go to the caller as they are; others are judged."""
+    if request.dialect is None:
+        raise ValueError("only a request in a dialect is answered")
+    failure = judge(exchange.status, exchange.header("retry-after"), exchange.provider)
+    if failure is not None and not failure.pass_through:
+        raise UpstreamFailed(failure)
+    headers = to_caller(exchange.headers)
+    if retry_after := exchange.header("retry-after"):
+        headers.append((b"retry-after", retry_after.encode("latin-1")))
+    if failure is not None:
+        return ProviderAnswer(failure, exchange.status, headers, body)
+    request.reason = Reason.UPSTREAM_ERROR
+    if request.dialect.is_error_body(body):
+        await respond.whole(request, send, exchange.status, headers, body)
+        return None
+    message = f"{exchange.provider} refused the request with status {exchange.status}"
+    raise Refused(Refusal(Reason.UPSTREAM_GARBAGE, message))
+
+
+def _end_if_caller_gone(request: OpenRequest) -> None:
+    """Raises `Interrupted` when nobody is there any more to answer to.
+
+    A whole answer's figures are known by then and recorded as the provider reports them.
+    """
+    if request.caller_gone:
+        request.interruption = "client_gone"
+        raise Interrupted("client_gone")
+
+
+def _after_cancel(request: OpenRequest, account: AccountRecord) -> Failure:
+    """What a cancellation of ours means; anybody else's goes on its way."""
+    why = request.take_interruption()
+    if why is None:
+        raise asyncio.CancelledError
+    if why != "first_byte" or request.response_started:
+        raise Interrupted(why) from None
+    request.interruption = None
+    return Failure(Reason.UPSTREAM_TIMEOUT, f"{account.provider} did not answer in time")
+
+
+async def _move(
+    services: Services, request: OpenRequest, rest: list[AccountRecord], cooldown_ms: int
+) -> list[AccountRecord]:
+    """The accounts from the next admitted one on; empty when none is left."""
+    if not rest or request.response_started:
+        if request.account is not None:
+            request.cooldown = (request.account.id, cooldown_ms)
+        return []
+    candidates = [
+        Candidate(account.id, account.max_concurrency, draft_for(services.prices, request, account))
+        for account in rest
+    ]
+    try:
+        answer = await services.admission.move(
+            request.id, request.attempts + 1, candidates, cooldown_ms=cooldown_ms
+        )
+    except RedisUnavailable:
+        return []
+    match answer:
+        case Moved(index):
+            return rest[index:]
+        case Denied():
+            return []
+        case _:
+            return []
+
+
+async def give_up(
+    request: OpenRequest, failure: Failure, answer: ProviderAnswer | None, send: Send
+) -> None:
+    """Pass the provider's own error on where it is fit for the caller; else say ours."""
+    request.reason = failure.reason
+    if request.response_started:
+        return
+    dialect = request.dialect
+    if answer is not None and dialect is not None and dialect.is_error_body(answer.body):
+        await respond.whole(request, send, answer.status, answer.headers, answer.body)
+        return
+    raise Refused(Refusal(failure.reason, failure.message, retry_after_ms=failure.retry_after_ms))
+
+
+def _count(request: OpenRequest, result: str) -> None:
+    if request.account is not None:
+        catalogue.UPSTREAM_ATTEMPTS.increment(provider=request.account.provider, result=result)

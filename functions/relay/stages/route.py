@@ -1,0 +1,60 @@
+"""Route: from the snapshot to an ordered list of accounts that may serve. Pure."""
+
+from common.domain.accounts import DIALECT_OF_PROVIDER, AccountRecord
+from common.domain.prices import PriceBook
+from common.domain.refusals import Reason, Refusal, Refused
+from functions.relay.open_request import OpenRequest
+
+CANDIDATES_MAX = 8
+
+
+def route(
+    request: OpenRequest, accounts: list[AccountRecord], prices: PriceBook, *, deny_unpriced: bool
+) -> list[AccountRecord]:
+    """At most eight accounts, best first. Raises `Refused` when key or model forbid it."""
+    key, parsed, endpoint = request.key, request.parsed, request.endpoint
+    if key is None or parsed is None or endpoint is None:
+        raise ValueError("key, body and endpoint come before the route")
+    check_scope(request)
+    if not key.allows_model(parsed.model):
+        message = f"This API key may not use the model {parsed.model!r}"
+        raise Refused(Refusal(Reason.MODEL_NOT_ALLOWED, message, field="model"))
+    able = [
+        account
+        for account in accounts
+        if account.enabled
+        and DIALECT_OF_PROVIDER[account.provider] == endpoint.dialect
+        and account.served_model(parsed.model) is not None
+        and request.pinned_account_id in (None, account.id)
+    ]
+    if not able:
+        message = (
+            f"The model {parsed.model!r} does not exist here, or no account serves it "
+            f"at {endpoint.path}"
+        )
+        raise Refused(Refusal(Reason.MODEL_NOT_FOUND, message, field="model"))
+    if deny_unpriced and all(
+        prices.find(_served(account, parsed.model)) is None for account in able
+    ):
+        message = (
+            f"The model {parsed.model!r} has no price in price book {prices.version}, and "
+            "this installation refuses models without one"
+        )
+        raise Refused(Refusal(Reason.MODEL_NOT_FOUND, message, field="model"))
+    able.sort(key=lambda account: (account.priority, account.id))
+    return able[:CANDIDATES_MAX]
+
+
+def check_scope(request: OpenRequest) -> None:
+    """The key must allow the endpoint. Raises `Refused`."""
+    if request.key is None or request.endpoint is None:
+        raise ValueError("key and endpoint come before the scope")
+    if request.endpoint.scope is None:
+        return
+    if not request.key.allows_scope(request.endpoint.scope):
+        message = f"This API key lacks the scope {request.endpoint.scope!r}"
+        raise Refused(Refusal(Reason.SCOPE_NOT_ALLOWED, message))
+
+
+def _served(account: AccountRecord, model: str) -> str:
+    return account.served_model(model) or model

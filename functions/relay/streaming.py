@@ -1,0 +1,168 @@
+"""Streams: copied as they arrive, one event boundary at a time, with back-pressure.
+
+What is sent is always whole events, so that a provider that breaks off in the middle of one is
+followed by a clean error event of the caller's dialect, never by half of an event. `send` waits
+while the caller reads slowly, and then nothing more is read from the provider.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from common.dialects.base import NotStreamed, StreamCopy
+from common.dialects.events import EventTooLarge
+from common.domain.refusals import Reason, Refusal
+from common.providers.base import Failure
+from common.providers.headers import to_caller
+from common.providers.http import Exchange, UpstreamFailed
+from functions.relay import respond
+from functions.relay.open_request import OpenRequest
+from functions.relay.respond import Send
+
+# Answers that are bytes and not events: passed on as they arrive.
+RAW_TYPES = ("audio/", "application/octet-stream")
+
+
+class BrokenOff(ConnectionError):
+    """Raw bytes end early: the connection must end with them, or they would look complete."""
+
+
+async def copy_raw(request: OpenRequest, exchange: Exchange, content_type: str, send: Send) -> None:
+    """Copy bytes without events. Raises `UpstreamFailed` before the first, `BrokenOff` later."""
+    if request.operation is None:
+        raise ValueError("only an operation is answered")
+    request.answer = request.operation.read_answer(b"", content_type)
+    if request.answer is None:
+        message = f"{exchange.provider} answered with {content_type}, which belongs elsewhere"
+        raise UpstreamFailed(Failure(Reason.UPSTREAM_GARBAGE, message))
+    chunk = await _read(request, exchange)
+    headers = to_caller(exchange.headers)
+    if length := exchange.header("content-length"):
+        headers.append((b"content-length", length.encode("latin-1")))
+    await respond.start(request, send, exchange.status, headers)
+    request.raw = True
+    try:
+        while chunk is not None:
+            await respond.part(send, chunk)
+            chunk = await _read(request, exchange)
+    except UpstreamFailed as failed:
+        request.reason = failed.failure.reason
+        raise BrokenOff(failed.failure.message) from failed
+    await respond.end(send)
+    request.complete = True
+
+
+async def copy_stream(
+    request: OpenRequest, exchange: Exchange, send: Send, begin: Callable[[], Awaitable[None]]
+) -> None:
+    """Copy a provider's event stream to the caller; `begin` is awaited before the first event.
+
+    Raises `UpstreamFailed` while nothing was sent yet: another account may serve.
+    """
+    if request.operation is None or request.parsed is None:
+        raise ValueError("only a parsed request is streamed")
+    try:
+        request.copy = copy = request.operation.stream_copy(request.parsed)
+    except NotStreamed as error:
+        message = f"{exchange.provider} answered with a stream, which belongs elsewhere"
+        raise UpstreamFailed(Failure(Reason.UPSTREAM_GARBAGE, message)) from error
+    ready = b""
+    while not ready:
+        chunk = await _read(request, exchange)
+        if chunk is None:
+            message = f"{exchange.provider} ended its stream before the first event"
+            raise UpstreamFailed(Failure(Reason.UPSTREAM_CUT, message))
+        ready = _fed(copy, chunk, exchange)
+    if copy.saw_error:
+        request.first_chunk_ns = None  # nothing was served, so nothing is charged
+        message = f"{exchange.provider} answered with an error: see the provider's status page"
+        raise UpstreamFailed(Failure(Reason.UPSTREAM_ERROR, message))
+    await begin()
+    headers = to_caller(exchange.headers) + respond.STREAM_HEADERS
+    await respond.start(request, send, exchange.status, headers)
+    request.streaming = True
+    request.keep_alive = lambda: _keep_alive(request, send)
+    try:
+        await _copy_rest(request, exchange, send, ready)
+    except UpstreamFailed as failed:
+        await _end_broken(request, send, failed.failure.reason, failed.failure.message)
+    finally:
+        request.keep_alive = None
+
+
+async def _copy_rest(request: OpenRequest, exchange: Exchange, send: Send, ready: bytes) -> None:
+    copy = request.copy
+    if copy is None:
+        raise ValueError("the copy begins with the stream")
+    while True:
+        if ready:
+            await respond.part(send, ready)
+            request.last_sent_ns = time.perf_counter_ns()
+            request.complete = copy.saw_terminal
+        chunk = await _read(request, exchange)
+        if chunk is None:
+            break
+        ready = _fed(copy, chunk, exchange)
+    rest = copy.end()
+    if copy.saw_terminal:
+        await respond.end(send, rest)
+        request.complete = True
+    elif copy.saw_error:
+        request.reason = Reason.UPSTREAM_ERROR
+        await respond.end(send, rest)
+    else:
+        message = f"{exchange.provider} broke the stream off before its end"
+        await _end_broken(request, send, Reason.UPSTREAM_CUT, message)
+
+
+def _fed(copy: StreamCopy, chunk: bytes, exchange: Exchange) -> bytes:
+    try:
+        return copy.feed(chunk)
+    except EventTooLarge as error:
+        message = f"{exchange.provider} sent what is no event stream: {error}"
+        raise UpstreamFailed(Failure(Reason.UPSTREAM_GARBAGE, message)) from error
+
+
+async def end_interrupted(request: OpenRequest, send: Send, reason: Reason, message: str) -> None:
+    """End a started stream from Relay's own side with the dialect's error event."""
+    await _end_broken(request, send, reason, message)
+
+
+async def _end_broken(request: OpenRequest, send: Send, reason: Reason, message: str) -> None:
+    if request.operation is None:
+        raise ValueError("only an operation's stream can break")
+    if request.raw:
+        request.reason = reason
+        raise BrokenOff(message)
+    if request.complete:
+        await respond.end(send)
+        return
+    request.reason = reason
+    event = request.operation.stream_error_event(Refusal(reason, message), request.id)
+    await respond.end(send, event)
+
+
+async def _read(request: OpenRequest, exchange: Exchange) -> bytes | None:
+    request.waiting_for_provider = True
+    chunk = await exchange.read_chunk()
+    request.waiting_for_provider = False
+    request.last_chunk_ns = time.perf_counter_ns()
+    if request.first_chunk_ns is None and chunk:
+        request.first_chunk_ns = request.last_chunk_ns
+    return chunk
+
+
+def _keep_alive(request: OpenRequest, send: Send) -> None:
+    """Send the dialect's keep-alive; called by the heartbeat when the stream has been quiet.
+
+    Only while the copy waits for the provider: what was sent then ends with a whole event.
+    """
+    if request.dialect is None or request.copy is None:
+        return
+    if request.waiting_for_provider:
+        request.last_sent_ns = time.perf_counter_ns()
+        sending = asyncio.get_running_loop().create_task(
+            respond.part(send, request.dialect.keep_alive)
+        )
+        request.pings.add(sending)
+        sending.add_done_callback(request.pings.discard)

@@ -1,0 +1,1 @@
+"""usage_aggregation: usage events into the ledger."""

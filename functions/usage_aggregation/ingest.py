@@ -1,0 +1,57 @@
+"""One event: its records into the ledger in one transaction, then what else is due."""
+
+import time
+
+from common.event_function import Worker
+from common.events.receive import Event, MalformedEvent, data_as
+from common.events.types import USAGE_RECORDED, UsageRecorded
+from common.identifiers import now_ms
+from common.posting import arrival_from_event, drain, post
+from common.state.commands import RedisUnavailable
+from common.state.leases import expire
+from common.telemetry import catalogue, logs
+
+EXPIRE_MAX = 500
+# Sweeping is a by-product of traffic: at most so often a process, however many events come.
+SWEEP_EVERY_S = 2.0
+
+_swept_at = 0.0
+
+
+async def ingest(worker: Worker, event: Event) -> None:
+    """Post the records. Raises `MalformedEvent` and `DatabaseUnavailable`."""
+    if event.type != USAGE_RECORDED:
+        raise MalformedEvent(f"type is {event.type!r}: {USAGE_RECORDED!r} belongs here")
+    given = data_as(event, UsageRecorded).records
+    arrivals = [arrival_from_event(record, worker.events_key) for record in given]
+    try:
+        if arrivals:
+            posted = await post(worker.database, worker.outbox, arrivals)
+            logs.log(
+                "posted",
+                event_id=event.id,
+                inserted=posted.inserted,
+                duplicate=posted.duplicate,
+                quarantined=posted.quarantined,
+                request_ids=[arrival.record.id for arrival in arrivals if arrival.record],
+            )
+        await _sweep(worker)
+    except RedisUnavailable as error:
+        # The ledger has the records; the outbox is emptied by whoever finds Redis again.
+        logs.log("outbox_unavailable", level="warning", error=str(error))
+
+
+async def _sweep(worker: Worker) -> None:
+    """While awake: leases that are over, and up to 500 older entries of the outbox."""
+    global _swept_at  # noqa: PLW0603 - one clock a process
+    if time.monotonic() - _swept_at < SWEEP_EVERY_S:
+        return
+    _swept_at = time.monotonic()
+    if expired := await expire(worker.redis, worker.prefix, EXPIRE_MAX):
+        catalogue.LEASES_EXPIRED.increment(expired)
+        logs.log("leases_expired", level="warning", count=expired)
+    if (posted := await drain(worker.database, worker.outbox)) is not None:
+        logs.log("drained", inserted=posted.inserted, duplicate=posted.duplicate)
+    depth, oldest_ms = await worker.outbox.depth()
+    catalogue.OUTBOX_DEPTH.set(depth)
+    catalogue.OUTBOX_AGE_SECONDS.set(0 if oldest_ms is None else (now_ms() - oldest_ms) / 1000)

@@ -1,0 +1,37 @@
+"""A function whose settings are wrong does not start, and says which and how it should look."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.processes import INTERNAL_SECRET, ROOT
+
+RIGHT = {
+    "RELAY_REDIS_URL": "redis://127.0.0.1:1/0",
+    "RELAY_DATABASE_URL": "postgresql://relay@127.0.0.1:1/relay",
+    "RELAY_INTERNAL_SECRET": INTERNAL_SECRET,
+    "RELAY_HOST": "127.0.0.1",
+    "PORT": "0",
+}
+
+
+@pytest.mark.parametrize("name", ["usage_aggregation", "cleanup"])
+def test_each_missing_setting_is_named(name):
+    for missing in ("RELAY_REDIS_URL", "RELAY_DATABASE_URL", "RELAY_INTERNAL_SECRET"):
+        environment = {**os.environ, **RIGHT}
+        del environment[missing]
+        finished = subprocess.run(
+            [sys.executable, "-m", "common.serve", f"functions.{name}.main:application"],
+            env=environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+        assert finished.returncode == 2
+        (line,) = finished.stderr.splitlines()
+        assert line.startswith(f"cannot start {name}: {missing} ")
+        assert "e.g. " in line
