@@ -1,0 +1,162 @@
+"""`relayctl accounts`: the providers' accounts. Their API keys come from files, never arguments."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from cli.admin.client import one
+from cli.admin.options import (
+    AdminGroup,
+    Session,
+    how_many,
+    idempotent,
+    members,
+    paged,
+    read_secret,
+    something,
+)
+from cli.admin.output import Column, Shape
+from common.settings import variable
+
+PATH = "/internal/accounts"
+KEY_VARIABLE = "RELAY_ACCOUNT_API_KEY"
+PROVIDERS = ("openai", "anthropic", "openai_compatible")
+SHAPE = Shape(
+    "accounts",
+    (
+        Column("ID", "id"),
+        Column("NAME", "name"),
+        Column("PROVIDER", "provider"),
+        Column("BASE URL", "base_url"),
+        Column("PRIORITY", "priority", "number"),
+        Column("WEIGHT", "weight", "number"),
+        Column("CONCURRENCY", "max_concurrency", "number"),
+        Column("ENABLED", "enabled"),
+        Column("BUILT IN", "built_in"),
+    ),
+    (
+        *("id", "name", "provider", "base_url", "credential_key_id", "models", "priority"),
+        *("weight", "max_concurrency", "enabled", "built_in", "created_at", "updated_at"),
+    ),
+)
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _settings(command: _Command) -> _Command:
+    """What both create and update set."""
+    for option in (
+        click.option("--enabled/--disabled", "enabled", default=None, help="Whether it serves."),
+        click.option("--max-concurrency", type=int, help="Requests at a time; 0 is no bound (0)."),
+        click.option("--weight", type=int, help="Its share among those of its priority (1)."),
+        click.option("--priority", type=int, help="The smaller is asked first (50)."),
+        click.option(
+            "--model",
+            "models",
+            metavar="MODEL[=SERVED]",
+            multiple=True,
+            help="A model, or glob, that it serves, and what the provider calls it; repeatable.",
+        ),
+        click.option(
+            "--api-key-file",
+            metavar="FILE",
+            help="Where the provider's API key is; `-` is standard input.",
+        ),
+        click.option("--base-url", metavar="URL"),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(cls=AdminGroup)
+def accounts() -> None:
+    """Add, list, change and delete the accounts that serve requests."""
+
+
+@accounts.command()
+@click.option("--name", required=True)
+@click.option("--provider", type=click.Choice(PROVIDERS), required=True)
+@_settings
+@idempotent
+@click.pass_obj
+def create(session: Session, /, provider: str, idempotency_key: str, **given: Any) -> None:
+    """Add an account. Its API key is read from --api-key-file, or else RELAY_ACCOUNT_API_KEY."""
+    api_key = _api_key(given) or variable(KEY_VARIABLE)
+    if not api_key:
+        raise click.UsageError(f"no API key: give --api-key-file FILE, or set {KEY_VARIABLE}")
+    body = _body(given) | {"provider": provider, "credential": {"api_key": api_key}}
+    session.show(SHAPE, session.create(PATH, body, idempotency_key))
+
+
+@accounts.command("list")
+@click.option("--provider", type=click.Choice(PROVIDERS))
+@paged
+@click.pass_obj
+def list_accounts(session: Session, provider: str | None, limit: int | None, all_: bool) -> None:
+    """List accounts: those built in, then the others, the newest first."""
+    session.show_list(SHAPE, PATH, {"provider": provider}, how_many(limit, all_))
+
+
+@accounts.command()
+@click.argument("account_id", metavar="ID")
+@click.pass_obj
+def show(session: Session, account_id: str) -> None:
+    """Show an account without its API key."""
+    session.show(SHAPE, session.client.get(one(PATH, account_id)))
+
+
+@accounts.command()
+@click.argument("account_id", metavar="ID")
+@click.option("--name")
+@_settings
+@click.option("--api-key-from-env", is_flag=True, help=f"The new API key is in {KEY_VARIABLE}.")
+@click.option("--all-models", is_flag=True, help="It serves any model.")
+@click.pass_obj
+def update(
+    session: Session, /, account_id: str, api_key_from_env: bool, all_models: bool, **given: Any
+) -> None:
+    """Change an account; what is not given stays. Models that are given take the old ones' place.
+
+    RELAY_ACCOUNT_API_KEY is read only when --api-key-from-env says so.
+    """
+    if all_models and given["models"]:
+        raise click.UsageError("give --model or --all-models, not both")
+    body = _body(given) | ({"models": {}} if all_models else {})
+    api_key = _api_key(given)
+    if api_key_from_env:
+        if api_key:
+            raise click.UsageError("give --api-key-file or --api-key-from-env, not both")
+        if not (api_key := variable(KEY_VARIABLE)):
+            raise click.UsageError(f"--api-key-from-env: {KEY_VARIABLE} is not set")
+    if api_key:
+        body["credential"] = {"api_key": api_key}
+    session.show(
+        SHAPE, session.client.send("PATCH", one(PATH, account_id), body=something(body)).body
+    )
+
+
+@accounts.command()
+@click.argument("account_id", metavar="ID")
+@click.pass_obj
+def delete(session: Session, account_id: str) -> None:
+    """Delete an account and its API key."""
+    session.client.send("DELETE", one(PATH, account_id))
+    session.show_deleted("account", account_id)
+
+
+def _api_key(given: dict[str, Any]) -> str:
+    file = given["api_key_file"]
+    return read_secret(file, "--api-key-file") if file is not None else ""
+
+
+def _body(given: dict[str, Any]) -> dict[str, Any]:
+    names = ("name", "base_url", "priority", "weight", "max_concurrency", "enabled")
+    body = members(**{name: given[name] for name in names})
+    if given["models"]:
+        body["models"] = dict(_mapped(model) for model in given["models"])
+    return body
+
+
+def _mapped(model: str) -> tuple[str, str]:
+    requested, _, served = model.partition("=")
+    return requested, served or requested

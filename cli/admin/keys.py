@@ -1,0 +1,190 @@
+"""`relayctl keys`: the keys of callers."""
+
+from typing import Any
+
+import click
+
+from cli.admin.client import one
+from cli.admin.options import (
+    AdminGroup,
+    Session,
+    how_many,
+    idempotent,
+    members,
+    paged,
+    replaced,
+    say,
+    set_or_taken,
+    something,
+)
+from cli.admin.output import Column, Shape
+
+PATH = "/internal/api-keys"
+SHAPE = Shape(
+    "keys",
+    (
+        Column("ID", "id"),
+        Column("NAME", "name"),
+        Column("USER", "user_id"),
+        Column("TEAM", "team_id"),
+        Column("PREFIX", "key_prefix"),
+        Column("STATUS", "status"),
+        Column("EXPIRES", "expires_at"),
+        Column("LAST USED", "last_used_at"),
+    ),
+    (
+        *("id", "name", "user_id", "team_id", "key_prefix", "status", "scopes", "models.allow"),
+        *("models.deny", "tags", "expires_at", "created_at", "updated_at", "revoked_at"),
+        "last_used_at",
+    ),
+)
+MADE = SHAPE._replace(fields=("key", *SHAPE.fields))
+
+_scope = click.option(
+    "--scope", "scopes", metavar="SCOPE", multiple=True, help="What it may be used for; repeatable."
+)
+_allow = click.option(
+    "--allow", metavar="GLOB", multiple=True, help="Models it may use; repeatable."
+)
+_deny = click.option(
+    "--deny", metavar="GLOB", multiple=True, help="Models it may not use; repeatable, wins."
+)
+_tag = click.option("--tag", "tags", metavar="TAG", multiple=True, help="Repeatable.")
+_expires = click.option(
+    "--expires-at", metavar="TIME", help="With its offset, such as 2026-12-31T12:00:00Z."
+)
+
+
+@click.group(cls=AdminGroup)
+def keys() -> None:
+    """Make, list, change, revoke and rotate callers' keys."""
+
+
+@keys.command()
+@click.option("--name", required=True)
+@click.option("--user-id", metavar="ID", help="Whose key it is; made if new (one of its own).")
+@click.option("--team-id", metavar="ID")
+@_scope
+@_allow
+@_deny
+@_expires
+@_tag
+@idempotent
+@click.pass_obj
+def create(
+    session: Session,
+    name: str,
+    user_id: str | None,
+    team_id: str | None,
+    scopes: tuple[str, ...],
+    allow: tuple[str, ...],
+    deny: tuple[str, ...],
+    expires_at: str | None,
+    tags: tuple[str, ...],
+    idempotency_key: str,
+) -> None:
+    """Make a key. It is shown this once."""
+    body = members(name=name, user_id=user_id, team_id=team_id, expires_at=expires_at)
+    body |= {"scopes": scopes, "tags": tags, "models": {"allow": allow, "deny": deny}}
+    _show_made(session, PATH, body, idempotency_key)
+
+
+@keys.command("list")
+@click.option("--user-id", metavar="ID")
+@click.option("--team-id", metavar="ID")
+@click.option("--status", type=click.Choice(["active", "disabled", "revoked"]))
+@paged
+@click.pass_obj
+def list_keys(
+    session: Session,
+    user_id: str | None,
+    team_id: str | None,
+    status: str | None,
+    limit: int | None,
+    all_: bool,
+) -> None:
+    """List keys, the newest first."""
+    query = {"user_id": user_id, "team_id": team_id, "status": status}
+    session.show_list(SHAPE, PATH, {**query}, how_many(limit, all_))
+
+
+@keys.command()
+@click.argument("key_id", metavar="ID")
+@click.pass_obj
+def show(session: Session, key_id: str) -> None:
+    """Show a key without its secret."""
+    session.show(SHAPE, session.client.get(one(PATH, key_id)))
+
+
+@keys.command()
+@click.argument("key_id", metavar="ID")
+@click.option("--name")
+@click.option("--team-id", metavar="ID")
+@click.option("--no-team", is_flag=True, help="Take it out of its team.")
+@_scope
+@click.option("--all-scopes", is_flag=True, help="It may be used for everything.")
+@_allow
+@click.option("--allow-all", is_flag=True, help="It may use all models but those denied.")
+@_deny
+@click.option("--deny-none", is_flag=True)
+@_expires
+@click.option("--no-expiry", is_flag=True, help="It never expires.")
+@_tag
+@click.option("--no-tags", is_flag=True)
+@click.option("--status", type=click.Choice(["active", "disabled"]))
+@click.pass_obj
+def update(session: Session, /, key_id: str, **given: Any) -> None:
+    """Change a key; what is not given stays. A list that is given takes the old one's place."""
+    changes = members(name=given["name"], status=given["status"])
+    changes |= set_or_taken(given, "team_id", "no_team")
+    changes |= set_or_taken(given, "expires_at", "no_expiry")
+    changes |= members(
+        scopes=replaced(given["scopes"], given["all_scopes"], "--scope", "--all-scopes"),
+        tags=replaced(given["tags"], given["no_tags"], "--tag", "--no-tags"),
+    )
+    rules = members(
+        allow=replaced(given["allow"], given["allow_all"], "--allow", "--allow-all"),
+        deny=replaced(given["deny"], given["deny_none"], "--deny", "--deny-none"),
+    )
+    headers = {}
+    if rules:
+        # The server takes both lists or none: the one not given is sent as it is now, and only
+        # if nobody changes it meanwhile.
+        now = session.client.send("GET", one(PATH, key_id))
+        changes["models"] = now.body["models"] | rules
+        headers = {"if-match": now.etag}
+    body = something(changes)
+    session.show(
+        SHAPE, session.client.send("PATCH", one(PATH, key_id), body=body, headers=headers).body
+    )
+
+
+@keys.command()
+@click.argument("key_id", metavar="ID")
+@click.pass_obj
+def revoke(session: Session, key_id: str) -> None:
+    """Revoke a key; no request with it is served any more."""
+    session.show(SHAPE, session.client.send("POST", one(PATH, key_id, "/revoke")).body)
+
+
+@keys.command()
+@click.argument("key_id", metavar="ID")
+@click.pass_obj
+def restore(session: Session, key_id: str) -> None:
+    """Make a revoked or disabled key active again."""
+    session.show(SHAPE, session.client.send("POST", one(PATH, key_id, "/restore")).body)
+
+
+@keys.command()
+@click.argument("key_id", metavar="ID")
+@click.option("--grace-s", metavar="SECONDS", type=int, help="How long the old one works (3600).")
+@idempotent
+@click.pass_obj
+def rotate(session: Session, key_id: str, grace_s: int | None, idempotency_key: str) -> None:
+    """Give a key a new secret, which is shown this once."""
+    _show_made(session, one(PATH, key_id, "/rotate"), members(grace_s=grace_s), idempotency_key)
+
+
+def _show_made(session: Session, path: str, body: dict[str, Any], idempotency_key: str) -> None:
+    session.show(MADE, session.create(path, body, idempotency_key))
+    say("The key is shown this once: keep it now.")

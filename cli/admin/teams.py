@@ -1,0 +1,72 @@
+"""`relayctl teams`: the tenants."""
+
+import click
+
+from cli.admin.client import one
+from cli.admin.options import AdminGroup, Session, how_many, members, paged, something
+from cli.admin.output import Column, Shape
+
+PATH = "/internal/teams"
+SHAPE = Shape(
+    "teams",
+    (
+        Column("ID", "id"),
+        Column("NAME", "name"),
+        Column("DESCRIPTION", "description"),
+        Column("USERS", "users", "number"),
+        Column("ACTIVE KEYS", "active_keys", "number"),
+        Column("CREATED", "created_at"),
+    ),
+    ("id", "name", "description", "users", "active_keys", "created_at", "updated_at"),
+)
+
+
+@click.group(cls=AdminGroup)
+def teams() -> None:
+    """Add, list, change and delete teams."""
+
+
+@teams.command()
+@click.option("--name", required=True)
+@click.option("--description")
+@click.pass_obj
+def create(session: Session, name: str, description: str | None) -> None:
+    """Add a team; there is one of a name, however often this is repeated."""
+    body = members(name=name, description=description)
+    session.show(SHAPE, session.client.send("POST", PATH, body=body).body)
+
+
+@teams.command("list")
+@paged
+@click.pass_obj
+def list_teams(session: Session, limit: int | None, all_: bool) -> None:
+    """List teams, the newest first."""
+    session.show_list(SHAPE, PATH, {}, how_many(limit, all_))
+
+
+@teams.command()
+@click.argument("team_id", metavar="ID")
+@click.pass_obj
+def show(session: Session, team_id: str) -> None:
+    """Show a team."""
+    session.show(SHAPE, session.client.get(one(PATH, team_id)))
+
+
+@teams.command()
+@click.argument("team_id", metavar="ID")
+@click.option("--name")
+@click.option("--description")
+@click.pass_obj
+def update(session: Session, team_id: str, name: str | None, description: str | None) -> None:
+    """Change a team; what is not given stays."""
+    body = something(members(name=name, description=description))
+    session.show(SHAPE, session.client.send("PATCH", one(PATH, team_id), body=body).body)
+
+
+@teams.command()
+@click.argument("team_id", metavar="ID")
+@click.pass_obj
+def delete(session: Session, team_id: str) -> None:
+    """Delete a team that no user or key belongs to, revoked keys included."""
+    session.client.send("DELETE", one(PATH, team_id))
+    session.show_deleted("team", team_id)

@@ -1,0 +1,138 @@
+"""`relayctl usage`: sums of the ledger, its rows, and who used most."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from cli.admin.options import AdminGroup, Session, how_many, paged
+from cli.admin.output import Column, Item, Shape, print_items, token_fields
+from cli.admin.text import json_text
+
+PATH = "/internal/usage"
+FIGURES = (
+    Column("REQUESTS", "requests", "number"),
+    Column("INPUT", "tokens.input", "number"),
+    Column("OUTPUT", "tokens.output", "number"),
+    Column("CACHE READ", "tokens.cache_read", "number"),
+    Column("CACHE WRITE", "tokens.cache_write_5m+tokens.cache_write_1h", "number"),
+    Column("COST USD", "cost_usd", "money"),
+)
+FIGURE_FIELDS = ("requests", *token_fields(), "cost_usd")
+RECORDS = Shape(
+    "records",
+    (
+        Column("OCCURRED", "occurred_at"),
+        Column("ID", "id"),
+        Column("KIND", "kind"),
+        Column("USER", "user_id"),
+        Column("MODEL", "model_requested"),
+        Column("STATUS", "status"),
+        *(column for column in FIGURES if column.path != "requests"),
+    ),
+    (
+        *("id", "kind", "adjusts", "occurred_at", "key_id", "user_id", "team_id", "account_id"),
+        *("provider", "dialect", "endpoint", "model_requested", "model_served", "status"),
+        *("finish_cause", *token_fields(), "usage_source", "cost_usd", "price_version"),
+        *("latency_ms", "first_token_ms", "attempts", "cache_hit", "redactions", "client"),
+        *("error_code", "tags"),
+    ),
+)
+_FILTERS = (
+    *("since", "until", "tz", "key_id", "user_id", "team_id", "account_id", "model", "provider"),
+    "endpoint",
+)
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _filtered(command: _Command) -> _Command:
+    """Which usage."""
+    for option in (
+        click.option("--endpoint", help="Such as chat.completions."),
+        click.option("--provider"),
+        click.option("--model"),
+        click.option("--account-id", metavar="ID"),
+        click.option("--team-id", metavar="ID"),
+        click.option("--user-id", metavar="ID"),
+        click.option("--key-id", metavar="ID"),
+        click.option("--tz", metavar="ZONE", help="Whose days are meant: Europe/Berlin (UTC)."),
+        click.option("--until", metavar="TIME", help="The end, which is not in it itself."),
+        click.option("--since", metavar="TIME", help="A date, or a time with its offset."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(cls=AdminGroup)
+def usage() -> None:
+    """What was used, by whom, and what it cost."""
+
+
+@usage.command()
+@click.option(
+    "--group-by",
+    metavar="NAMES",
+    help="Up to four, with commas: model, provider, endpoint, status, key, user, team, account, "
+    "hour, day, week, month.",
+)
+@_filtered
+@click.pass_obj
+def sums(session: Session, /, group_by: str | None, **given: Any) -> None:
+    """Sum usage, by groups and over all of them."""
+    answer = session.client.get(PATH, {**_query(given), "group_by": group_by})
+    if session.output == "json":
+        click.echo(json_text(answer))
+        return
+    total: Item = answer["total"]
+    items: list[Item] = answer["items"]
+    names = [name for name in (group_by or "").split(",") if name]
+    shape = _shape("usage", list(dict.fromkeys(names)))
+    if session.output == "csv":
+        print_items("csv", shape, items if names else [total])
+        return
+    group = {names[0]: "TOTAL"} if names else {}
+    # Under the other groups of a total stands nothing, not the dash of "none".
+    blank = dict.fromkeys(names[1:], " ")
+    print_items("table", shape, items, total | {"group": blank | group})
+
+
+@usage.command()
+@click.option("--status", type=click.Choice(["ok", "error", "cancelled", "interrupted"]))
+@_filtered
+@paged
+@click.pass_obj
+def records(
+    session: Session, /, status: str | None, limit: int | None, all_: bool, **given: Any
+) -> None:
+    """List the ledger's rows, the newest first."""
+    query = {**_query(given), "status": status}
+    session.show_list(RECORDS, f"{PATH}/records", query, how_many(limit, all_))
+
+
+@usage.command()
+@click.option(
+    "--by", type=click.Choice(["user", "key", "team", "model", "account"]), default="user"
+)
+@click.option("--metric", type=click.Choice(["cost", "requests", "tokens"]), default="cost")
+@click.option("--limit", type=click.IntRange(1, 100), default=10, show_default=True)
+@_filtered
+@click.pass_obj
+def leaderboard(session: Session, /, by: str, metric: str, limit: int, **given: Any) -> None:
+    """Who used most, the most first."""
+    query = {**_query(given), "by": by, "metric": metric, "limit": limit}
+    items = session.client.get(f"{PATH}/leaderboard", query)["items"]
+    shape = _shape("usage", [by])
+    ranked = Shape(
+        "usage", (Column("RANK", "rank", "number"), *shape.columns), ("rank", *shape.fields)
+    )
+    print_items(session.output, ranked, items)
+
+
+def _query(given: dict[str, Any]) -> dict[str, str | int | None]:
+    return {name: given[name] for name in _FILTERS}
+
+
+def _shape(what: str, groups: list[str]) -> Shape:
+    columns = [Column(name.upper(), f"group.{name}") for name in groups]
+    fields = [f"group.{name}" for name in groups]
+    return Shape(what, (*columns, *FIGURES), (*fields, *FIGURE_FIELDS))

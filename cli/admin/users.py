@@ -1,0 +1,90 @@
+"""`relayctl users`: those whom usage belongs to."""
+
+from typing import Any
+
+import click
+
+from cli.admin.client import one
+from cli.admin.options import (
+    AdminGroup,
+    Session,
+    how_many,
+    members,
+    paged,
+    set_or_taken,
+    something,
+)
+from cli.admin.output import Column, Shape
+
+PATH = "/internal/users"
+SHAPE = Shape(
+    "users",
+    (
+        Column("ID", "id"),
+        Column("NAME", "name"),
+        Column("EMAIL", "email"),
+        Column("TEAM", "team_id"),
+        Column("ACTIVE KEYS", "active_keys", "number"),
+        Column("CREATED", "created_at"),
+    ),
+    ("id", "name", "email", "team_id", "active_keys", "created_at", "updated_at"),
+)
+
+
+@click.group(cls=AdminGroup)
+def users() -> None:
+    """Add, list, change and delete users."""
+
+
+@users.command()
+@click.argument("user_id", metavar="ID")
+@click.option("--name")
+@click.option("--email")
+@click.option("--team-id", metavar="ID")
+@click.pass_obj
+def create(
+    session: Session, user_id: str, name: str | None, email: str | None, team_id: str | None
+) -> None:
+    """Add a user; ID is your own, and there is one user of it, however often this is repeated."""
+    body = members(id=user_id, name=name, email=email, team_id=team_id)
+    session.show(SHAPE, session.client.send("POST", PATH, body=body).body)
+
+
+@users.command("list")
+@click.option("--team-id", metavar="ID")
+@paged
+@click.pass_obj
+def list_users(session: Session, team_id: str | None, limit: int | None, all_: bool) -> None:
+    """List users by their ids."""
+    session.show_list(SHAPE, PATH, {"team_id": team_id}, how_many(limit, all_))
+
+
+@users.command()
+@click.argument("user_id", metavar="ID")
+@click.pass_obj
+def show(session: Session, user_id: str) -> None:
+    """Show a user."""
+    session.show(SHAPE, session.client.get(one(PATH, user_id)))
+
+
+@users.command()
+@click.argument("user_id", metavar="ID")
+@click.option("--name")
+@click.option("--email")
+@click.option("--team-id", metavar="ID")
+@click.option("--no-team", is_flag=True, help="Take the user out of the team.")
+@click.pass_obj
+def update(session: Session, /, user_id: str, **given: Any) -> None:
+    """Change a user; what is not given stays."""
+    body = members(name=given["name"], email=given["email"])
+    body |= set_or_taken(given, "team_id", "no_team")
+    session.show(SHAPE, session.client.send("PATCH", one(PATH, user_id), body=something(body)).body)
+
+
+@users.command()
+@click.argument("user_id", metavar="ID")
+@click.pass_obj
+def delete(session: Session, user_id: str) -> None:
+    """Delete a user without active keys; usage of the past keeps the id."""
+    session.client.send("DELETE", one(PATH, user_id))
+    session.show_deleted("user", user_id)

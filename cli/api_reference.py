@@ -1,0 +1,169 @@
+"""docs/api.md, made of the code: `python -m cli.api_reference > docs/api.md`.
+
+A test holds that the file is what this prints.
+"""
+
+from typing import Any
+
+from common.dialects import OPERATIONS as DIALECT_OPERATIONS
+from functions.key_admin.application import OPERATIONS
+from functions.key_admin.openapi import document
+from functions.key_admin.operation import Operation
+from functions.relay.endpoints import ENDPOINTS, Endpoint
+
+_HEAD = """# API
+
+Made of the code by `python -m cli.api_reference`; do not edit by hand.
+
+Two APIs stand behind one address: the **data plane** (`/v1`), which speaks the providers' own
+dialects and takes Relay's API keys, and the **admin API** (`/internal`), which takes the master
+key. The running installation shows the second at `/docs`, as OpenAPI 3.1 at
+`/internal/openapi.json`.
+
+Every answer carries `x-request-id`: a ULID, the same in logs, events, the ledger and the audit
+trail.
+
+## Data plane
+
+The key goes into `Authorization: Bearer`, `x-api-key`, `api-key` or `x-goog-api-key`.
+
+| call | scope | dialect | body | metered |
+|---|---|---|---|---|
+"""
+
+_NOTES = """
+### What crosses Relay, and what does not
+
+- **Bytes go through untouched**, in both directions, unknown members included. Three things are
+  edited, each as a span of the original bytes: the model's name where an account maps it, a
+  request for usage figures in OpenAI chat and completion streams that do not ask themselves (what
+  comes of it is taken out again), and nothing else.
+- **Request headers**: `anthropic-beta`, `anthropic-version`, `openai-beta`, `idempotency-key`,
+  `user-agent` and the SDKs' `x-stainless-*` go to the provider; everything else stays.
+- **Response headers** come through but for hop-by-hop ones, cookies, the account's identity and its
+  own rate limits, which are shared by many callers.
+- **Bodies** have at most 32 MiB and are read whole before anything is asked; answers stream.
+- A body is checked for what routing and metering read (`model`, caps, `stream`); the rest is the
+  provider's to check, and its errors come through as they are.
+
+### Errors
+
+In the caller's dialect: OpenAI `{"error": {"message", "type", "param", "code"}}`, Anthropic
+`{"type": "error", "error": {"type", "message"}, "request_id"}`. `code` (OpenAI) and `error_code` in
+the ledger use one closed list of words. What a repetition cannot cure says
+`x-should-retry: false`, because the official SDKs repeat every 429 and 5xx; what it can, says
+`retry-after`.
+
+| status | when |
+|---|---|
+| 400 | the body is no JSON or form, lacks a member, or has a wrong one: `param` names it |
+| 401 | the key is missing, unknown, revoked or expired |
+| 403 | the key lacks the scope, or may not use the model |
+| 404 | no such path, or no account serves the model; a stored response of somebody else |
+| 405, 413, 415 | the method, the size, the media type; `allow` and the message say what is taken |
+| 429 | the provider limits the account; all are busy; too many unknown keys from an address |
+| 502 | the provider failed, gave no answer of its API, or refused the account's credential |
+| 503 | Redis is away, `rebuilding` its key table, or every account rests after failures |
+| 504 | the provider did not answer in time |
+
+### Streams
+
+Whole events only, as they arrive. A stream that cannot go on ends with its dialect's error event
+(chat: a `data` event with `error`; Responses and Anthropic: an `error` event), never with something
+that looks like an end. Quiet streams carry a keep-alive between two events (`: keep-alive`,
+Anthropic's `ping`) after the provider's first event. Raw audio that breaks off ends with the
+connection.
+
+### Stored responses
+
+A response that OpenAI stores belongs to the account that made it: reading, cancelling, deleting it
+and going on from it (`previous_response_id`) go there, for 31 days, for the same team (or key,
+where it has none). None of it is billed again.
+
+### What is free, and what is not known
+
+`/v1/messages/count_tokens` and `/v1/moderations` are recorded with no tokens. Images and audio are
+recorded with the tokens that the provider reports; where it reports none (whisper counts seconds,
+dall-e images), the record says `estimated`. A model without a price is recorded as `unpriced` at
+$0, or refused (`RELAY_UNPRICED_MODELS=deny`).
+
+## Admin API
+
+`Authorization: Bearer <master key>`. Lists are `{"items", "next_cursor"}`, newest first. Errors are
+problem details (RFC 9457) with `request_id` and `errors: [{"field", "message"}]`. A name that is
+not known is an error, in a body and in a query. `Idempotency-Key`: the same call again gets the
+same answer for 15 minutes, then 409. `ETag` and `If-Match`: 412 when somebody was faster.
+"""
+
+
+def reference() -> str:
+    """The whole file."""
+    rows = "".join(_route(endpoint) for endpoint in ENDPOINTS)
+    schemas = document(OPERATIONS)
+    tags = list(dict.fromkeys(operation.tag for operation in OPERATIONS))
+    sections = "".join(_section(tag, schemas) for tag in tags)
+    return _HEAD + rows + _NOTES + sections
+
+
+def _route(endpoint: Endpoint) -> str:
+    operation = DIALECT_OPERATIONS.get(endpoint.name)
+    calls = ", ".join(f"`{method} {endpoint.path}`" for method in endpoint.methods)
+    metered = "yes" if endpoint.kind == "forward" else f"no: {endpoint.unmetered_because}"
+    dialect = endpoint.dialect or "the caller's"
+    body = operation.media_type if operation is not None else "none"
+    return f"| {calls} | {endpoint.scope or 'any'} | {dialect} | {body} | {metered} |\n"
+
+
+def _section(tag: str, schemas: dict[str, Any]) -> str:
+    entries = "".join(
+        _entry(operation, schemas) for operation in OPERATIONS if operation.tag == tag
+    )
+    return f"\n### {tag}\n{entries}"
+
+
+def _entry(operation: Operation, schemas: dict[str, Any]) -> str:
+    described = schemas["paths"][operation.path][operation.method.lower()]
+    statuses = ", ".join(described["responses"])
+    text = f"\n#### `{operation.method} {operation.path}`\n\n"
+    text += f"{operation.summary}. {described['description']}\n\n"
+    if described["parameters"]:
+        text += "| parameter | in | type |\n|---|---|---|\n"
+        for one in described["parameters"]:
+            text += f"| `{one['name']}` | {one['in']} | {_kind(one['schema'])} |\n"
+        text += "\n"
+    for words, model in (("Body", operation.body), ("Answer", operation.answer)):
+        if model is not None:
+            text += f"{words}:\n\n| member | type |\n|---|---|\n"
+            schema = schemas["components"]["schemas"][model.__name__]
+            text += _members(schema, sent=model is operation.body)
+            text += "\n"
+    return f"{text}Statuses: {statuses}.\n"
+
+
+def _members(schema: dict[str, Any], *, sent: bool) -> str:
+    required = schema.get("required", []) if sent else []
+    rows = ""
+    for name, described in schema.get("properties", {}).items():
+        needed = ", required" if name in required else ""
+        words = described.get("description", "")
+        rows += f"| `{name}` | {_kind(described)}{needed}{'; ' + words if words else ''} |\n"
+    return rows
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if "anyOf" in schema:
+        text = " or ".join(_kind(one) for one in schema["anyOf"])
+    elif "enum" in schema:
+        text = ", ".join(f"`{value}`" for value in schema["enum"])
+    elif schema.get("type") == "array":
+        text = f"list of {_kind(schema.get('items', {}))}"
+    else:
+        text = str(schema.get("format") or schema.get("type", "any"))
+    default = schema.get("default")
+    return f"{text}, default `{default}`" if default not in (None, [], {}, "") else text
+
+
+if __name__ == "__main__":
+    print(reference(), end="")

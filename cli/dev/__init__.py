@@ -1,0 +1,1 @@
+"""The local stack of `relayctl dev`: stores, functions, broker, cron and front door."""

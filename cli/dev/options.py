@@ -1,0 +1,76 @@
+"""What `relayctl dev` takes from the environment."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.dev.errors import CannotStart
+from common.settings import MASTER_KEY_CHARACTERS_MIN
+
+PORT_DEFAULT = 8000
+# Made anew for each function, or for one function only: not handed on as they are.
+_NOT_HANDED_ON = re.compile(
+    r"^(PORT|K_SINK|K_CE_OVERRIDES|PROXY_MASTER_KEY|(OPENAI|ANTHROPIC)_(API_KEY|BASE_URL)"
+    r"|RELAY_(PORT|HOST|STATE_DIR|METRICS_PORT|DATABASE_URL|REDIS_URL|INTERNAL_SECRET|EDGE_TOKEN"
+    # Without bytecode each start of a function costs half a second more.
+    r"|FRONT_DOOR_.*)|PYTHONDONTWRITEBYTECODE)$"
+)
+
+
+@dataclass(frozen=True)
+class DevOptions:
+    """The options; `providers` are the variables of `relay` for the real providers, if any."""
+
+    port: int
+    state: Path
+    master_key: str
+    database_url: str
+    redis_url: str
+    providers: dict[str, str]
+    handed_on: dict[str, str]
+
+    def __repr__(self) -> str:
+        return f"DevOptions({self.port}, {self.state})"
+
+
+def dev_options(environment: Mapping[str, str]) -> DevOptions:
+    """The options in `environment`. Raises `CannotStart` naming the variable."""
+    master_key = environment.get("PROXY_MASTER_KEY", "")
+    if master_key and len(master_key) < MASTER_KEY_CHARACTERS_MIN:
+        raise CannotStart(
+            f"PROXY_MASTER_KEY is too short: at least {MASTER_KEY_CHARACTERS_MIN} characters, e.g. "
+            "from `openssl rand -hex 16`; or leave it out and one is made."
+        )
+    return DevOptions(
+        port=_port(environment.get("RELAY_PORT", "")),
+        state=Path(environment.get("RELAY_STATE_DIR") or ".relay").expanduser().absolute(),
+        master_key=master_key,
+        database_url=environment.get("RELAY_DATABASE_URL", ""),
+        redis_url=environment.get("RELAY_REDIS_URL", ""),
+        providers=_providers(environment),
+        handed_on={
+            name: value for name, value in environment.items() if not _NOT_HANDED_ON.match(name)
+        },
+    )
+
+
+def _port(text: str) -> int:
+    if not text:
+        return PORT_DEFAULT
+    if text.isascii() and text.isdigit() and int(text) < 65536:
+        return int(text)
+    raise CannotStart(f"RELAY_PORT={text!r}: must be a port number, e.g. {PORT_DEFAULT}.")
+
+
+def _providers(environment: Mapping[str, str]) -> dict[str, str]:
+    """The providers that are set. An address alone is an upstream that wants no key."""
+    found: dict[str, str] = {}
+    for provider in ("OPENAI", "ANTHROPIC"):
+        api_key = environment.get(f"{provider}_API_KEY", "")
+        base_url = environment.get(f"{provider}_BASE_URL", "")
+        if api_key or base_url:
+            found[f"{provider}_API_KEY"] = api_key or "none"
+        if base_url:
+            found[f"{provider}_BASE_URL"] = base_url
+    return found

@@ -1,0 +1,196 @@
+"""`relayctl events`: what went through the local broker, and what could not be delivered."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from common.settings import variable
+
+_LIST_LIMIT = 50
+_HTTP_TIMEOUT_S = 10.0
+_output = click.option(
+    "--output", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+_limit = click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=_LIST_LIMIT, show_default=True
+)
+
+
+@click.group()
+@click.option(
+    "--broker",
+    metavar="URL",
+    help="The local broker's address; found in $RELAY_STATE_DIR/processes.json when not given.",
+)
+@click.pass_context
+def events(context: click.Context, broker: str | None) -> None:
+    """Look at the events of the local stack, and send dead ones again."""
+    context.obj = broker
+
+
+@events.command("list")
+@click.option("--type", "event_type", metavar="TYPE", help="Only events of this type.")
+@_limit
+@_output
+@click.pass_obj
+def list_events(broker: str | None, event_type: str | None, limit: int, output: str) -> None:
+    """The last events that the broker took, the newest first."""
+    query = {"limit": str(limit), **({"type": event_type} if event_type else {})}
+    items = _ask(broker, "GET", "/events", query=query)["items"]
+    if output == "json":
+        _print_json(items)
+        return
+    rows = [
+        [item["received_at"], item["id"], item["type"], _deliveries(item["deliveries"])]
+        for item in items
+    ]
+    _print_table(["RECEIVED", "ID", "TYPE", "DELIVERIES"], rows, "no events yet")
+
+
+@events.command()
+@click.argument("event_id", metavar="ID")
+@click.pass_obj
+def show(broker: str | None, event_id: str) -> None:
+    """One event with its data, by its id or a dead letter's."""
+    found = _ask(broker, "GET", f"/dead-letters/{event_id}", missing_is_none=True)
+    if found is None:
+        found = _ask(broker, "GET", f"/events/{event_id}", missing_is_none=True)
+    if found is None:
+        raise click.ClickException(f"neither an event nor a dead letter has the id {event_id}")
+    _print_json(found)
+
+
+@events.command("dead-letters")
+@_limit
+@_output
+@click.pass_obj
+def dead_letters(broker: str | None, limit: int, output: str) -> None:
+    """Events that could not be delivered, the newest first."""
+    items = _ask(broker, "GET", "/dead-letters", query={"limit": str(limit)})["items"]
+    if output == "json":
+        _print_json(items)
+        return
+    rows = [
+        [
+            item["dead_at"],
+            item["id"],
+            item["trigger"],
+            item["event"]["type"],
+            str(item["attempts"]),
+            str(item["event"]["knativeerrorcode"]),
+        ]
+        for item in items
+    ]
+    header = ["DIED", "DEAD LETTER", "TRIGGER", "TYPE", "ATTEMPTS", "LAST STATUS"]
+    _print_table(header, rows, "no dead letters")
+
+
+@events.command()
+@click.argument("letter_ids", metavar="[DEAD_LETTER]...", nargs=-1)
+@click.option("--all", "all_", is_flag=True, help="All dead letters.")
+@click.pass_obj
+def retry(broker: str | None, letter_ids: tuple[str, ...], all_: bool) -> None:
+    """Deliver dead letters again, each to the Trigger it was for."""
+    if bool(letter_ids) == all_:
+        raise click.UsageError("name dead letters (relayctl events dead-letters), or give --all")
+    body = {"all": True} if all_ else {"ids": list(letter_ids)}
+    retried = _ask(broker, "POST", "/dead-letters/retry", body=body)["retried"]
+    click.echo(f"{len(retried)} dead letter{'s' * (len(retried) != 1)} queued for delivery")
+    if missing := sorted(set(letter_ids) - set(retried)):
+        raise click.ClickException(f"not there, or without their Trigger: {', '.join(missing)}")
+
+
+@events.command()
+@click.argument("ping_source", metavar="PINGSOURCE")
+@click.option("--manifests", type=click.Path(path_type=Path), help="Where the manifests are.")
+@click.pass_obj
+def fire(broker: str | None, ping_source: str, manifests: Path | None) -> None:
+    """Fire a PingSource of knative/ now, such as `outbox`."""
+    from cli.dev.manifests import MANIFESTS_DIRECTORY, ManifestError, load_manifests
+
+    try:
+        loaded = load_manifests(manifests or MANIFESTS_DIRECTORY)
+        source = loaded.ping_source(ping_source)
+    except ManifestError as error:
+        raise click.ClickException(str(error)) from None
+    from cli.dev.cron import ingress, send, tick
+
+    event = tick(source)
+    address = ingress(_address(broker), loaded)
+
+    async def post() -> str:
+        import httpx
+
+        async with httpx.AsyncClient(trust_env=False, timeout=_HTTP_TIMEOUT_S) as client:
+            return await send(client, address, event)
+
+    if said := asyncio.run(post()):
+        raise click.ClickException(f"{source.name} did not fire: {said}")
+    click.echo(f"{source.name} fired as event {event.id}")
+
+
+def _address(broker: str | None) -> str:
+    """The broker's base URL. Raises `click.ClickException` that says how to give it."""
+    if broker:
+        return broker.rstrip("/")
+    file = Path(variable("RELAY_STATE_DIR", ".relay")) / "processes.json"
+    try:
+        entry = json.loads(file.read_text(encoding="utf-8"))["broker"]
+        return str(entry.get("url") or f"http://127.0.0.1:{entry['port']}").rstrip("/")
+    except (OSError, ValueError, KeyError, AttributeError):
+        raise click.ClickException(
+            f"no local broker is written down in {file}: start `relayctl dev`, or give --broker "
+            "http://127.0.0.1:PORT (before the command's name)"
+        ) from None
+
+
+def _ask(
+    broker: str | None,
+    method: str,
+    path: str,
+    *,
+    query: dict[str, str] | None = None,
+    body: Any = None,
+    missing_is_none: bool = False,
+) -> Any:
+    import httpx
+
+    address = _address(broker)
+    try:
+        with httpx.Client(trust_env=False, timeout=_HTTP_TIMEOUT_S) as client:
+            response = client.request(method, address + path, params=query, json=body)
+    except httpx.HTTPError as error:
+        raise click.ClickException(f"the broker at {address} does not answer: {error}") from None
+    if response.status_code == 404 and missing_is_none:
+        return None
+    if not response.is_success:
+        raise click.ClickException(f"the broker at {address} answered {response.status_code}")
+    return response.json()
+
+
+def _deliveries(deliveries: Sequence[dict[str, Any]]) -> str:
+    """Such as `relay-cron delivered (204)`; `nobody` when no Trigger wants the event."""
+    said = []
+    for delivery in deliveries:
+        status = f" ({delivery['status']})" if delivery["status"] is not None else ""
+        again = f" after {delivery['attempts']} attempts" if delivery["attempts"] > 1 else ""
+        said.append(f"{delivery['trigger']} {delivery['state']}{again}{status}")
+    return ", ".join(said) or "nobody"
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _print_table(header: list[str], rows: list[list[str]], empty: str) -> None:
+    if not rows:
+        click.echo(empty)
+        return
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    for row in [header, *rows]:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())

@@ -1,0 +1,73 @@
+"""`relayctl`: one command with subcommands, each imported only when it is called for."""
+
+import importlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+# name -> (module, attribute, what `relayctl --help` says)
+_COMMANDS = {
+    "accounts": ("cli.admin.accounts", "accounts", "The providers' accounts that serve requests."),
+    "audit": ("cli.admin.audit", "audit", "What administrators did."),
+    "cleanup": ("cli.cleanup_command", "cleanup", "Run a task of cleanup now."),
+    "completion": ("cli.admin.completion", "completion", "Completion for your shell."),
+    "dead-letters": ("cli.admin.dead_letters", "dead_letters", "Events that nobody took."),
+    "dev": ("cli.dev_command", "dev", "Run all of Relay on this machine."),
+    "events": ("cli.events", "events", "Show what the local broker could not deliver."),
+    "keys": ("cli.admin.keys", "keys", "The keys of callers."),
+    "quarantine": ("cli.admin.quarantine", "quarantine", "Usage that the ledger cannot take."),
+    "serve": ("cli.serve_command", "serve", "Run one function by itself."),
+    "master-key": ("cli.admin.master_key", "master_key", "Replace the administrators' key."),
+    "migrate": ("cli.migrate", "migrate", "Bring the database to this version's schema."),
+    "teams": ("cli.admin.teams", "teams", "The tenants."),
+    "usage": ("cli.admin.usage", "usage", "What was used, by whom, and what it cost."),
+    "users": ("cli.admin.users", "users", "Those whom usage belongs to."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and imports one when it is run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """All names."""
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """The command, imported now; None when there is none of that name."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute, _ = _COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Names and options for a shell, without importing anything."""
+        from click.shell_completion import CompletionItem
+
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        found = [CompletionItem(name, help=_COMMANDS[name][2]) for name in names]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list for `--help`, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _COMMANDS[name][2]) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="relay")
+def relayctl() -> None:
+    """Relay: an LLM gateway with a ledger that is exactly right."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; ends the process."""
+    relayctl.main(args=arguments, prog_name="relayctl")
+
+
+if __name__ == "__main__":
+    main()

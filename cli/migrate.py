@@ -1,0 +1,39 @@
+"""`relayctl migrate`: bring the database to this version's schema."""
+
+import sys
+
+import click
+
+
+@click.command()
+@click.option(
+    "--wait-s",
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for a Postgres that is starting.",
+)
+def migrate(wait_s: float) -> None:
+    """Apply the migrations that the database in RELAY_DATABASE_URL does not have yet."""
+    from common.settings import variable
+
+    url = variable("RELAY_DATABASE_URL")
+    if not url:
+        click.echo(
+            "relayctl: RELAY_DATABASE_URL is not set, e.g. "
+            "postgresql://relay:password@localhost:5432/relay",
+            err=True,
+        )
+        sys.exit(2)
+    from common.store.migrate import MigrationFailed
+    from common.store.migrate import migrate as apply_migrations
+
+    try:
+        applied = apply_migrations(url, wait_s=wait_s)
+    except MigrationFailed as error:
+        click.echo(f"relayctl: {error}", err=True)
+        sys.exit(1)
+    for name in applied:
+        click.echo(f"applied {name}")
+    if not applied:
+        click.echo("the database has this version's schema already")

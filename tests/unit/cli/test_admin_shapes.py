@@ -1,0 +1,46 @@
+"""What relayctl shows is what the admin API answers: neither has a field that the other lacks."""
+
+import pytest
+
+from cli.admin import accounts, audit, dead_letters, keys, output, quarantine, teams, usage, users
+from functions.key_admin.models import accounts as account_models
+from functions.key_admin.models import directory, operations
+from functions.key_admin.models import keys as key_models
+from functions.key_admin.models import usage as usage_models
+
+# Fields that this version of Relay does not enforce, and so never has anything in.
+NOT_YET = {"limits", "budgets", "account_id", "group_id"}
+SHAPES = [
+    (keys.SHAPE, key_models.KeyAnswer, NOT_YET),
+    (keys.MADE, key_models.KeyMade, NOT_YET),
+    (accounts.SHAPE, account_models.AccountAnswer, set()),
+    (users.SHAPE, directory.UserAnswer, set()),
+    (teams.SHAPE, directory.TeamAnswer, set()),
+    (usage.RECORDS, usage_models.Record, set()),
+    (audit.SHAPE, operations.AuditAnswer, set()),
+    (quarantine.SHAPE, operations.QuarantineAnswer, set()),
+    (dead_letters.SHAPE, operations.DeadLetterAnswer, set()),
+]
+
+
+# Of the model and a number: the sets have no order that two processes agree on.
+NAMES = [f"{model.__name__}-{number}" for number, (_, model, _) in enumerate(SHAPES)]
+
+
+@pytest.mark.parametrize(("shape", "model", "left_out"), SHAPES, ids=NAMES)
+def test_all_fields_are_shown(shape, model, left_out):
+    shown = {field.partition(".")[0] for field in shape.fields}
+    assert shown == set(model.model_fields) - left_out
+    columns = {path.partition(".")[0] for one in shape.columns for path in one.path.split("+")}
+    assert columns <= shown
+
+
+def test_all_classes_of_tokens_are_shown():
+    assert set(output.TOKEN_CLASSES) == set(usage_models.Tokens.model_fields)
+
+
+def test_every_filter_of_usage_is_an_option():
+    query = set(usage_models.UsageQuery.model_fields)
+    for name in ("sums", "records", "leaderboard"):
+        options = {param.name for param in usage.usage.commands[name].params}
+        assert query <= options
