@@ -1,0 +1,79 @@
+"""All endpoints for POST, by their paths."""
+
+from typing import Any
+
+from echo_provider import anthropic_answers, openai_answers
+from echo_provider.anthropic_requests import parse_messages
+from echo_provider.completions import parse_completions
+from echo_provider.dialects import ANTHROPIC, OPENAI
+from echo_provider.embeddings import parse_embeddings
+from echo_provider.faults import Faults
+from echo_provider.images import parse_edit, parse_generation
+from echo_provider.moderations import parse_moderations
+from echo_provider.openai_requests import parse_chat
+from echo_provider.refusals import encoded
+from echo_provider.replies import Endpoint, Reply, Wanted, planned
+from echo_provider.responses import responses_parser
+from echo_provider.responses_store import PATH as RESPONSES
+from echo_provider.responses_store import ResponseStore
+from echo_provider.speech import parse_speech
+from echo_provider.transcriptions import parse_transcription, parse_translation
+
+CHAT = "/v1/chat/completions"
+MESSAGES = "/v1/messages"
+COUNT_TOKENS = "/v1/messages/count_tokens"
+COMPLETIONS = "/v1/completions"
+EMBEDDINGS = "/v1/embeddings"
+MODERATIONS = "/v1/moderations"
+GENERATIONS = "/v1/images/generations"
+EDITS = "/v1/images/edits"
+SPEECH = "/v1/audio/speech"
+TRANSCRIPTIONS = "/v1/audio/transcriptions"
+TRANSLATIONS = "/v1/audio/translations"
+_AMOUNTS = frozenset({"words", "bytes", "chunks", "huge_event"})
+_TEXT = _AMOUNTS | {"usage", "cached", "reasoning"}
+_HEARD = _AMOUNTS | {"usage"}
+_AUDIO = frozenset({"bytes", "chunks", "huge_event", "usage"})
+_PICTURE = frozenset({"bytes", "usage"})
+
+
+def endpoints(responses: ResponseStore) -> dict[str, Endpoint]:
+    """The endpoints of one server, which keeps its responses in that store."""
+    ends = {"failed", "background_ms"}
+    writes = {"cache_write", "cache_write_1h"}
+    return {
+        CHAT: Endpoint(dialect=OPENAI, parse=_chat, faults=_TEXT),
+        MESSAGES: Endpoint(dialect=ANTHROPIC, parse=_messages, faults=_TEXT | writes),
+        COUNT_TOKENS: Endpoint(dialect=ANTHROPIC, parse=_count_tokens),
+        COMPLETIONS: Endpoint(dialect=OPENAI, parse=parse_completions, faults=_TEXT),
+        EMBEDDINGS: Endpoint(dialect=OPENAI, parse=parse_embeddings, faults=frozenset({"usage"})),
+        MODERATIONS: Endpoint(dialect=OPENAI, parse=parse_moderations),
+        GENERATIONS: Endpoint(dialect=OPENAI, parse=parse_generation, faults=_PICTURE),
+        EDITS: Endpoint(dialect=OPENAI, parse=parse_edit, faults=_PICTURE, multipart=True),
+        SPEECH: Endpoint(dialect=OPENAI, parse=parse_speech, faults=_AUDIO),
+        TRANSCRIPTIONS: Endpoint(
+            dialect=OPENAI, parse=parse_transcription, faults=_HEARD, multipart=True
+        ),
+        TRANSLATIONS: Endpoint(
+            dialect=OPENAI, parse=parse_translation, faults=_HEARD, multipart=True
+        ),
+        RESPONSES: Endpoint(dialect=OPENAI, parse=responses_parser(responses), faults=_TEXT | ends),
+    }
+
+
+def _chat(body: dict[str, Any]) -> Wanted:
+    return planned(parse_chat(body), openai_answers.openai_whole, openai_answers.openai_events)
+
+
+def _messages(body: dict[str, Any]) -> Wanted:
+    ask = parse_messages(body)
+    return planned(ask, anthropic_answers.anthropic_whole, anthropic_answers.anthropic_events)
+
+
+def _count_tokens(body: dict[str, Any]) -> Wanted:
+    ask = parse_messages(body, counting=True)
+
+    def reply(faults: Faults, text: str) -> Reply:  # noqa: ARG001
+        return Reply(whole=lambda: encoded({"input_tokens": ask.prompt_tokens}))
+
+    return Wanted(text=ask.text, reply=reply)

@@ -1,0 +1,79 @@
+"""Fixtures that all tests share: real stores, and an environment without surprises."""
+
+import asyncio
+import inspect
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.servers import PostgresServer, RedisServer
+
+_SCRUBBED_PREFIXES = ("RELAY_", "OPENAI_", "ANTHROPIC_", "K_")
+_SCRUBBED = frozenset(
+    ("PROXY_MASTER_KEY", "PORT", "PGHOST", "PGUSER", "PGDATABASE", "PGPORT", "PGPASSWORD")
+)
+
+
+def pytest_configure() -> None:
+    """Nothing of the developer's own settings reaches a test, nor what a test starts."""
+    for name in list(os.environ):
+        if name.startswith(_SCRUBBED_PREFIXES) or name in _SCRUBBED:
+            del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """Postgres of this worker; a test that stops or kills it need not start it again."""
+    with PostgresServer(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A fresh database with all migrations applied."""
+    postgres_server.start()
+    postgres_server.use_template(_migrate)
+    with postgres_server.database(migrated=True) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A fresh database with nothing in it."""
+    with postgres_server.database(migrated=False) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _worker_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_server(_worker_redis: RedisServer) -> RedisServer:
+    """An empty, running Redis of this worker, to be stopped, killed and started by the test."""
+    _worker_redis.start()
+    _worker_redis.flush()
+    return _worker_redis
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """The address of an empty Redis."""
+    return redis_server.url
+
+
+def _migrate(url: str) -> None:
+    try:
+        from common.store.migrate import migrate
+    except ModuleNotFoundError:
+        return  # not written yet
+    answer = migrate(url)
+    if inspect.isawaitable(answer):
+
+        async def wait() -> None:
+            await answer
+
+        asyncio.run(wait())

@@ -1,0 +1,258 @@
+"""What each cleanup task finds due, and what must be there when it is through: for tests."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from common.domain.ids import first_ulid, ulid_to_uuid
+from common.domain.keys import KeyRecord, hash_key
+from common.domain.usage import encode
+from common.event_function import Worker
+from common.identifiers import new_ulid, now_ms
+from common.projection import rebuild
+from common.settings import Retention, WorkerSettings
+from common.state.projection import has_epoch
+from common.store import audit, idempotency, inspection, keys, ledger, partitions
+from tests.support.event_worker import PREFIX, EventWorker
+from tests.support.processes import INTERNAL_SECRET
+from tests.support.usage_records import make_record, ulid_at
+
+RETENTION = Retention(ledger_days=40, rollup_days=50, audit_days=60, quarantine_days=70)
+ENVIRONMENT = {
+    "RELAY_LEDGER_RETENTION_DAYS": "40",
+    "RELAY_ROLLUP_RETENTION_DAYS": "50",
+    "RELAY_AUDIT_RETENTION_DAYS": "60",
+    "RELAY_QUARANTINE_RETENTION_DAYS": "70",
+}
+LONG_AGO = timedelta(days=100)
+TABLES = (
+    *("ledger", "ledger_partitions", "usage_rollups", "spend_totals", "quarantine", "audit"),
+    *("api_keys", "api_key_secrets", "changes", "idempotent_replies", "dead_letters"),
+)
+Check = Callable[[], Awaitable[None]]
+
+
+class Scene:
+    """A function's process, its stores, and workers like it in this process."""
+
+    def __init__(self, function: EventWorker, redis_url: str) -> None:
+        self.function = function
+        self.redis_url = redis_url
+        self.workers: list[Worker] = []
+
+    def worker(self, retention: Retention = RETENTION) -> Worker:
+        """Another process's connections, as far as the stores can tell."""
+        settings = WorkerSettings(
+            redis_url=self.redis_url,
+            database_url=self.function.database_url,
+            state_prefix=PREFIX,
+            internal_secret=INTERNAL_SECRET,
+            log_level="info",
+            retention=retention,
+        )
+        self.workers.append(Worker(settings))
+        return self.workers[-1]
+
+    async def rest(self) -> None:
+        """Close the workers' connections; only the process is left."""
+        while self.workers:
+            await self.workers.pop().stop()
+
+    async def close(self) -> None:
+        await self.rest()
+        await self.function.close()
+
+    def rows(self, statement: str, *values: Any) -> list[dict[str, Any]]:
+        with psycopg.connect(self.function.database_url, row_factory=dict_row) as connection:
+            return connection.execute(statement, values).fetchall()
+
+    def execute(self, statement: str, *values: Any) -> None:
+        with psycopg.connect(self.function.database_url) as connection:
+            connection.execute(statement, values)
+
+    async def state(self) -> dict[str, Any]:
+        """All that the stores hold, but for locks."""
+        held: dict[str, Any] = {
+            table: [
+                row["text"]
+                for row in self.rows(f"SELECT t::text AS text FROM {table} t ORDER BY 1")
+            ]
+            for table in TABLES
+        }
+        held["partitions"] = self.attached()
+        for name in sorted(await self.function.commands.call("KEYS", "*")):
+            if b":lock:" not in name:
+                held[name.decode()] = await self.function.commands.call("DUMP", name)
+        return held
+
+    def attached(self) -> list[str]:
+        """The ledger's partitions by the catalogue, which are those of the table."""
+        found = self.rows(
+            "SELECT inhrelid::regclass::text AS name FROM pg_inherits "
+            "WHERE inhparent = 'ledger'::regclass ORDER BY 1"
+        )
+        assert found == self.rows("SELECT name FROM ledger_partitions ORDER BY 1")
+        return [row["name"] for row in found]
+
+    async def known(self, secret: str) -> bytes | None:
+        """What Redis says of a secret: its status."""
+        return await self.function.commands.call("HGET", f"{PREFIX}:key:{hash_key(secret)}", "s")
+
+    async def key(self, secret: str) -> str:
+        record = KeyRecord(id=new_ulid(), user_id="alice")
+        async with self.worker().database.transaction() as connection:
+            await keys.create(connection, record, None, hash_key(secret), "cr_12345678")
+        return record.id
+
+
+async def outbox(scene: Scene) -> Check:
+    records = [make_record() for _ in range(3)]
+    for number, given in enumerate([*map(encode, records), b"garbage"]):
+        await scene.function.settle(given, now_ms() - 60_000 + number)
+
+    async def check() -> None:
+        found = {row["id"] for row in scene.rows("SELECT id FROM ledger")}
+        assert found == {ulid_to_uuid(record.id) for record in records}
+        assert await scene.function.waiting() == []
+        assert len(scene.rows("SELECT * FROM quarantine")) == 1
+        assert scene.rows("SELECT sum(requests) AS n FROM usage_rollups") == [{"n": 3}]
+        (row,) = scene.rows(
+            "SELECT settled FROM spend_totals WHERE scope = 'organisation' AND period = 'total'"
+        )
+        assert str(row["settled"]) == "0.000025650000"
+
+    return check
+
+
+async def leases(scene: Scene) -> Check:
+    for _ in range(2):
+        await scene.function.die_with_lease(
+            make_record(status="interrupted", finish_cause="interrupted")
+        )
+
+    async def check() -> None:
+        assert await scene.function.open_leases() == 0
+        assert len(await scene.function.waiting()) == 2
+
+    return check
+
+
+async def projection(scene: Scene) -> Check:
+    for secret in ("one", "two"):
+        await scene.key(secret)
+
+    async def check() -> None:
+        assert [await scene.known(secret) for secret in ("one", "two")] == [b"active"] * 2
+        assert await has_epoch(scene.function.commands, PREFIX)
+        assert scene.rows("SELECT * FROM changes") == []
+
+    return check
+
+
+async def partitions_ahead(scene: Scene) -> Check:
+    reply = idempotency.KeptReply(b"digest", "01K", 201, b"body")
+    async with scene.worker().database.transaction() as connection:
+        for token in ("old", "young"):
+            await idempotency.keep(connection, token, reply)
+    scene.execute(
+        "UPDATE idempotent_replies SET created_at = now() - interval '1h' WHERE token = 'old'"
+    )
+
+    async def check() -> None:
+        assert len(scene.attached()) == 5
+        assert f"ledger_{datetime.now(UTC):%Y_%m}" in scene.attached()
+        kept = scene.rows("SELECT token FROM idempotent_replies WHERE body IS NOT NULL")
+        assert kept == [{"token": "young"}]
+
+    return check
+
+
+async def key_expiry(scene: Scene) -> Check:
+    over, grace = await scene.key("over"), await scene.key("grace")
+    worker = scene.worker()
+    async with worker.database.transaction() as connection:
+        await keys.rotate(connection, over, hash_key("over 2"), "cr_abcdefgh", 0)
+        await keys.rotate(connection, grace, hash_key("grace 2"), "cr_ijklmnop", 3600)
+    await rebuild(worker.database, worker.redis, PREFIX)
+    before = scene.rows("SELECT * FROM api_keys ORDER BY id")
+
+    async def check() -> None:
+        left = {row["hash"] for row in scene.rows("SELECT hash FROM api_key_secrets")}
+        assert left == {hash_key(secret) for secret in ("over 2", "grace", "grace 2")}
+        assert await scene.known("over") is None
+        for secret in ("over 2", "grace", "grace 2"):
+            assert await scene.known(secret) == b"active"
+        assert scene.rows("SELECT * FROM api_keys ORDER BY id") == before
+        (row,) = scene.rows("SELECT actor, action, subject_kind, subject_id, detail FROM audit")
+        detail = row.pop("detail")
+        assert detail["before"]["key_prefix"] == "cr_12345678"
+        assert hash_key("over") not in str(detail)
+        assert row == {
+            "actor": "cleanup",
+            "action": "key.expire-secret",
+            "subject_kind": "key",
+            "subject_id": over,
+        }
+
+    return check
+
+
+async def retention(scene: Scene) -> Check:
+    now = datetime.now(UTC)
+    old = now - LONG_AGO
+    young = make_record()
+    async with scene.worker().database.transaction() as connection:
+        for moment in (old, now):
+            await partitions.ensure(connection, int(moment.timestamp() * 1000))
+        await ledger.insert(connection, [make_record(id=ulid_at(old)), young])
+        for moment, name in (old, "old"), (now, "young"):
+            await audit.write(
+                connection,
+                audit_id=ulid_at(moment),
+                actor=name,
+                action="key.create",
+                subject_kind="key",
+                subject_id="01K",
+                address="",
+                detail={},
+            )
+            await ledger.quarantine(connection, name, "", None, b"")
+            reply = idempotency.KeptReply(b"digest", "01K", 201, None)
+            await idempotency.keep(connection, name, reply)
+            attributes = {"id": name, "source": "/s", "type": "t", "specversion": "1.0"}
+            await inspection.keep_dead_letter(connection, new_ulid(), attributes, b"")
+    scene.execute("UPDATE quarantine SET received_at = %s WHERE reason = 'old'", old)
+    scene.execute("UPDATE idempotent_replies SET created_at = %s WHERE token = 'old'", old)
+    scene.execute("UPDATE dead_letters SET received_at = %s WHERE event_id = 'old'", old)
+    totals = scene.rows("SELECT * FROM spend_totals ORDER BY scope, period")
+
+    async def check() -> None:
+        assert scene.rows("SELECT id FROM ledger") == [{"id": ulid_to_uuid(young.id)}]
+        assert scene.rows("SELECT sum(requests) AS n FROM usage_rollups") == [{"n": 1}]
+        assert scene.rows("SELECT * FROM spend_totals ORDER BY scope, period") == totals
+        cutoff = ulid_to_uuid(first_ulid(now_ms() - RETENTION.ledger_days * 86_400_000))
+        ended = "SELECT name FROM ledger_partitions WHERE until_id <= %s"
+        assert scene.rows(ended, cutoff) == []
+        assert f"ledger_{now:%Y_%m}" in scene.attached()
+        for statement in (
+            "SELECT actor AS name FROM audit",
+            "SELECT reason AS name FROM quarantine",
+            "SELECT token AS name FROM idempotent_replies",
+            "SELECT event_id AS name FROM dead_letters",
+        ):
+            assert scene.rows(statement) == [{"name": "young"}]
+
+    return check
+
+
+SEEDS: dict[str, Callable[[Scene], Awaitable[Check]]] = {
+    "key_expiry": key_expiry,
+    "leases": leases,
+    "outbox": outbox,
+    "partitions": partitions_ahead,
+    "projection": projection,
+    "retention": retention,
+}

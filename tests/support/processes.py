@@ -1,0 +1,60 @@
+"""Functions as processes of their own, for tests."""
+
+import http.client
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from cli.dev.launching import launched
+
+ROOT = Path(__file__).parents[2]
+INTERNAL_SECRET = "a secret of the tests, 32 characters"
+START_S_MAX = 20.0
+
+
+class ServedProcess:
+    """`python -m common.serve TARGET` on a port, with this environment added."""
+
+    def __init__(self, target: str, port: int, log: Path, **environment: str) -> None:
+        self.port = port
+        self._target = target
+        self._log = log
+        self._environment = environment
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, ready_path: str = "/health/ready") -> None:
+        """Start, and return when it answers `ready_path` with 200."""
+        environment = {**os.environ, **self._environment, "PORT": str(self.port)}
+        environment |= {"RELAY_HOST": "127.0.0.1", "RELAY_METRICS_PORT": "0"}
+        command = [sys.executable, "-m", "common.serve", self._target]
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                launched(command), env=environment, stdout=log, stderr=log
+            )
+        end = time.monotonic() + START_S_MAX
+        while not self._answers(ready_path):
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"{self._target} did not start:\n{self._log.read_text()}")
+            time.sleep(0.02)
+
+    def stop(self) -> int:
+        """SIGTERM and wait. Gives the exit code."""
+        self.process.terminate()
+        return self.process.wait(20)
+
+    def kill(self) -> None:
+        """kill -9 and wait."""
+        self.process.kill()
+        self.process.wait()
+
+    def _answers(self, path: str) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            connection.close()

@@ -1,0 +1,62 @@
+"""What each function may import, at whatever moment; and that no dependency is carried in vain.
+
+Cold start is paid in imports, so a new one is a decision: it is added here with the function that
+needs it. What the relay process really has imported after its first request is measured by
+tests/integration/test_import_budget.py.
+"""
+
+import sys
+
+import grimp
+import pytest
+
+FIRST_PARTY = ("cli", "common", "echo_provider", "functions")
+ALLOWED = {
+    # cryptography at the first stored account, psycopg at the first key that Redis does not
+    # know, prometheus by the metrics port.
+    "functions.relay": {
+        *("cryptography", "hiredis", "msgspec", "psycopg", "psycopg_pool", "pyreqwest"),
+    },
+    "functions.key_admin": {
+        *("cryptography", "httpx", "msgspec", "psycopg", "psycopg_pool", "pydantic", "redis"),
+        "starlette",
+    },
+    "functions.usage_aggregation": {
+        *("cloudevents", "msgspec", "psycopg", "psycopg_pool", "redis"),
+    },
+    "functions.cleanup": {
+        *("cloudevents", "msgspec", "psycopg", "psycopg_pool", "redis"),
+    },
+    "common.serve": {"granian", "msgspec", "prometheus_client"},
+}
+# The packages that the product is built on; spacy comes with the function `pii`.
+FIXED = {
+    *("cloudevents", "functions_framework", "httpx", "prometheus_client", "psycopg", "pydantic"),
+    "redis",
+}
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return grimp.build_graph(*FIRST_PARTY, include_external_packages=True)
+
+
+def third_party(graph, package):
+    modules = graph.find_upstream_modules(package, as_package=True)
+    names = {module.partition(".")[0] for module in modules}
+    return names - set(sys.stdlib_module_names) - set(FIRST_PARTY)
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_a_function_imports_what_it_may(graph, package):
+    assert third_party(graph, package) == ALLOWED[package]
+
+
+def test_every_function_is_listed(graph):
+    functions = set(graph.find_children("functions"))
+    assert functions == {name for name in ALLOWED if name.startswith("functions.")}
+
+
+@pytest.mark.parametrize("package", sorted(FIXED))
+def test_each_fixed_package_is_used(graph, package):
+    assert graph.find_modules_that_directly_import(package)
