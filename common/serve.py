@@ -26,6 +26,10 @@ BACKLOG = 2_048
 FLUSH_S_MAX = 10.0
 
 
+class CannotListen(OSError):
+    """The address is taken or not ours to take; the text says which and why."""
+
+
 class Lifespan:
     """The ASGI lifespan protocol around the server (ASGI spec, lifespan 2.0)."""
 
@@ -79,7 +83,10 @@ class Lifespan:
 
 
 async def serve(application: Application, settings: ServeSettings) -> None:
-    """Serve until SIGTERM or SIGINT, then drain for `settings.drain_s` seconds at most."""
+    """Serve until SIGTERM or SIGINT, then drain for `settings.drain_s` seconds at most.
+
+    Raises `CannotListen`, or what the application's startup raised.
+    """
     from granian.constants import HTTPModes, Interfaces
     from granian.server.embed import Server
 
@@ -114,8 +121,17 @@ async def serve(application: Application, settings: ServeSettings) -> None:
     background.cancel()
     await lifespan.shutdown()
     if failed:
-        serving.result()
-        raise RuntimeError("the server ended by itself")
+        _raise_failure(serving, settings)
+
+
+def _raise_failure(serving: asyncio.Task[None], settings: ServeSettings) -> NoReturn:
+    """Raise `CannotListen` or what the server raised."""
+    error = serving.exception()
+    if isinstance(error, RuntimeError) and "(os error " in str(error):
+        # granian appends a backtrace of its own frames, which says nothing to anybody.
+        reason = str(error).splitlines()[0]
+        raise CannotListen(f"cannot listen on {settings.host} port {settings.port}: {reason}")
+    raise error or RuntimeError("the server ended by itself")
 
 
 async def _after_ready(settings: ServeSettings) -> None:
@@ -144,12 +160,12 @@ def main(arguments: list[str]) -> int:
 
 
 def run(name: str, make: Callable[[], Application]) -> int:
-    """Make and serve an application until SIGTERM; 2 when a setting is wrong."""
+    """Make and serve until SIGTERM; 2 when a setting is wrong or the address cannot be had."""
     try:
         settings = serve_settings()
         logs.configure(settings.log_level, name)
         asyncio.run(serve(make(), settings))
-    except SettingsError as error:
+    except (SettingsError, CannotListen) as error:
         print(f"cannot start {name}: {error}", file=sys.stderr)  # noqa: T201 - as above
         return 2
     return 0
