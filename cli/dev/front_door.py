@@ -10,6 +10,7 @@ Environment: RELAY_FRONT_DOOR_RELAY_URL, RELAY_FRONT_DOOR_KEY_ADMIN_URL, RELAY_E
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -25,6 +26,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Scope = MutableMapping[str, Any]
+
+LINGER_S_MAX = 10.0
 
 
 class FrontDoor:
@@ -53,6 +56,7 @@ class FrontDoor:
     ) -> None:
         """Copy both ways until the answer has ended or the caller has gone."""
         caller: asyncio.Task[bool] | None = None
+        caller_heard = asyncio.Event()
         with_body = has_body(scope)
         answered = False
         try:
@@ -63,13 +67,15 @@ class FrontDoor:
                     request_headers(scope, self._edge_token),
                     has_body=with_body,
                 )
-                caller = asyncio.create_task(_hear_out(receive, upstream, with_body))
+                caller = asyncio.create_task(_hear_out(receive, upstream, with_body, caller_heard))
                 status, headers = await upstream.answer()
                 answered = True
                 await send(_start(status, response_headers(headers)))
                 async for chunk in upstream.chunks():
                     await send(_body(chunk, more=True))
             await send(_body(b"", more=False))
+            if with_body:
+                await _wait_for(caller_heard)
         except ValueError as error:
             await _answer(send, 400, _problem(400, "Bad Request", str(error)))
         except UpstreamAway:
@@ -95,7 +101,19 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             return
 
 
-async def _hear_out(receive: Receive, upstream: Upstream, has_body: bool) -> bool:
+async def _wait_for(caller_heard: asyncio.Event) -> None:
+    """Let the rest of a body come whose answer was early.
+
+    A connection that is closed with bytes unread is reset, and the answer may be lost with it.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_S_MAX):
+            await caller_heard.wait()
+
+
+async def _hear_out(
+    receive: Receive, upstream: Upstream, has_body: bool, heard: asyncio.Event
+) -> bool:
     """Pass the caller's body on as it comes; return when the caller has gone."""
     while (message := await receive())["type"] != "http.disconnect":
         if not has_body:
@@ -105,6 +123,8 @@ async def _hear_out(receive: Receive, upstream: Upstream, has_body: bool) -> boo
         has_body = message.get("more_body", False)
         if not has_body:
             await upstream.send(None)
+            heard.set()
+    heard.set()
     upstream.abort()
     return True
 

@@ -5,10 +5,14 @@ one was never sent and may be tried again; an aborted one tells the function tha
 gone. h11 does the protocol (RFC 9112). pyreqwest, which `relay` uses towards providers, goes on
 waiting for the response's head after it was cancelled (0.15.1), so callers who leave early would
 stay unknown to the functions.
+
+A plain socket, no asyncio transport: a function that refuses a body early closes while more of it
+is on its way, and a transport whose write fails throws away the answer that waits to be read.
 """
 
 import asyncio
 import contextlib
+import socket
 import time
 from collections.abc import AsyncIterator
 from types import TracebackType
@@ -42,21 +46,28 @@ class Upstream:
         self._host = parts.hostname or ""
         self._port = parts.port or 80
         self._protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_BYTES_MAX)
-        self._reader: asyncio.StreamReader
-        self._writer: asyncio.StreamWriter
+        self._loop = asyncio.get_running_loop()
+        self._socket: socket.socket
+        self._sending = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         """Connect; while refused, again for a few seconds. Raises `UpstreamAway`."""
         give_up_at = time.monotonic() + RECONNECT_S_MAX
         while True:
+            self._socket = socket.socket()
+            self._socket.setblocking(False)
             try:
-                connecting = asyncio.open_connection(self._host, self._port, limit=_READ_BYTES)
-                self._reader, self._writer = await connecting
+                await self._loop.sock_connect(self._socket, (self._host, self._port))
             except OSError as error:
+                self._socket.close()
                 if time.monotonic() > give_up_at:
                     raise UpstreamAway from error
                 await asyncio.sleep(_RECONNECT_PAUSE_S)
+            except asyncio.CancelledError:
+                self._socket.close()
+                raise
             else:
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return self
 
     async def __aexit__(
@@ -67,10 +78,13 @@ class Upstream:
     ) -> None:
         """Close at once: nothing of ours is left unsent when the answer is complete."""
         self.abort()
+        async with self._sending:  # the loop must not watch a socket that is closed
+            self._socket.close()
 
     def abort(self) -> None:
-        """Close; the function sees that the caller has gone, `answer` and `chunks` end."""
-        self._writer.transport.abort()
+        """The function sees that the caller has gone; `answer`, `chunks` and `send` end."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     async def request(
         self, method: str, target: bytes, headers: list[tuple[str, str]], *, has_body: bool
@@ -110,7 +124,8 @@ class Upstream:
     async def _next_event(self) -> object:
         try:
             while (event := self._protocol.next_event()) is h11.NEED_DATA:
-                self._protocol.receive_data(await self._reader.read(_READ_BYTES))
+                data = await self._loop.sock_recv(self._socket, _READ_BYTES)
+                self._protocol.receive_data(data)
         except (OSError, h11.RemoteProtocolError) as error:
             raise UpstreamLost from error
         if isinstance(event, h11.ConnectionClosed):
@@ -119,7 +134,6 @@ class Upstream:
 
     async def _write(self, data: bytes | None) -> None:
         # A function that refused early closes its side; its answer is still there to be read.
-        with contextlib.suppress(ConnectionError):
-            if data:
-                self._writer.write(data)
-                await self._writer.drain()
+        with contextlib.suppress(OSError):
+            async with self._sending:
+                await self._loop.sock_sendall(self._socket, data or b"")

@@ -60,9 +60,12 @@ class SmallStack:
 
 @pytest.fixture
 def stack(tmp_path):
+    # Under nohup the tests' own process ignores it, and whatever it starts would too.
+    given = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     stack = SmallStack(tmp_path / "state")
     yield stack.start()
     stack.stop(signal.SIGKILL)
+    signal.signal(signal.SIGHUP, given)
 
 
 def test_processes_json_names_everything_and_is_private(stack):
