@@ -17,6 +17,11 @@ _COMMANDS = {
     "completion": ("cli.admin.completion", "completion", "Completion for your shell."),
     "dead-letters": ("cli.admin.dead_letters", "dead_letters", "Events that nobody took."),
     "dev": ("cli.dev_command", "dev", "Run all of Relay on this machine."),
+    "ensure-secrets": (
+        "cli.ensure_secrets",
+        "ensure_secrets",
+        "Make the Secrets of a release, once.",
+    ),
     "events": ("cli.events", "events", "Show what the local broker could not deliver."),
     "keys": ("cli.admin.keys", "keys", "The keys of callers."),
     "quarantine": ("cli.admin.quarantine", "quarantine", "Usage that the ledger cannot take."),

@@ -3,6 +3,10 @@
 import hmac
 from typing import Any
 
+EDGE_TOKEN_HEADER = "x-relay-edge-token"  # noqa: S105 - a name
+
+_EDGE_TOKEN = EDGE_TOKEN_HEADER.encode()
+
 
 def caller_address(scope: dict[str, Any], edge_token: str) -> str:
     """The caller's address. `x-forwarded-for` is believed only with the edge's token.
@@ -14,7 +18,7 @@ def caller_address(scope: dict[str, Any], edge_token: str) -> str:
         return str(peer[0])
     token, forwarded = b"", b""
     for name, value in scope["headers"]:
-        if name == b"x-relay-edge-token":
+        if name == _EDGE_TOKEN:
             token = value
         elif name == b"x-forwarded-for":
             forwarded = value

@@ -276,9 +276,16 @@ def _internal_secret(environment: Environment) -> str:
 
 
 def _encryption_keys(environment: Environment) -> tuple[tuple[str, bytes], ...]:
-    """`id:base64 of 32 bytes`, several separated by commas, the current one first."""
+    return parse_encryption_keys(environment.get("RELAY_ENCRYPTION_KEYS", ""))
+
+
+def parse_encryption_keys(text: str) -> tuple[tuple[str, bytes], ...]:
+    """`id:base64 of 32 bytes`, several separated by commas, the current one first.
+
+    Raises `SettingsError`.
+    """
     keys: dict[str, bytes] = {}
-    for entry in filter(None, environment.get("RELAY_ENCRYPTION_KEYS", "").split(",")):
+    for entry in filter(None, text.split(",")):
         key_id, _, encoded = entry.strip().partition(":")
         try:
             key = base64.b64decode(encoded, validate=True)

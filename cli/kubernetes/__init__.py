@@ -1,0 +1,1 @@
+"""What relayctl does in a cluster: the Secrets of a release."""
