@@ -15,15 +15,12 @@ import click
 )
 def migrate(wait_s: float) -> None:
     """Apply the migrations that the database in RELAY_DATABASE_URL does not have yet."""
-    from common.settings import variable
+    from common.settings import SettingsError, database_url
 
-    url = variable("RELAY_DATABASE_URL")
-    if not url:
-        click.echo(
-            "relayctl: RELAY_DATABASE_URL is not set, e.g. "
-            "postgresql://relay:password@localhost:5432/relay",
-            err=True,
-        )
+    try:
+        url = database_url()
+    except SettingsError as error:
+        click.echo(f"relayctl: {error}", err=True)
         sys.exit(2)
     from common.store.migrate import MigrationFailed
     from common.store.migrate import migrate as apply_migrations

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 from common import secrets
 from common.encryption import decrypt, encrypt
-
-DERIVED_ID = "internal"
+from common.encryption_keys import DERIVED_ID
 
 
 class Keyring:

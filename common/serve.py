@@ -163,12 +163,27 @@ def run(name: str, make: Callable[[], Application]) -> int:
     """Make and serve until SIGTERM; 2 when a setting is wrong or the address cannot be had."""
     try:
         settings = serve_settings()
-        logs.configure(settings.log_level, name)
+        logs.configure(settings.log_level, name, settings.environment)
+        _write_log_files(settings)
         asyncio.run(serve(make(), settings))
     except (SettingsError, CannotListen) as error:
         print(f"cannot start {name}: {error}", file=sys.stderr)  # noqa: T201 - as above
         return 2
+    finally:
+        logs.close_files()
     return 0
+
+
+def _write_log_files(settings: ServeSettings) -> None:
+    if (file := settings.log_file) is None:
+        return
+    try:
+        logs.write_files(file.directory, file.bytes_max, file.files_max)
+    except OSError as error:
+        raise SettingsError(
+            f"RELAY_LOG_DIRECTORY={file.directory!r}: cannot be written ({error.strerror}): give "
+            "a directory of this process's user, or leave it out"
+        ) from None
 
 
 def end(code: int) -> NoReturn:

@@ -5,39 +5,50 @@ without a part (Redis, Postgres, the sink) starts and answers 503 until the part
 cannot do without (its secrets) is refused here.
 """
 
-import base64
-import binascii
 import os
 from collections.abc import Callable, Mapping
 from typing import Literal, TypeVar
 
 import msgspec
 
+from common.encryption_keys import parse_keys
+from common.store_address import HasPassword, with_password
+
 Environment = Mapping[str, str]
 _Value = TypeVar("_Value")
 
 MASTER_KEY_CHARACTERS_MIN = 8
 INTERNAL_SECRET_CHARACTERS_MIN = 32
-ENCRYPTION_KEY_BYTES = 32
 # The queue-proxy waits 30 s before it passes SIGTERM on, out of the same grace period
 # (knative/serving pkg/queue/sharedmain/main.go); 15 s more are left for flushing.
 DRAIN_RESERVE_S = 45
 # 27 years: before 2000 there is nothing to keep, and no date overflows.
 DAYS_MAX = 10_000
+LOG_BYTES_LEAST = 64 << 10
 
 
 class SettingsError(ValueError):
     """An environment variable is missing or wrong; the text names it and gives an example."""
 
 
+class LogFile(msgspec.Struct, frozen=True):
+    """Where log lines go besides standard output, and how much of them is kept."""
+
+    directory: str
+    bytes_max: int
+    files_max: int
+
+
 class ServeSettings(msgspec.Struct, frozen=True):
-    """How a function listens."""
+    """How a function listens and logs. `environment` is a name for its log lines, or empty."""
 
     host: str
     port: int
     metrics_port: int
     timeout_s: int
     log_level: str
+    environment: str = ""
+    log_file: LogFile | None = None
 
     @property
     def drain_s(self) -> int:
@@ -129,6 +140,8 @@ def serve_settings(environment: Environment = os.environ) -> ServeSettings:
         metrics_port=_whole(environment, "RELAY_METRICS_PORT", 9464, 0, 65535),
         timeout_s=_whole(environment, "RELAY_TIMEOUT_S", 600, 1, 86_400),
         log_level=_log_level(environment),
+        environment=environment.get("RELAY_ENVIRONMENT", ""),
+        log_file=_log_file(environment),
     )
 
 
@@ -136,7 +149,7 @@ def relay_settings(environment: Environment = os.environ) -> RelaySettings:
     """The settings of `relay`. Raises `SettingsError`."""
     return RelaySettings(
         redis_url=_redis_url(environment),
-        database_url=_database_url(environment),
+        database_url=database_url(environment),
         state_prefix=_state_prefix(environment),
         internal_secret=_internal_secret(environment),
         encryption_keys=_encryption_keys(environment),
@@ -158,7 +171,7 @@ def key_admin_settings(environment: Environment = os.environ) -> KeyAdminSetting
     """The settings of `key_admin`. Raises `SettingsError`."""
     return KeyAdminSettings(
         redis_url=_redis_url(environment),
-        database_url=_database_url(environment),
+        database_url=database_url(environment),
         state_prefix=_state_prefix(environment),
         internal_secret=_internal_secret(environment),
         encryption_keys=_encryption_keys(environment),
@@ -183,7 +196,7 @@ def worker_settings(
     """
     return WorkerSettings(
         redis_url=_redis_url(environment),
-        database_url=_database_url(environment),
+        database_url=database_url(environment),
         state_prefix=_state_prefix(environment),
         internal_secret=_internal_secret(environment) if takes_events else "",
         log_level=_log_level(environment),
@@ -255,6 +268,21 @@ def _retention(environment: Environment) -> Retention:
     )
 
 
+def _log_file(environment: Environment) -> LogFile | None:
+    def size(text: str) -> int:
+        unit = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}.get(text[-1].lower(), 0)
+        number = int(text[:-1] if unit else text) * (unit or 1)
+        if number < LOG_BYTES_LEAST:
+            raise ValueError
+        return number
+
+    expected = "a size of at least 64k in k, m or g, e.g. 10m"
+    bytes_max = _parsed(environment, "RELAY_LOG_MAX_SIZE", 10 << 20, size, expected)
+    files_max = _whole(environment, "RELAY_LOG_MAX_FILES", 5, 1, 1000)
+    directory = environment.get("RELAY_LOG_DIRECTORY", "")
+    return LogFile(directory, bytes_max, files_max) if directory else None
+
+
 def _log_level(environment: Environment) -> str:
     return _choice(environment, "RELAY_LOG_LEVEL", "info", ("debug", "info", "warning", "error"))
 
@@ -276,47 +304,34 @@ def _internal_secret(environment: Environment) -> str:
 
 
 def _encryption_keys(environment: Environment) -> tuple[tuple[str, bytes], ...]:
-    return parse_encryption_keys(environment.get("RELAY_ENCRYPTION_KEYS", ""))
-
-
-def parse_encryption_keys(text: str) -> tuple[tuple[str, bytes], ...]:
-    """`id:base64 of 32 bytes`, several separated by commas, the current one first.
-
-    Raises `SettingsError`.
-    """
-    keys: dict[str, bytes] = {}
-    for entry in filter(None, text.split(",")):
-        key_id, _, encoded = entry.strip().partition(":")
-        try:
-            key = base64.b64decode(encoded, validate=True)
-        except binascii.Error:
-            key = b""
-        if not key_id or len(key) != ENCRYPTION_KEY_BYTES or key_id in {*keys, "internal"}:
-            # The value is secret: it is never repeated.
-            raise SettingsError(
-                "RELAY_ENCRYPTION_KEYS is a list of `id:base64 of 32 bytes` with different ids "
-                '(not `internal`), the current one first, e.g. 2026-11:"$(openssl rand -base64 32)"'
-            )
-        keys[key_id] = key
-    return tuple(keys.items())
+    try:
+        return parse_keys(environment.get("RELAY_ENCRYPTION_KEYS", ""))
+    except ValueError as error:
+        raise SettingsError(f"RELAY_ENCRYPTION_KEYS is {error}") from None
 
 
 def _redis_url(environment: Environment) -> str:
-    return _url(
-        environment,
-        "RELAY_REDIS_URL",
-        ("redis://", "rediss://", "unix://"),
-        "redis://:password@redis:6379/0",
-    )
+    schemes = ("redis://", "rediss://", "unix://")
+    url = _url(environment, "RELAY_REDIS_URL", schemes, "redis://:password@redis:6379/0")
+    return _with_password(environment, "RELAY_REDIS", url)
 
 
-def _database_url(environment: Environment) -> str:
-    return _url(
-        environment,
-        "RELAY_DATABASE_URL",
-        ("postgresql://", "postgres://"),
-        "postgresql://relay:password@postgres:5432/relay",
-    )
+def database_url(environment: Environment = os.environ) -> str:
+    """Where Postgres is, password included. Raises `SettingsError`."""
+    schemes = ("postgresql://", "postgres://")
+    example = "postgresql://relay:password@postgres:5432/relay"
+    url = _url(environment, "RELAY_DATABASE_URL", schemes, example)
+    return _with_password(environment, "RELAY_DATABASE", url)
+
+
+def _with_password(environment: Environment, store: str, url: str) -> str:
+    password = environment.get(f"{store}_PASSWORD", "")
+    try:
+        return with_password(url, password) if password else url
+    except HasPassword:
+        raise SettingsError(
+            f"{store}_URL has a password and {store}_PASSWORD gives one too: take one of them away"
+        ) from None
 
 
 def _url(environment: Environment, name: str, schemes: tuple[str, ...], example: str) -> str:

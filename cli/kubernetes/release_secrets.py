@@ -13,13 +13,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from common.caller import EDGE_TOKEN_HEADER
-from common.settings import (
-    ENCRYPTION_KEY_BYTES,
-    INTERNAL_SECRET_CHARACTERS_MIN,
-    MASTER_KEY_CHARACTERS_MIN,
-    SettingsError,
-    parse_encryption_keys,
-)
+from common.encryption_keys import KEY_BYTES, parse_keys
+from common.settings import INTERNAL_SECRET_CHARACTERS_MIN, MASTER_KEY_CHARACTERS_MIN
 
 MASTER_KEY = "PROXY_MASTER_KEY"
 MASTER_KEY_CHARACTERS = 32
@@ -132,7 +127,7 @@ def encryption_key(text: str) -> bytes:
             key = decode(text)
         except ValueError:
             continue
-        if len(key) == ENCRYPTION_KEY_BYTES:
+        if len(key) == KEY_BYTES:
             return key
     return hashlib.pbkdf2_hmac("sha256", text.encode(), _PASSPHRASE_SALT, _PASSPHRASE_ROUNDS)
 
@@ -144,15 +139,15 @@ def _keyring(kept: bytes, given: str | None, release: str) -> bytes | None:
     values does not come back in front of a key that the operator has added since.
     """
     try:
-        ring = parse_encryption_keys(kept.decode())
-    except (SettingsError, UnicodeDecodeError):
+        ring = parse_keys(kept.decode())
+    except ValueError as error:
         raise Conflict(
-            f"{_ENCRYPTION_KEYS} in {release}-internal is no keyring (`id:base64 of 32 bytes`, "
-            "separated by commas): repair it, what it sealed cannot be opened otherwise"
+            f"{_ENCRYPTION_KEYS} in {release}-internal is no keyring, which is {error}. Repair it: "
+            "what it sealed cannot be opened otherwise"
         ) from None
     if given is None and ring:
         return None
-    key = secrets.token_bytes(ENCRYPTION_KEY_BYTES) if given is None else encryption_key(given)
+    key = secrets.token_bytes(KEY_BYTES) if given is None else encryption_key(given)
     if key in [known for _, known in ring]:
         return None
     # The id stands with what is sealed, so it is the key's own; a tag of it tells nothing of it.

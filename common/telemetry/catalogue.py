@@ -51,6 +51,10 @@ DEAD_LETTERS = Counter("relay_dead_letters_total", "Events that nobody took, by 
 TASK_RUNS = Counter(
     "relay_task_runs_total", "Runs of cleanup tasks, by task and result", ("task", "result")
 )
+LOG_LINES_DROPPED = Counter(
+    "relay_log_lines_dropped_total",
+    "Log lines that are on standard output only, because their file could not be written",
+)
 
 
 def table() -> str:

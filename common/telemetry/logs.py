@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on standard output, one line a request.
+"""Logs: one JSON object a line on standard output, and in files if told so; one line a request.
 
 The standard library's `logging` is not imported here: it costs 14 ms of every cold start.
 """
@@ -7,9 +7,12 @@ import os
 import re
 import time
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+
+if TYPE_CHECKING:
+    from common.telemetry.log_files import LogFiles
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -37,12 +40,29 @@ class _State:
 
     rank = _RANKS["info"]
     function = ""
+    environment: dict[str, str] = {}  # noqa: RUF012 - replaced, never changed
+    files: "LogFiles | None" = None
 
 
-def configure(level: str, function: str) -> None:
-    """Set the least level that is written, and the function's name in every line."""
+def configure(level: str, function: str, environment: str = "") -> None:
+    """Set the least level that is written, and what every line names: function, environment."""
     _State.rank = _RANKS[level]
     _State.function = function
+    _State.environment = {"environment": environment} if environment else {}
+
+
+def write_files(directory: str, bytes_max: int, files_max: int) -> None:
+    """Write lines to `<directory>/<function>.log` too, see `LogFiles`. Raises `OSError`."""
+    from common.telemetry.log_files import LogFiles
+
+    _State.files = LogFiles(directory, _State.function, bytes_max, files_max)
+
+
+def close_files() -> None:
+    """Write what is still queued for files, if there are any; bounded."""
+    if _State.files is not None:
+        files, _State.files = _State.files, None
+        files.close()
 
 
 def log(event: str, *, level: Level = "info", **fields: Any) -> None:
@@ -54,14 +74,18 @@ def log(event: str, *, level: Level = "info", **fields: Any) -> None:
         "time": now.replace("+00:00", "Z"),
         "level": level,
         "function": _State.function,
+        **_State.environment,
         "event": event,
     }
     try:
         line = _encoder.encode({**head, **fields})
     except (ValueError, TypeError):  # text that is no UTF-8, such as half of a surrogate pair
         line = _encoder.encode({**head, "fields": ascii(fields)})
+    line = _redacted(line) + b"\n"
+    if _State.files is not None:
+        _State.files.add(line)
     try:
-        os.write(_OUTPUT, _redacted(line) + b"\n")
+        os.write(_OUTPUT, line)
     except OSError:
         return
 

@@ -55,3 +55,4 @@ def test_nothing_heavy_is_imported(imported):
     assert "functions.relay.pipeline" in imported
     assert "pyreqwest" in {name.partition(".")[0] for name in imported}
     assert {name.partition(".")[0] for name in imported} & FORBIDDEN == set()
+    assert "common.telemetry.log_files" not in imported

@@ -11,7 +11,8 @@ from cli.kubernetes.release_secrets import (
     plan_master_key,
 )
 from common.caller import caller_address
-from common.settings import parse_encryption_keys, relay_settings
+from common.encryption_keys import parse_keys
+from common.settings import relay_settings
 
 RING = "RELAY_ENCRYPTION_KEYS"
 
@@ -110,9 +111,9 @@ def test_what_else_differs_stays_with_a_warning():
 
 def test_another_encryption_key_is_put_in_front_and_comes_back_never():
     kept = internal().added
-    first = parse_encryption_keys(kept[RING].decode())
+    first = parse_keys(kept[RING].decode())
     added, _ = internal(kept, encryptionKey="correct horse battery staple")
-    ring = parse_encryption_keys(added[RING].decode())
+    ring = parse_keys(added[RING].decode())
     assert ring[1:] == first
     assert ring[0][1] == encryption_key("correct horse battery staple")
     kept |= added

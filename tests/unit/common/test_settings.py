@@ -1,8 +1,10 @@
 """Settings: what each function reads, and the sentence it stops with."""
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from common.settings import (
+    LogFile,
     Retention,
     SettingsError,
     key_admin_settings,
@@ -10,6 +12,7 @@ from common.settings import (
     serve_settings,
     worker_settings,
 )
+from common.state.address import RedisAddress
 
 STORES = {
     "RELAY_REDIS_URL": "redis://:hunter2@localhost:6379/0",
@@ -37,6 +40,8 @@ def test_defaults():
         ("RELAY_TIMEOUT_S", "0", serve_settings),
         ("RELAY_METRICS_PORT", "-1", serve_settings),
         ("RELAY_LOG_LEVEL", "loud", serve_settings),
+        *(("RELAY_LOG_MAX_SIZE", size, serve_settings) for size in ("10q", "m", "1k", "-9m")),
+        ("RELAY_LOG_MAX_FILES", "0", serve_settings),
         ("RELAY_REDIS_URL", "", relay_settings),
         ("RELAY_REDIS_URL", "http://x", relay_settings),
         ("RELAY_DATABASE_URL", "mysql://x", relay_settings),
@@ -116,3 +121,59 @@ def test_anthropic_base_urls_lose_the_version(given):
 
 def test_an_installation_has_keys_of_its_own():
     assert relay_settings(STORES | {"RELAY_INSTALLATION": "prod"}).state_prefix == "{relay:prod}"
+
+
+PASSWORD = "p@ss/w:rd?#%[ü"
+
+
+@pytest.mark.parametrize(
+    ("url", "user", "host"),
+    [
+        ("redis://redis:6379/0", None, "redis"),
+        ("redis://relay@redis/1", "relay", "redis"),
+        ("rediss://redis:6380?db=2", None, "redis"),
+        ("unix:///run/redis.sock?db=1", None, ""),
+    ],
+)
+def test_the_password_of_redis_comes_apart_from_its_url(url, user, host):
+    given = STORES | {"RELAY_REDIS_URL": url, "RELAY_REDIS_PASSWORD": PASSWORD}
+    for read in (relay_settings, worker_settings):
+        address = RedisAddress(read(given).redis_url)
+        assert (address.username, address.password, address.host) == (user, PASSWORD, host)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://relay@postgres:5432/relay",
+        "postgres://relay@postgres/relay?sslmode=verify-full",
+        "postgresql://relay@a:1,b:2/relay?target_session_attrs=read-write",
+    ],
+)
+def test_the_password_of_postgres_comes_apart_from_its_url(url):
+    given = STORES | {"RELAY_DATABASE_URL": url, "RELAY_DATABASE_PASSWORD": PASSWORD}
+    parts = conninfo_to_dict(key_admin_settings(ALL | given).database_url)
+    assert parts.pop("password") == PASSWORD
+    assert parts == conninfo_to_dict(url)
+
+
+@pytest.mark.parametrize("store", ["RELAY_REDIS", "RELAY_DATABASE"])
+def test_two_passwords_are_one_too_many(store):
+    with pytest.raises(SettingsError) as raised:
+        relay_settings(STORES | {f"{store}_PASSWORD": "another one"})
+    assert f"{store}_URL" in str(raised.value)
+    assert f"{store}_PASSWORD" in str(raised.value)
+    assert "hunter2" not in str(raised.value)
+    assert "another one" not in str(raised.value)
+    url = {"RELAY_DATABASE_URL": "postgresql://postgres/relay?password=x"}
+    with pytest.raises(SettingsError):
+        relay_settings(STORES | url | {"RELAY_DATABASE_PASSWORD": "y"})
+
+
+def test_log_files():
+    assert serve_settings({}).log_file is None
+    assert serve_settings({"RELAY_LOG_MAX_SIZE": "1g"}).log_file is None
+    directory = {"RELAY_LOG_DIRECTORY": "/app/logs"}
+    assert serve_settings(directory).log_file == LogFile("/app/logs", 10 * 1024 * 1024, 5)
+    tuned = {"RELAY_LOG_MAX_SIZE": "128K", "RELAY_LOG_MAX_FILES": "2"}
+    assert serve_settings(directory | tuned).log_file == LogFile("/app/logs", 131_072, 2)
