@@ -40,6 +40,8 @@ class Session:
         self._connection = connection
         self.output = connection.output
         self.master_key_file = connection.master_key_file
+        # The key itself, where a command has it from elsewhere than the options say.
+        self.master_key: str | None = None
 
     @cached_property
     def client(self) -> Client:
@@ -48,7 +50,7 @@ class Session:
         url = given.url or variable("RELAY_URL") or URL_DEFAULT
         if not _is_address(url):
             raise click.UsageError(f"--url: {url!r} is no http address, such as {URL_DEFAULT}")
-        key = master_key(given.master_key_file)
+        key = self.master_key or master_key(given.master_key_file)
         try:
             return Client(
                 url,
