@@ -38,6 +38,7 @@ class Worker:
     def __init__(self, settings: WorkerSettings) -> None:
         self.prefix = settings.state_prefix
         self.retention = settings.retention
+        self.sweep_interval_s = settings.sweep_interval_s
         self.redis = RedisPyCommands.from_url(settings.redis_url)
         self.database = Database(settings.database_url)
         self.outbox = Outbox(self.redis, settings.state_prefix)

@@ -127,6 +127,7 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     internal_secret: str
     log_level: str
     retention: Retention = Retention()
+    sweep_interval_s: int = 5
 
     def __repr__(self) -> str:
         return f"WorkerSettings({self.state_prefix})"
@@ -201,6 +202,7 @@ def worker_settings(
         internal_secret=_internal_secret(environment) if takes_events else "",
         log_level=_log_level(environment),
         retention=_retention(environment),
+        sweep_interval_s=_whole(environment, "RELAY_SWEEP_INTERVAL_S", 5, 0, 86_400),
     )
 
 

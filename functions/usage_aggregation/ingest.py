@@ -1,5 +1,6 @@
 """One event: its records into the ledger in one transaction, then what else is due."""
 
+import math
 import time
 
 from common.event_function import Worker
@@ -12,10 +13,9 @@ from common.state.leases import expire
 from common.telemetry import catalogue, logs
 
 EXPIRE_MAX = 500
-# Sweeping is a by-product of traffic: at most so often a process, however many events come.
-SWEEP_EVERY_S = 2.0
 
-_swept_at = 0.0
+# When this process swept last, on its monotonic clock.
+_swept_at = -math.inf
 
 
 async def ingest(worker: Worker, event: Event) -> None:
@@ -42,9 +42,12 @@ async def ingest(worker: Worker, event: Event) -> None:
 
 
 async def _sweep(worker: Worker) -> None:
-    """While awake: leases that are over, and up to 500 older entries of the outbox."""
+    """While awake: leases that are over, and up to 500 older entries of the outbox.
+
+    A by-product of traffic, at most once in `RELAY_SWEEP_INTERVAL_S` however many events come.
+    """
     global _swept_at  # noqa: PLW0603 - one clock a process
-    if time.monotonic() - _swept_at < SWEEP_EVERY_S:
+    if time.monotonic() - _swept_at < worker.sweep_interval_s:
         return
     _swept_at = time.monotonic()
     if expired := await expire(worker.redis, worker.prefix, EXPIRE_MAX):

@@ -15,9 +15,17 @@ from tests.support.usage_records import make_record, signed
 
 
 @pytest.fixture
-async def function(postgres_url, redis_url, tmp_path):
+def interval():
+    """RELAY_SWEEP_INTERVAL_S."""
+    return "5"
+
+
+@pytest.fixture
+async def function(postgres_url, redis_url, tmp_path, interval):
     target = "functions.usage_aggregation.main:application"
-    function = EventWorker(target, tmp_path, postgres_url, redis_url)
+    function = EventWorker(
+        target, tmp_path, postgres_url, redis_url, RELAY_SWEEP_INTERVAL_S=interval
+    )
     function.process.start()
     yield function
     await function.close()
@@ -159,6 +167,14 @@ async def test_older_entries_of_the_outbox_are_drained_on_the_way(function):
     assert function.lines("drained")[0]["inserted"] == 1
 
 
+@pytest.mark.parametrize(("interval", "sweeps"), [("0", 3), ("86400", 1)])
+async def test_a_process_sweeps_at_most_once_in_an_interval(function, sweeps):
+    for _ in range(3):
+        await function.settle(encode(make_record()), now_ms() - 9_000)
+        assert is_empty_204(await function.post(USAGE_RECORDED, {"records": []}))
+    assert len(function.lines("drained")) == sweeps
+
+
 async def test_the_lease_of_a_relay_that_died_becomes_a_row(function):
     draft = make_record(status="interrupted", finish_cause="interrupted", latency_ms=None)
     await function.die_with_lease(draft)
@@ -166,7 +182,7 @@ async def test_the_lease_of_a_relay_that_died_becomes_a_row(function):
     assert await function.open_leases() == 0
     assert function.lines("leases_expired")[0]["count"] == 1
     await function.age_outbox()
-    function.restart()  # a process sweeps at its first event, later every other second
+    function.restart()  # a process sweeps at its first event, later at intervals
     assert is_empty_204(await function.post(USAGE_RECORDED, {"records": []}))
     found = function.rows("SELECT id, status FROM ledger")
     assert found == [{"id": ulid_to_uuid(draft.id), "status": "interrupted"}]
