@@ -17,6 +17,7 @@ _COMMANDS = {
     "completion": ("cli.admin.completion", "completion", "Completion for your shell."),
     "dead-letters": ("cli.admin.dead_letters", "dead_letters", "Events that nobody took."),
     "dev": ("cli.dev_command", "dev", "Run all of Relay on this machine."),
+    "doctor": ("cli.doctor_command", "doctor", "Look whether all is well, and say what to do."),
     "ensure-secrets": (
         "cli.ensure_secrets",
         "ensure_secrets",

@@ -1,0 +1,1 @@
+"""What an operator asks first, asked of the stores themselves."""
