@@ -313,7 +313,7 @@ def _encryption_keys(environment: Environment) -> tuple[tuple[str, bytes], ...]:
 
 
 def _redis_url(environment: Environment) -> str:
-    schemes = ("redis://", "rediss://", "unix://")
+    schemes = ("redis://", "rediss://", "unix://", "redis+", "rediss+")
     url = _url(environment, "RELAY_REDIS_URL", schemes, "redis://:password@redis:6379/0")
     return _with_password(environment, "RELAY_REDIS", url)
 

@@ -54,14 +54,15 @@ async def examine_redis(url: str, prefix: str) -> RedisReport:
 
 
 async def _examine(commands: RedisCommands, prefix: str, report: RedisReport) -> None:
-    await commands.call("PING")
+    # First of all, so that of a Cluster the node is asked that serves our keys.
+    whole = await has_epoch(commands, prefix)
     started = time.monotonic()
     seen = await info(commands)
     report.findings.append(_reached(seen, (time.monotonic() - started) * 1000))
     report.findings += [_eviction(seen), _persistence(seen), _memory(seen)]
     report.ahead_ms = await clock_ahead_ms(commands)
     redis_ms = now_ms() + int(report.ahead_ms)
-    if await has_epoch(commands, prefix):
+    if whole:
         report.findings.append(fine("admission", "Redis has keys, limits and accounts"))
     else:
         report.findings.append(

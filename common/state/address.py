@@ -7,6 +7,9 @@ DEFAULT_PORT = 6379
 
 _EXAMPLE = "e.g. redis://:password@127.0.0.1:6379/0"
 _SCHEMES = ("redis", "rediss", "unix")
+# How the node is found: it is named, or Sentinels are asked, or a Cluster says where it moved.
+_KINDS = ("", "sentinel", "cluster")
+SENTINEL_PORT = 26379
 _TLS_PARAMETERS = frozenset(
     ("ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile")
 )
@@ -40,9 +43,17 @@ class RedisAddress:
     `unix://[[user]:password@]/path/of/socket[?db=0]`, percent-decoded. `rediss://` understands
     `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile` (paths), `ssl_cert_reqs` (required or none) and
     `ssl_check_hostname` (true or false) in its query.
+
+    `redis[s]+sentinel://[[user]:password@]host[:port],…/primary's name[/database]`: the hosts are
+    Sentinels (port 26379). `redis[s]+cluster://[[user]:password@]host[:port],…`: the hosts are
+    some nodes of a Cluster; the node that serves our one hash tag is found by its answers. Then
+    `kind` is `sentinel` or `cluster`, `nodes` are the hosts, `host` and `port` the first of them.
     """
 
-    __slots__ = ("database", "host", "password", "port", "socket_path", "tls", "username")
+    __slots__ = (
+        *("database", "host", "kind", "nodes", "password", "port", "primary", "socket_path"),
+        *("tls", "username"),
+    )
 
     def __init__(self, url: str) -> None:
         try:
@@ -50,35 +61,53 @@ class RedisAddress:
             query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
         except ValueError:  # whose text would show parts of the URL
             raise InvalidRedisURL(f"the Redis URL cannot be read: {_ENCODE}; {_EXAMPLE}") from None
-        if parts.scheme not in _SCHEMES:
+        scheme, _, self.kind = parts.scheme.partition("+")
+        if scheme not in _SCHEMES or self.kind not in _KINDS or (self.kind and scheme == "unix"):
             raise InvalidRedisURL(
                 f"the Redis URL must begin with redis://, rediss:// or unix://, {_EXAMPLE}"
             )
         if parts.fragment:
             raise InvalidRedisURL(f"the Redis URL has a #fragment: {_ENCODE}")
-        parameters = _parameters(query, parts.scheme)
+        parameters = _parameters(query, scheme)
         self.username = unquote(parts.username or "") or None
         self.password = unquote(parts.password or "") or None
         if self.username is not None and self.password is None:
             raise InvalidRedisURL(f"the Redis URL has a user name but no password, {_EXAMPLE}")
-        self.tls = TLSOptions(parameters) if parts.scheme == "rediss" else None
+        self.tls = TLSOptions(parameters) if scheme == "rediss" else None
         self.socket_path: str | None = None
-        self.host, self.port = "", 0
-        if parts.scheme == "unix":
+        self.host, self.port, self.primary = "", 0, ""
+        self.nodes: tuple[tuple[str, int], ...] = ()
+        if scheme == "unix":
             self.socket_path = _socket_path(parts)
             self.database = _database(parameters.get("db", ""))
             return
-        self.host, self.port = _host_and_port(parts)
+        self.nodes = _nodes(parts, SENTINEL_PORT if self.kind == "sentinel" else DEFAULT_PORT)
+        self.host, self.port = self.nodes[0]
         in_path = parts.path.removeprefix("/")
+        if self.kind == "sentinel":
+            name, _, in_path = in_path.partition("/")
+            self.primary = unquote(name)
+            if not name:
+                raise InvalidRedisURL(
+                    "the Redis URL names Sentinels but no primary: "
+                    "redis+sentinel://sentinel-1,sentinel-2/mymaster/0"
+                )
         if in_path and "db" in parameters:
             raise InvalidRedisURL("the Redis URL gives the database twice: in its path and as db=")
         self.database = _database(in_path or parameters.get("db", ""))
+        if self.kind == "cluster" and self.database:
+            raise InvalidRedisURL(
+                "a Redis Cluster has only the database 0: take the other one away"
+            )
 
     def __str__(self) -> str:
         if self.socket_path is not None:
             return f"unix://{self.socket_path}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'rediss' if self.tls else 'redis'}://{host}:{self.port}"
+        hosts = ",".join(
+            f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.nodes
+        )
+        scheme = ("rediss" if self.tls else "redis") + (f"+{self.kind}" if self.kind else "")
+        return f"{scheme}://{hosts}" + (f"/{self.primary}" if self.primary else "")
 
     def __repr__(self) -> str:
         return f"RedisAddress({str(self)!r}, database={self.database})"
@@ -113,7 +142,17 @@ def _socket_path(parts: SplitResult) -> str:
     return path
 
 
-def _host_and_port(parts: SplitResult) -> tuple[str, int]:
+def _nodes(parts: SplitResult, default_port: int) -> tuple[tuple[str, int], ...]:
+    hosts = parts.netloc.rpartition("@")[2]
+    if "," in hosts and "+" not in parts.scheme:
+        raise InvalidRedisURL(
+            "several hosts in the Redis URL need redis+sentinel:// or redis+cluster://"
+        )
+    return tuple(_host_and_port(host, default_port) for host in hosts.split(","))
+
+
+def _host_and_port(text: str, default_port: int) -> tuple[str, int]:
+    parts = urlsplit(f"//{text}")
     try:
         port = parts.port
     except ValueError:  # whose text would show what may be a piece of the password
@@ -122,7 +161,7 @@ def _host_and_port(parts: SplitResult) -> tuple[str, int]:
         raise InvalidRedisURL(f"the Redis URL's port must be 1 to 65535 ({_ENCODE})")
     if not parts.hostname:
         raise InvalidRedisURL(f"the Redis URL names no host, {_EXAMPLE}")
-    return unquote(parts.hostname), port or DEFAULT_PORT
+    return unquote(parts.hostname), port or default_port
 
 
 def _database(text: str) -> int:

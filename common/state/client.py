@@ -19,6 +19,7 @@ from common.state.commands import (
     failure,
 )
 from common.state.in_flight import CallsInFlight
+from common.state.location import Location
 
 if TYPE_CHECKING:
     from redis.asyncio import BlockingConnectionPool
@@ -27,6 +28,8 @@ CONNECTIONS_MAX = 16
 PENDING_MAX = 10_000
 CONNECT_RETRIES = 1
 HEALTH_CHECK_EVERY_S = 15
+# How often a call is sent on by nodes of a Cluster: after a failover two may still be wrong.
+MOVES_MAX = 4
 
 _CANNOT_HAVE = "args beginning with"
 
@@ -49,7 +52,9 @@ class RedisPyCommands:
         self._address = address
         self._timeout_s = timeout_ms / 1000
         self._in_flight = CallsInFlight(pending_max)
-        self._pool = _make_pool(address, self._timeout_s, connect_timeout_ms / 1000)
+        self._location = Location(address)
+        connect_timeout_s = connect_timeout_ms / 1000
+        self._pool = _make_pool(address, self._location, self._timeout_s, connect_timeout_s)
 
     @classmethod
     def from_url(
@@ -96,6 +101,22 @@ class RedisPyCommands:
         await self._pool.aclose()
 
     async def _execute(self, command: tuple[Argument, ...]) -> Any:
+        for _ in range(MOVES_MAX):
+            try:
+                return await self._send(command)
+            except RedisReplyError as error:
+                # Refused before it was executed, so it may be repeated.
+                if not self._location.follow(str(error)):
+                    raise
+            except RedisUnavailable as error:
+                if error.reason.startswith("READONLY"):
+                    self._location.demoted()
+                elif not error.sent:
+                    self._location.failed()
+                raise
+        raise RedisUnavailable(f"{self._address}: its nodes send us on and on", sent=False)
+
+    async def _send(self, command: tuple[Argument, ...]) -> Any:
         from redis.exceptions import RedisError
 
         sent = False
@@ -143,7 +164,7 @@ class RedisPyCommands:
 
 
 def _make_pool(
-    address: RedisAddress, timeout_s: float, connect_timeout_s: float
+    address: RedisAddress, location: Location, timeout_s: float, connect_timeout_s: float
 ) -> "BlockingConnectionPool":
     from redis.asyncio import BlockingConnectionPool, Connection, SSLConnection
     from redis.asyncio.connection import UnixDomainSocketConnection
@@ -176,9 +197,32 @@ def _make_pool(
             "ssl_cert_reqs": "required" if tls.verify else "none",
             "ssl_check_hostname": tls.check_hostname,
         }
+    if location.moves:
+        kind = _located(kind, location)
     return BlockingConnectionPool(
         max_connections=CONNECTIONS_MAX, timeout=timeout_s, connection_class=kind, **options
     )
+
+
+def _located(kind: type[Any], location: Location) -> type[Any]:
+    """A connection that finds its node each time it connects."""
+
+    class Located(kind):  # type: ignore[misc] # a class of redis-py or its TLS twin
+        generation = 0
+
+        async def connect(self) -> None:
+            # The pool calls this each time it gives a connection out.
+            if self.is_connected and self.generation != location.generation:
+                await self.disconnect()
+            self.generation = location.generation
+            await super().connect()
+
+        async def _connect(self) -> None:
+            tls = self.ssl_context.get() if hasattr(self, "ssl_context") else None
+            self.host, self.port = await location.find(tls)
+            await super()._connect()
+
+    return Located
 
 
 def _reply_text(error: Exception) -> str | None:

@@ -19,6 +19,7 @@ CONNECT_TIMEOUT_MS = 1_000
 # The server refused before it executed anything, and later it may not: a matter of its state.
 _PASSING = frozenset(
     (
+        "ASK",  # a Cluster is moving our slot to another node
         "BUSY",
         "CLUSTERDOWN",
         "LOADING",

@@ -22,6 +22,7 @@ from common.state.commands import (
 )
 from common.state.in_flight import CallsInFlight
 from common.state.link import Link, NeverWritten, pack
+from common.state.location import Location
 
 if TYPE_CHECKING:
     import ssl
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 PENDING_MAX = 10_000
 BACK_OFF_S_MIN = 0.05
 BACK_OFF_S_MAX = 1.0
+# How often a call is sent on by nodes of a Cluster: after a failover two may still be wrong.
+MOVES_MAX = 4
 
 # A peer that vanished without a word (a failed node, a NAT that forgot us) is found out while the
 # connection idles, not by the next request. Seconds, seconds, probes.
@@ -54,6 +57,8 @@ class MultiplexedConnection:
         client_name: str = "relay",
     ) -> None:
         self._address = address
+        self._location = Location(address)
+        self._node = ("", 0)
         self._timeout_s = timeout_ms / 1000
         self._connect_timeout_s = connect_timeout_ms / 1000
         self._pending_max = pending_max
@@ -123,6 +128,17 @@ class MultiplexedConnection:
             await link.close()
 
     async def _execute(self, packed: bytes) -> Any:
+        for _ in range(MOVES_MAX):
+            try:
+                return await self._submit(packed)
+            except RedisReplyError as error:
+                # Refused before it was executed, so it may be repeated.
+                if not self._location.follow(str(error)):
+                    raise
+                self._go_where_it_is()
+        raise RedisUnavailable(f"{self._address}: its nodes send us on and on", sent=False)
+
+    async def _submit(self, packed: bytes) -> Any:
         deadline = asyncio.get_running_loop().time() + self._timeout_s
         link = self._link or await self._linked(deadline)
         try:
@@ -188,6 +204,7 @@ class MultiplexedConnection:
                 link.drop(reason)
         if reason:
             self._why_down = f"{self._address}: {reason}"
+            self._location.failed()
             self._back_off()
             raise RedisUnavailable(self._why_down, sent=False)
         link.served = False
@@ -203,9 +220,9 @@ class MultiplexedConnection:
         if address.socket_path is not None:
             await loop.create_unix_connection(lambda: link, address.socket_path)
             return
-        transport, _ = await loop.create_connection(
-            lambda: link, address.host, address.port, ssl=self._tls()
-        )
+        tls = self._tls()
+        self._node = host, port = await self._location.find(tls)
+        transport, _ = await loop.create_connection(lambda: link, host, port, ssl=tls)
         if (opened := transport.get_extra_info("socket")) is not None:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             for name, value in _KEEPALIVE.items():
@@ -239,6 +256,8 @@ class MultiplexedConnection:
             commands.append(("AUTH", address.password))
         if address.database:
             commands.append(("SELECT", address.database))
+        if address.kind == "sentinel":  # which may not have noticed yet that the primary changed
+            commands.append(("ROLE",))
         commands.append(("CLIENT", "SETNAME", self._client_name))
         answers = await asyncio.gather(
             *[link.submit(pack(command), deadline) for command in commands],
@@ -249,6 +268,8 @@ class MultiplexedConnection:
                 _refuse(str(command[0]), answer)
             elif isinstance(answer, BaseException):
                 raise answer
+            elif command[0] == "ROLE" and answer[0] != b"master":
+                raise RedisUnavailable("the node that Sentinel names is no primary", sent=False)
 
     def _look_for_primary(self, link: Link, error: RedisUnavailable) -> None:
         """After a failover the old primary is read-only: the name may lead to the new one."""
@@ -256,6 +277,13 @@ class MultiplexedConnection:
             self._link = None
             self._why_down = f"{self._address}: {error.reason}"
             self._back_off()
+            link.retire()
+
+    def _go_where_it_is(self) -> None:
+        """Leave a node of a Cluster that sent us on; the next call connects to the right one."""
+        if self._link is not None and self._node != self._location.moved_to:
+            link, self._link = self._link, None
+            self._retry_at = 0.0
             link.retire()
 
     def _lost(self, link: Link, reason: str) -> None:

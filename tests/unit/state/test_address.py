@@ -44,6 +44,24 @@ def test_a_unix_socket_is_read():
     assert str(address) == "unix:///run/my redis.sock"
 
 
+def test_sentinels_are_read():
+    url = "redis+sentinel://me:p%40w@s1,s2:26380,[::1]:1/the%20primary/3"
+    address = RedisAddress(url)
+    assert address.nodes == (("s1", 26379), ("s2", 26380), ("::1", 1))
+    assert (address.kind, address.primary, address.database) == ("sentinel", "the primary", 3)
+    assert (address.username, address.password, address.tls) == ("me", "p@w", None)
+    assert str(address) == "redis+sentinel://s1:26379,s2:26380,[::1]:1/the primary"
+    assert RedisAddress("rediss+sentinel://s1/x?ssl_cert_reqs=none").tls.verify is False
+
+
+def test_a_cluster_is_read():
+    address = RedisAddress("rediss+cluster://:pw@a,b:7000/0")
+    assert address.nodes == (("a", 6379), ("b", 7000))
+    assert (address.kind, address.database, address.password) == ("cluster", 0, "pw")
+    assert address.tls is not None
+    assert str(address) == "rediss+cluster://a:6379,b:7000"
+
+
 def test_tls_is_verified_unless_told_otherwise():
     tls = RedisAddress("rediss://h").tls
     assert (tls.verify, tls.check_hostname, tls.ca_file) == (True, True, None)
@@ -76,6 +94,17 @@ def test_tls_is_verified_unless_told_otherwise():
         ("redis://h/1?db=2", "twice"),
         (f"redis://{SECRET}@h", "no password"),
         ("redis://h?db=x", "database"),
+        ("redis://a,b", "several hosts"),
+        ("unix+sentinel:///x", "must begin with"),
+        ("redis+ring://h", "must begin with"),
+        ("redis+sentinel://a,b", "no primary"),
+        ("redis+sentinel://a,b/", "no primary"),
+        ("redis+sentinel://a,,b/x", "no host"),
+        ("redis+sentinel://a/x/y", "database"),
+        ("redis+sentinel://a/x/1?db=2", "twice"),
+        ("redis+cluster://a/1", "only the database 0"),
+        ("redis+cluster://a?db=1", "only the database 0"),
+        ("redis+cluster://a:x,b", "port"),
         ("redis://h?ssl_cert_reqs=none", "rediss://"),
         ("rediss://h?ssl_cert_reqs=maybe", "required or none"),
         ("rediss://h?ssl_check_hostname=maybe", "true or false"),
