@@ -97,7 +97,7 @@ class RedisAddress:
         self.database = _database(in_path or parameters.get("db", ""))
         if self.kind == "cluster" and self.database:
             raise InvalidRedisURL(
-                "a Redis Cluster has only the database 0: take the other one away"
+                "the Redis URL names a Cluster, which has only the database 0: take the other away"
             )
 
     def __str__(self) -> str:
