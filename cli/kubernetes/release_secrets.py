@@ -196,6 +196,7 @@ def _about_kept(name: str, key: str, release: str, namespace: str) -> str:
 
 
 def _about_password(name: str, release: str, namespace: str) -> str:
+    ours = f"app.kubernetes.io/instance={release},app.kubernetes.io/component"
     if name == "databasePassword":
         server = "Postgres keeps its password in its data directory"
         change = (
@@ -209,10 +210,8 @@ def _about_password(name: str, release: str, namespace: str) -> str:
         key = "REDIS_PASSWORD"
         after = f"kubectl -n {namespace} rollout restart statefulset/{release}-redis"
     commands = ["read -rs NEW", change, _patch(key, release, namespace), after]
-    commands.append(
-        f"kubectl -n {namespace} delete pod -l app.kubernetes.io/instance={release},"
-        "app.kubernetes.io/part-of=relay"
-    )
+    # The functions' pods: they read the password when they start.
+    commands.append(f"kubectl -n {namespace} delete pod -l '{ours} notin (postgresql,redis,edge)'")
     lines = "\n".join(f"  {command}" for command in commands if command)
     return (
         f"{name} differs from the one that {release}-internal keeps. {server}, so nothing was "
@@ -222,7 +221,8 @@ def _about_password(name: str, release: str, namespace: str) -> str:
 
 
 def _patch(key: str, release: str, namespace: str) -> str:
+    encoded = """$(printf %s "$NEW" | base64 | tr -d '\\n')"""
     return (
         f"kubectl -n {namespace} patch secret {release}-internal -p "
-        f'"{{\\"data\\":{{\\"{key}\\":\\"$(printf %s "$NEW" | base64 -w0)\\"}}}}"'
+        f'"{{\\"data\\":{{\\"{key}\\":\\"{encoded}\\"}}}}"'
     )

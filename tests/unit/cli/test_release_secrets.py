@@ -1,5 +1,8 @@
 import base64
 import hashlib
+import json
+import os
+import subprocess
 
 import pytest
 
@@ -171,3 +174,20 @@ def test_what_a_value_cannot_be(name, value, said):
     with pytest.raises(Conflict, match=said) as raised:
         check({name: value})
     assert value not in str(raised.value)
+
+
+def test_the_command_that_stores_a_new_password_works_in_a_shell():
+    """With a password that needs quoting, and a kubectl that only shows its last argument."""
+    with pytest.raises(Conflict) as raised:
+        internal(internal().added, databasePassword="another")
+    (command,) = [line for line in str(raised.value).splitlines() if " patch secret " in line]
+    password = """it's "a" $pass\\word/with much to quote, and longer than one line of base64"""
+    shell = f"""kubectl() {{ printf %s "${{@: -1}}"; }}\n{command.strip()}"""
+    ran = subprocess.run(
+        ["bash", "-c", shell],
+        env={"NEW": password, "PATH": os.environ["PATH"]},
+        capture_output=True,
+        check=True,
+    )
+    (encoded,) = json.loads(ran.stdout)["data"].values()
+    assert base64.b64decode(encoded).decode() == password
