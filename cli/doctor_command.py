@@ -32,7 +32,10 @@ def doctor(output: str, strict: bool) -> None:
     """  # noqa: D301 - \b is click's mark for text it must not rewrap
     from common.settings import SettingsError, inherited, worker_settings
 
-    environment = {**_of_dev_stack(), **inherited()}
+    environment = inherited()
+    for store, url in _of_dev_stack().items():
+        if not environment.get(f"{store}_URL"):
+            environment |= {f"{store}_URL": url, f"{store}_PASSWORD": ""}
     try:
         settings = worker_settings(environment, takes_events=False)
         findings = [_secrets(environment), *asyncio.run(_examine(settings))]
@@ -97,15 +100,15 @@ def _secrets(environment: dict[str, str]) -> "Finding":
 
 
 def _of_dev_stack() -> dict[str, str]:
-    """The stores of a running `relayctl dev`."""
+    """The URLs of the stores of a running `relayctl dev`."""
     from common.settings import variable
 
     file = Path(variable("RELAY_STATE_DIR", ".relay")) / "processes.json"
     try:
         processes = json.loads(file.read_text())
         return {
-            "RELAY_DATABASE_URL": processes["postgres"]["url"],
-            "RELAY_REDIS_URL": processes["redis"]["url"],
+            "RELAY_DATABASE": processes["postgres"]["url"],
+            "RELAY_REDIS": processes["redis"]["url"],
         }
     except (OSError, ValueError, KeyError, TypeError):
         return {}

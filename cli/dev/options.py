@@ -7,12 +7,14 @@ from pathlib import Path
 
 from cli.dev.errors import CannotStart
 from common.settings import MASTER_KEY_CHARACTERS_MIN
+from common.store_address import HasPassword, with_password
 
 PORT_DEFAULT = 8000
 # Made anew for each function, or for one function only: not handed on as they are.
 _NOT_HANDED_ON = re.compile(
     r"^(PORT|K_SINK|K_CE_OVERRIDES|PROXY_MASTER_KEY|(OPENAI|ANTHROPIC)_(API_KEY|BASE_URL)"
-    r"|RELAY_(PORT|HOST|STATE_DIR|METRICS_PORT|DATABASE_URL|REDIS_URL|INTERNAL_SECRET|EDGE_TOKEN"
+    r"|RELAY_(PORT|HOST|STATE_DIR|METRICS_PORT|(DATABASE|REDIS)_(URL|PASSWORD)|INTERNAL_SECRET"
+    r"|EDGE_TOKEN"
     # Without bytecode each start of a function costs half a second more.
     r"|FRONT_DOOR_.*)|PYTHONDONTWRITEBYTECODE)$"
 )
@@ -46,13 +48,24 @@ def dev_options(environment: Mapping[str, str]) -> DevOptions:
         port=_port(environment.get("RELAY_PORT", "")),
         state=Path(environment.get("RELAY_STATE_DIR") or ".relay").expanduser().absolute(),
         master_key=master_key,
-        database_url=environment.get("RELAY_DATABASE_URL", ""),
-        redis_url=environment.get("RELAY_REDIS_URL", ""),
+        database_url=_store_url(environment, "RELAY_DATABASE"),
+        redis_url=_store_url(environment, "RELAY_REDIS"),
         providers=_providers(environment),
         handed_on={
             name: value for name, value in environment.items() if not _NOT_HANDED_ON.match(name)
         },
     )
+
+
+def _store_url(environment: Mapping[str, str], store: str) -> str:
+    """A store of the caller's own, with its password; empty for ours, which has another one."""
+    url, password = (environment.get(f"{store}_{part}", "") for part in ("URL", "PASSWORD"))
+    try:
+        return with_password(url, password) if url and password else url
+    except HasPassword:
+        raise CannotStart(
+            f"{store}_URL has a password and {store}_PASSWORD gives one too: take one away."
+        ) from None
 
 
 def _port(text: str) -> int:

@@ -190,6 +190,7 @@ def test_the_stores_of_a_running_dev_stack(doctor, client, postgres_url, redis_u
     environment = {**os.environ}
     for name in ("RELAY_DATABASE_URL", "RELAY_REDIS_URL", "PROXY_MASTER_KEY"):
         environment.pop(name, None)
+    environment["RELAY_REDIS_PASSWORD"] = "of another Redis"
     ended = subprocess.run(
         [sys.executable, "-m", "cli.main", "doctor"],
         env=environment,

@@ -36,6 +36,8 @@ def test_secrets_and_places_are_not_handed_on_but_the_rest_is():
         "RELAY_HOST": "0.0.0.0",
         "RELAY_DATABASE_URL": "postgresql://x",
         "RELAY_REDIS_URL": "redis://x",
+        "RELAY_DATABASE_PASSWORD": "x",
+        "RELAY_REDIS_PASSWORD": "x",
         "RELAY_EDGE_TOKEN": "x",
         "PROXY_MASTER_KEY": "a-master-key-of-some-length",
         "OPENAI_API_KEY": "sk-x",
@@ -50,6 +52,14 @@ def test_secrets_and_places_are_not_handed_on_but_the_rest_is():
         "RELAY_TIMEOUT_S",
     }
     assert "master" not in repr(dev_options(given))
+
+
+def test_stores_of_ones_own_may_have_their_passwords_apart():
+    given = {"RELAY_REDIS_URL": "redis://r", "RELAY_REDIS_PASSWORD": "p@"}
+    options = dev_options(given | {"RELAY_DATABASE_PASSWORD": "of no store of ours"})
+    assert (options.redis_url, options.database_url) == ("redis://:p%40@r", "")
+    with pytest.raises(CannotStart, match="RELAY_REDIS_PASSWORD"):
+        dev_options(given | {"RELAY_REDIS_URL": "redis://:pw@r"})
 
 
 def test_a_provider_is_real_when_its_key_or_its_address_is_set():
