@@ -10,6 +10,7 @@ from common.domain.usage import Status
 from common.identifiers import new_ulid
 from common.telemetry import catalogue, logs
 from functions.relay import respond, streaming
+from functions.relay.caller_body import CallerBody
 from functions.relay.open_request import Interruption, OpenRequest
 from functions.relay.respond import Send
 from functions.relay.services import Services
@@ -35,8 +36,9 @@ async def handle(services: Services, scope: dict[str, Any], receive: Any, send: 
     """Serve one request of the data plane."""
     address = caller_address(scope, services.settings.edge_token)
     request = OpenRequest(new_ulid(), scope, address)
+    body = CallerBody(receive)
     try:
-        await _serve(services, request, scope, receive, send)
+        await _serve(services, request, scope, body, send)
     except Refused as refused:
         await _refuse(request, send, refused.refusal)
     except ConnectionResetError:
@@ -57,22 +59,26 @@ async def handle(services: Services, scope: dict[str, Any], receive: Any, send: 
         if request.admitted or request.admission_unknown:
             settle(services, request, *_outcome(request))
         _report(request)
+    await body.drain()
 
 
 async def _serve(
-    services: Services, request: OpenRequest, scope: dict[str, Any], receive: Any, send: Send
+    services: Services, request: OpenRequest, scope: dict[str, Any], body: CallerBody, send: Send
 ) -> None:
     endpoint = find_route(request, scope)
     read_key(request)
     if endpoint.kind != "forward":
         await authenticate(services, request)
-        await _serve_unmetered(services, request, scope, receive, send)
+        await _serve_unmetered(services, request, scope, body, send)
         return
-    await read_body(request, receive)
+    if services.snapshots.key(request.key_hash) is None:
+        # Nobody unknown sends a body here. It costs no round trip: `admit` would answer `stale`.
+        await authenticate(services, request)
+    await read_body(request, body)
     parse_body(request)
     accounts = await admit(services, request)
     services.heartbeat.enter(request)
-    watching = asyncio.get_running_loop().create_task(_watch(request, receive))
+    watching = asyncio.get_running_loop().create_task(_watch(request, body))
     try:
         await forward(services, request, accounts, send)
     except Interrupted as interrupted:
@@ -82,12 +88,12 @@ async def _serve(
 
 
 async def _serve_unmetered(
-    services: Services, request: OpenRequest, scope: dict[str, Any], receive: Any, send: Send
+    services: Services, request: OpenRequest, scope: dict[str, Any], body: CallerBody, send: Send
 ) -> None:
     query = scope["query_string"].decode("latin-1")
     kind = request.endpoint.kind if request.endpoint is not None else "forward"
     if kind == "stored":
-        watching = asyncio.get_running_loop().create_task(_watch(request, receive))
+        watching = asyncio.get_running_loop().create_task(_watch(request, body))
         try:
             await pass_stored(services, request, scope["path"], query, send)
         finally:
@@ -98,14 +104,13 @@ async def _serve_unmetered(
         await list_models(services, request, query, send)
 
 
-async def _watch(request: OpenRequest, receive: Any) -> None:
+async def _watch(request: OpenRequest, body: CallerBody) -> None:
     """End the request when its caller leaves, so that the provider stops working for nobody.
 
     Before the answer's head nothing tells the provider: then `forward` waits for it, and learns
     what was used.
     """
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    await body.wait_until_gone()
     if request.exchange is not None and not request.exchange.has_head:
         request.caller_gone = True
     else:

@@ -48,6 +48,10 @@ class Snapshots:
             self._keys.move_to_end(key_hash)
         return snapshot
 
+    def forget(self, key_hash: str) -> None:
+        """The key may not be used: its next request is verified before its body is read."""
+        self._keys.pop(key_hash, None)
+
     def update(self, key_hash: str, current: Stale) -> KeySnapshot:
         """Remember what Redis says is current."""
         snapshot = KeySnapshot(current.key_version, _key_decoder.decode(current.key_record))

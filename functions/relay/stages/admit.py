@@ -42,7 +42,7 @@ async def admit(services: Services, request: OpenRequest) -> list[AccountRecord]
 
 
 async def authenticate(services: Services, request: OpenRequest) -> None:
-    """Verify the key for a request that uses nothing. Raises `Refused`."""
+    """Verify the key, and remember what is current. Raises `Refused`."""
     try:
         for _ in range(ROUNDS_MAX):
             answer = await services.admission.verify(request.key_hash, address=request.address)
@@ -128,6 +128,7 @@ async def _handle_key(
     services: Services, request: OpenRequest, answer: KeyRefused | KeyUnknown | Rebuilding
 ) -> None:
     """Return when the question may be asked again; else raise `Refused`."""
+    services.snapshots.forget(request.key_hash)
     match answer:
         case KeyRefused(status="expired"):
             raise Refused(Refusal(Reason.EXPIRED_KEY, "This API key has expired."))

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from common import asgi
+from common.asgi import BodyTooLarge
 from common.dialects import DIALECTS, OPERATIONS
 from common.dialects.base import JSON, BadRequest
 from common.domain.keys import hash_key
 from common.domain.refusals import Reason, Refusal, Refused
+from functions.relay.caller_body import BODY_BYTES_MAX, CallerBody
 from functions.relay.endpoints import Endpoint, dialect_of, find_endpoint
 from functions.relay.open_request import OpenRequest
 
-BODY_BYTES_MAX = 32 * 1024 * 1024
 KEY_CHARACTERS_MAX = 512
 _KEY_HEADERS = (b"x-api-key", b"api-key", b"x-goog-api-key")
 
@@ -46,12 +46,12 @@ def read_key(request: OpenRequest) -> None:
     request.key_hash = hash_key(secret)
 
 
-async def read_body(request: OpenRequest, receive: Any) -> None:
+async def read_body(request: OpenRequest, body: CallerBody) -> None:
     """The whole body, bounded. Raises `Refused`."""
     _check_content(request)
     try:
-        request.body = await asgi.read_body(receive, BODY_BYTES_MAX)
-    except asgi.BodyTooLarge:
+        request.body = await body.read_rest()
+    except BodyTooLarge:
         raise Refused(_too_large()) from None
 
 
