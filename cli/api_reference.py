@@ -78,7 +78,9 @@ connection.
 
 A response that OpenAI stores belongs to the account that made it: reading, cancelling, deleting it
 and going on from it (`previous_response_id`) go there, for 31 days, for the same team (or key,
-where it has none). None of it is billed again.
+where it has none). None of it is billed again. `background: true` is refused (400, `param`
+`background`): such a response is answered before it has used anything, and nothing would record
+what it uses later.
 
 ### What is free, and what is not known
 
