@@ -44,7 +44,8 @@ _NOTES = """
   own rate limits, which are shared by many callers.
 - **Bodies** have at most 32 MiB and are read whole before anything is asked; answers stream.
 - A body is checked for what routing and metering read (`model`, caps, `stream`); the rest is the
-  provider's to check, and its errors come through as they are.
+  provider's to check, and its errors come through as they are. A member or a field that is one of
+  those but for its case (`"Model"`) is refused (400, `param` names it): some servers would read it.
 
 ### Errors
 

@@ -1,10 +1,13 @@
 """What OpenAI's endpoints that take files have in common."""
 
 from common.dialects.base import FORM, JSON, BadRequest, ParsedRequest, estimate_tokens
-from common.dialects.bodies import check_model
+from common.dialects.bodies import check_model, check_names
 from common.dialects.forms import Form, field, read_form, set_field
 from common.dialects.openai.errors import stream_error_event
 from common.domain.refusals import Refusal
+
+# What Relay reads of a form, besides whether a file is there.
+FIELDS = ("model", "stream", "prompt")
 
 
 class FormOperation:
@@ -17,6 +20,7 @@ class FormOperation:
     def parse_request(self, body: bytes, content_type: str = JSON) -> ParsedRequest:
         """See `Operation`. Raises `BadRequest`."""
         form = read_form(body, content_type)
+        check_names((part.name for part in form.parts), FIELDS + self.file_fields)
         model = field(form, "model") or self.default_model
         if model is None:
             raise BadRequest("Missing required parameter: 'model'", "model")
