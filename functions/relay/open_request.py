@@ -13,12 +13,12 @@ from common.dialects.base import (
     WholeAnswer,
     estimate_tokens,
 )
-from common.domain.accounts import AccountRecord
 from common.domain.keys import KeyRecord
 from common.domain.refusals import Reason
 from common.domain.usage import Tokens
 from common.providers.http import Exchange
 from functions.relay.endpoints import Endpoint
+from functions.relay.snapshots import UsableAccount
 
 # Why a request was ended from outside its own coroutine.
 Interruption = Literal["client_gone", "deadline", "idle", "first_byte"]
@@ -49,7 +49,7 @@ class OpenRequest:
         # The one account that may serve: it keeps the response that this request goes on from.
         self.pinned_account_id: str | None = None
 
-        self.account: AccountRecord | None = None
+        self.account: UsableAccount | None = None
         self.attempts = 0
         self.cooldown: tuple[str, int] = ("", 0)
         self.exchange: Exchange | None = None

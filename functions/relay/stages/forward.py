@@ -5,7 +5,6 @@ import time
 
 import msgspec
 
-from common.domain.accounts import AccountRecord
 from common.domain.admission import Candidate, Denied, Moved
 from common.domain.refusals import Reason, Refusal, Refused
 from common.providers import PROVIDERS
@@ -20,6 +19,7 @@ from functions.relay.open_request import Interruption, OpenRequest
 from functions.relay.records import draft_for
 from functions.relay.respond import Send
 from functions.relay.services import Services
+from functions.relay.snapshots import UsableAccount
 
 
 class Interrupted(Exception):
@@ -40,7 +40,7 @@ class ProviderAnswer(msgspec.Struct, frozen=True):
 
 
 async def forward(
-    services: Services, request: OpenRequest, accounts: list[AccountRecord], send: Send
+    services: Services, request: OpenRequest, accounts: list[UsableAccount], send: Send
 ) -> None:
     """Serve the request by the first account that can.
 
@@ -72,7 +72,7 @@ async def forward(
 
 
 async def _attempt(
-    services: Services, request: OpenRequest, account: AccountRecord, send: Send
+    services: Services, request: OpenRequest, account: UsableAccount, send: Send
 ) -> ProviderAnswer | None:
     """One attempt. None when the caller was answered; else the error that may be passed on."""
     exchange = _open_exchange(services, request, account)
@@ -106,12 +106,12 @@ async def _attempt(
         await exchange.close()
 
 
-def _open_exchange(services: Services, request: OpenRequest, account: AccountRecord) -> Exchange:
+def _open_exchange(services: Services, request: OpenRequest, account: UsableAccount) -> Exchange:
     if request.operation is None or request.parsed is None or request.endpoint is None:
         raise ValueError("only a parsed request is forwarded")
     provider = PROVIDERS[account.provider]
     headers = to_provider(request.headers, request.id, account.provider)
-    headers += provider.credential_headers(services.snapshots.credential(account.id))
+    headers += provider.credential_headers(account.credential)
     model = request.parsed.model
     served = account.served_model(model) or model
     body = request.operation.prepare_request(
@@ -147,7 +147,7 @@ async def _pass_whole(
     request.complete = True
 
 
-async def _remember(services: Services, request: OpenRequest, account: AccountRecord) -> None:
+async def _remember(services: Services, request: OpenRequest, account: UsableAccount) -> None:
     """Keep which account has a stored response; should Redis be away, it cannot be read again."""
     if request.parsed is None or not request.parsed.stored:
         return
@@ -193,7 +193,7 @@ def _end_if_caller_gone(request: OpenRequest) -> None:
         raise Interrupted("client_gone")
 
 
-def _after_cancel(request: OpenRequest, account: AccountRecord) -> Failure:
+def _after_cancel(request: OpenRequest, account: UsableAccount) -> Failure:
     """What a cancellation of ours means; anybody else's goes on its way."""
     why = request.take_interruption()
     if why is None:
@@ -205,8 +205,8 @@ def _after_cancel(request: OpenRequest, account: AccountRecord) -> Failure:
 
 
 async def _move(
-    services: Services, request: OpenRequest, rest: list[AccountRecord], cooldown_ms: int
-) -> list[AccountRecord]:
+    services: Services, request: OpenRequest, rest: list[UsableAccount], cooldown_ms: int
+) -> list[UsableAccount]:
     """The accounts from the next admitted one on; empty when none is left."""
     if not rest or request.response_started:
         if request.account is not None:
