@@ -7,12 +7,12 @@ its own.
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from common.state.admission import RENEW_EVERY_MS
 from common.state.commands import RedisUnavailable
 from common.telemetry import catalogue, logs
-from functions.relay.open_request import OpenRequest
+from functions.relay.open_request import Interruption, OpenRequest
 from functions.relay.records import draft_now
 
 if TYPE_CHECKING:
@@ -58,6 +58,15 @@ class Heartbeat:
         """The request is over."""
         self._requests.pop(request.id, None)
         catalogue.OPEN_LEASES.set(len(self._requests))
+
+    def interrupt_all(self, why: Interruption) -> None:
+        """End all open requests."""
+        for request in list(self._requests.values()):
+            request.interrupt(why)
+
+    def tasks(self) -> set[asyncio.Task[Any]]:
+        """The tasks of the open requests."""
+        return {request.task for request in self._requests.values() if request.task is not None}
 
     def longest_exchange_ms(self, *, stream: bool) -> int:
         """After what time an exchange with a provider is surely one that was given up.

@@ -21,7 +21,7 @@ from functions.relay.endpoints import Endpoint
 from functions.relay.snapshots import UsableAccount
 
 # Why a request was ended from outside its own coroutine.
-Interruption = Literal["client_gone", "deadline", "idle", "first_byte"]
+Interruption = Literal["client_gone", "deadline", "idle", "first_byte", "shutdown"]
 
 
 class OpenRequest:

@@ -27,6 +27,7 @@ LAST_WORDS_S_MAX = 2.0
 
 _INTERRUPTION_REASONS: dict[Interruption, tuple[Reason, str]] = {
     "deadline": (Reason.DEADLINE, "The request took longer than this installation allows"),
+    "shutdown": (Reason.SHUTTING_DOWN, "This process of Relay stops; another one takes requests"),
     "idle": (Reason.UPSTREAM_TIMEOUT, "The provider fell silent in the middle of its answer"),
     "first_byte": (Reason.UPSTREAM_TIMEOUT, "The provider did not answer in time"),
 }
