@@ -42,7 +42,9 @@ _NOTES = """
   `user-agent` and the SDKs' `x-stainless-*` go to the provider; everything else stays.
 - **Response headers** come through but for hop-by-hop ones, cookies, the account's identity and its
   own rate limits, which are shared by many callers.
-- **Bodies** have at most 32 MiB and are read whole before anything is asked; answers stream.
+- **Bodies** have at most 32 MiB. JSON is read whole before anything is asked; forms of more than
+  1 MiB are passed on while they arrive (put `model` before the file, as the SDKs do), and then only
+  one account is asked. Answers stream.
 - A body is checked for what routing and metering read (`model`, caps, `stream`); the rest is the
   provider's to check, and its errors come through as they are. A member or a field that is one of
   those but for its case (`"Model"`) is refused (400, `param` names it): some servers would read it.
@@ -61,6 +63,7 @@ the ledger use one closed list of words. What a repetition cannot cure says
 | 401 | the key is missing, unknown, revoked or expired |
 | 403 | the key lacks the scope, or may not use the model |
 | 404 | no such path, or no account serves the model; a stored response of somebody else |
+| 408 | the rest of a form did not come in time |
 | 405, 413, 415 | the method, the size, the media type; `allow` and the message say what is taken |
 | 429 | the provider limits the account; all are busy; too many unknown keys from an address |
 | 502 | the provider failed, gave no answer of its API, or refused the account's credential |

@@ -5,11 +5,22 @@ import contextlib
 from typing import Any
 
 from common.asgi import BodyTooLarge, Receive
+from common.dialects.base import BadRequest
+from common.domain.refusals import Reason, Refusal
 
 BODY_BYTES_MAX = 32 * 1024 * 1024
 # How much of a refused body is read, and thrown away, and for how long.
 DRAIN_BYTES_MAX = 2 * BODY_BYTES_MAX
 DRAIN_S_MAX = 10.0
+
+
+def refusal_of(error: BodyTooLarge | BadRequest) -> Refusal:
+    """What a caller reads of a body that is not taken."""
+    if isinstance(error, BodyTooLarge):
+        most = BODY_BYTES_MAX // (1024 * 1024)
+        return Refusal(Reason.REQUEST_TOO_LARGE, f"The request body exceeds {most} MiB")
+    reason = Reason.REQUEST_TOO_LARGE if error.status == 413 else Reason.INVALID_REQUEST
+    return Refusal(reason, error.message, field=error.field)
 
 
 class CallerBody:

@@ -97,6 +97,9 @@ class Heartbeat:
             request.interrupt("deadline")
         elif request.exchange is None:
             return
+        elif request.upload is not None and request.upload.waiting_for_caller:
+            if quiet_ms > self._idle_ms:
+                request.interrupt("caller_silent")
         elif request.first_chunk_ns is None:
             if quiet_ms > self._first_byte_ms:
                 request.interrupt("first_byte")

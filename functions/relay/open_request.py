@@ -19,9 +19,10 @@ from common.domain.usage import Tokens
 from common.providers.http import Exchange
 from functions.relay.endpoints import Endpoint
 from functions.relay.snapshots import UsableAccount
+from functions.relay.upload import Upload
 
 # Why a request was ended from outside its own coroutine.
-Interruption = Literal["client_gone", "deadline", "idle", "first_byte", "shutdown"]
+Interruption = Literal["client_gone", "deadline", "idle", "first_byte", "caller_silent", "shutdown"]
 
 
 class OpenRequest:
@@ -44,6 +45,8 @@ class OpenRequest:
         self.dialect: Dialect | None = None
         self.parsed: ParsedRequest | None = None
         self.body = b""
+        # The body, where it is passed on as it arrives; then `body` is empty.
+        self.upload: Upload | None = None
         self.key_hash = ""
         self.key: KeyRecord | None = None
         # The one account that may serve: it keeps the response that this request goes on from.

@@ -17,7 +17,7 @@ from functions.relay.services import Services
 from functions.relay.stages.admit import admit, authenticate
 from functions.relay.stages.forward import Interrupted, forward
 from functions.relay.stages.list_models import list_models
-from functions.relay.stages.parse import find_route, parse_body, read_body, read_key
+from functions.relay.stages.parse import find_route, read_body, read_key
 from functions.relay.stages.settle import settle
 from functions.relay.stages.show_key import show_key
 from functions.relay.stages.stored import pass_stored
@@ -28,6 +28,7 @@ LAST_WORDS_S_MAX = 2.0
 _INTERRUPTION_REASONS: dict[Interruption, tuple[Reason, str]] = {
     "deadline": (Reason.DEADLINE, "The request took longer than this installation allows"),
     "shutdown": (Reason.SHUTTING_DOWN, "This process of Relay stops; another one takes requests"),
+    "caller_silent": (Reason.CALLER_TIMEOUT, "The rest of the request body did not come in time"),
     "idle": (Reason.UPSTREAM_TIMEOUT, "The provider fell silent in the middle of its answer"),
     "first_byte": (Reason.UPSTREAM_TIMEOUT, "The provider did not answer in time"),
 }
@@ -76,7 +77,6 @@ async def _serve(
         # Nobody unknown sends a body here. It costs no round trip: `admit` would answer `stale`.
         await authenticate(services, request)
     await read_body(request, body)
-    parse_body(request)
     accounts = await admit(services, request)
     services.heartbeat.enter(request)
     watching = asyncio.get_running_loop().create_task(_watch(request, body))
@@ -86,6 +86,8 @@ async def _serve(
         await _end_interrupted(request, send, interrupted.why)
     finally:
         watching.cancel()
+        if request.upload is not None:
+            request.upload.close()
 
 
 async def _serve_unmetered(
@@ -111,6 +113,8 @@ async def _watch(request: OpenRequest, body: CallerBody) -> None:
     Before the answer's head nothing tells the provider: then `forward` waits for it, and learns
     what was used.
     """
+    if request.upload is not None:
+        await request.upload.over.wait()  # until then it reads what comes of the caller
     await body.wait_until_gone()
     if request.exchange is not None and not request.exchange.has_head:
         request.caller_gone = True
@@ -147,6 +151,8 @@ def _outcome(request: OpenRequest) -> tuple[Status, str]:
         return "cancelled", "client_gone"
     if request.interruption is not None:
         return "error", request.interruption
+    if request.upload is not None and request.upload.refusal is not None:
+        return "error", "bad_request"
     if request.reason is not None:
         return "error", "upstream_error"
     return "ok", "complete"

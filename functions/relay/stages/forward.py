@@ -10,7 +10,7 @@ from common.domain.refusals import Reason, Refusal, Refused
 from common.providers import PROVIDERS
 from common.providers.base import Failure, judge
 from common.providers.headers import to_caller, to_provider
-from common.providers.http import Exchange, UpstreamFailed
+from common.providers.http import Exchange, StreamedBody, UpstreamFailed
 from common.state.commands import RedisUnavailable
 from common.state.stored_responses import StoredResponse
 from common.telemetry import catalogue, logs
@@ -62,9 +62,11 @@ async def forward(
             failure = failed.failure
         except asyncio.CancelledError:
             failure = _after_cancel(request, remaining[0])
+        if request.upload is not None and request.upload.refusal is not None:
+            raise Refused(request.upload.refusal)
         _count(request, failure.reason.value)
         rest_ms = failure.rest_ms(others=others)
-        rest = [] if request.caller_gone else remaining[1:]
+        rest = remaining[1:] if _may_move(request) else []
         remaining = await _move(services, request, rest, rest_ms)
         if not remaining:
             await give_up(request, failure, answer, send)
@@ -114,9 +116,13 @@ def _open_exchange(services: Services, request: OpenRequest, account: UsableAcco
     headers += provider.credential_headers(account.credential)
     model = request.parsed.model
     served = account.served_model(model) or model
-    body = request.operation.prepare_request(
-        request.body, request.parsed, served, request.content_type
-    )
+    body: bytes | StreamedBody
+    if request.upload is not None:
+        body = request.upload.begin(served)
+    else:
+        body = request.operation.prepare_request(
+            request.body, request.parsed, served, request.content_type
+        )
     url = provider.url(account.base_url, request.endpoint.path)
     return services.upstream.exchange(
         "POST",
@@ -124,7 +130,9 @@ def _open_exchange(services: Services, request: OpenRequest, account: UsableAcco
         headers,
         body,
         account.provider,
-        timeout_ms=services.heartbeat.longest_exchange_ms(stream=request.parsed.stream),
+        timeout_ms=services.heartbeat.longest_exchange_ms(
+            stream=request.parsed.stream or request.upload is not None
+        ),
     )
 
 
@@ -191,6 +199,11 @@ def _end_if_caller_gone(request: OpenRequest) -> None:
     if request.caller_gone:
         request.interruption = "client_gone"
         raise Interrupted("client_gone")
+
+
+def _may_move(request: OpenRequest) -> bool:
+    """Whether another account may be asked: for somebody, and with all that was sent."""
+    return not request.caller_gone and (request.upload is None or request.upload.is_repeatable)
 
 
 def _after_cancel(request: OpenRequest, account: UsableAccount) -> Failure:
