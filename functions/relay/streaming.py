@@ -37,13 +37,18 @@ async def copy_raw(request: OpenRequest, exchange: Exchange, content_type: str, 
         raise UpstreamFailed(Failure(Reason.UPSTREAM_GARBAGE, message))
     chunk = await _read(request, exchange)
     headers = to_caller(exchange.headers)
-    if length := exchange.header("content-length"):
+    length = exchange.header("content-length")
+    if length is not None:
         headers.append((b"content-length", length.encode("latin-1")))
     await respond.start(request, send, exchange.status, headers)
     request.raw = True
+    size = 0
     try:
         while chunk is not None:
             await respond.part(send, chunk)
+            size += len(chunk)
+            # A caller who knows the length may leave as soon as all is there.
+            request.complete = str(size) == length
             chunk = await _read(request, exchange)
     except UpstreamFailed as failed:
         request.reason = failed.failure.reason

@@ -275,10 +275,10 @@ def test_more_bytes_than_are_taken(relay, echo, endpoint):
     good = asked(endpoint)
     bad = Bad(endpoint, "size", "huge", 413, None, b" " * (32 * MIB) + good.body, good.content_type)
     check_refusal(send(relay, bad), bad)
-    chunked = relay.client.post(
-        good.path, content=iter([bad.body[:MIB]] * 33), headers={"content-type": good.content_type}
-    )
-    check_refusal(chunked, bad)
+    if endpoint in JSON_ENDPOINTS:  # test_uploads.py has the forms
+        headers = {"content-type": good.content_type}
+        content = iter([bad.body[:MIB]] * 33)
+        check_refusal(relay.client.post(good.path, content=content, headers=headers), bad)
     check_nothing_happened(relay, echo)
     check_a_good_one_works(relay, endpoint)
 
