@@ -38,8 +38,9 @@ _NOTES = """
   edited, each as a span of the original bytes: the model's name where an account maps it, a
   request for usage figures in OpenAI chat and completion streams that do not ask themselves (what
   comes of it is taken out again), and nothing else.
-- **Request headers**: `anthropic-beta`, `anthropic-version`, `openai-beta`, `idempotency-key`,
-  `user-agent` and the SDKs' `x-stainless-*` go to the provider; everything else stays.
+- **Request headers**: `anthropic-beta`, `anthropic-version`, `openai-beta`, `user-agent` and the
+  SDKs' `x-stainless-*` go to the provider, `idempotency-key` as a hash with the tenant, because
+  tenants share accounts; everything else stays.
 - **Response headers** come through but for hop-by-hop ones, cookies, the account's identity and its
   own rate limits, which are shared by many callers.
 - **Bodies** have at most 32 MiB. JSON is read whole before anything is asked; forms of more than

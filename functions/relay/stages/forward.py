@@ -112,7 +112,7 @@ def _open_exchange(services: Services, request: OpenRequest, account: UsableAcco
     if request.operation is None or request.parsed is None or request.endpoint is None:
         raise ValueError("only a parsed request is forwarded")
     provider = PROVIDERS[account.provider]
-    headers = to_provider(request.headers, request.id, account.provider)
+    headers = to_provider(request.headers, request.id, account.provider, request.tenant)
     headers += provider.credential_headers(account.credential)
     model = request.parsed.model
     served = account.served_model(model) or model

@@ -74,7 +74,7 @@ def _open_exchange(
     services: Services, request: OpenRequest, account: UsableAccount, path: str, query: str
 ) -> Exchange:
     provider = PROVIDERS[account.provider]
-    headers = to_provider(request.headers, request.id, account.provider)
+    headers = to_provider(request.headers, request.id, account.provider, request.tenant)
     headers += provider.credential_headers(account.credential)
     url = provider.url(account.base_url, path) + (f"?{query}" if query else "")
     return services.upstream.exchange(
