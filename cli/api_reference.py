@@ -64,7 +64,7 @@ the ledger use one closed list of words. What a repetition cannot cure says
 | 401 | the key is missing, unknown, revoked or expired |
 | 403 | the key lacks the scope, or may not use the model |
 | 404 | no such path, or no account serves the model; a stored response of somebody else |
-| 408 | the rest of a form did not come in time |
+| 408 | the body did not come in time |
 | 405, 413, 415 | the method, the size, the media type; `allow` and the message say what is taken |
 | 429 | the provider limits the account; all are busy; too many unknown keys from an address |
 | 502 | the provider failed, gave no answer of its API, or refused the account's credential |

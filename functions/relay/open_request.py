@@ -45,6 +45,7 @@ class OpenRequest:
         self.dialect: Dialect | None = None
         self.parsed: ParsedRequest | None = None
         self.body = b""
+        self.body_size = 0
         # The body, where it is passed on as it arrives; then `body` is empty.
         self.upload: Upload | None = None
         self.key_hash = ""
@@ -83,7 +84,7 @@ class OpenRequest:
         """Input tokens as estimated from the body, until the provider reports them."""
         if self.parsed is not None and self.parsed.input_estimate is not None:
             return self.parsed.input_estimate
-        return estimate_tokens(len(self.body))
+        return estimate_tokens(self.body_size)
 
     @property
     def content_type(self) -> str:

@@ -76,7 +76,7 @@ async def _serve(
     if services.snapshots.key(request.key_hash) is None:
         # Nobody unknown sends a body here. It costs no round trip: `admit` would answer `stale`.
         await authenticate(services, request)
-    await read_body(request, body)
+    await _read_in_time(services, request, body)
     accounts = await admit(services, request)
     services.heartbeat.enter(request)
     watching = asyncio.get_running_loop().create_task(_watch(request, body))
@@ -88,6 +88,16 @@ async def _serve(
         watching.cancel()
         if request.upload is not None:
             request.upload.close()
+
+
+async def _read_in_time(services: Services, request: OpenRequest, body: CallerBody) -> None:
+    """A caller has as long for the body as a provider has for its first byte."""
+    try:
+        async with asyncio.timeout(services.settings.first_byte_timeout_s):
+            await read_body(request, body)
+    except TimeoutError:
+        message = "The request body did not come in time"
+        raise Refused(Refusal(Reason.CALLER_TIMEOUT, message)) from None
 
 
 async def _serve_unmetered(

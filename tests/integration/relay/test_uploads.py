@@ -209,6 +209,19 @@ def test_a_caller_who_falls_silent_in_the_middle(tmp_path, running_redis, provid
         assert own.open_leases() == (0, 0)
 
 
+def test_a_body_that_does_not_come_in_time(tmp_path, running_redis, provider):
+    options = {"RELAY_FIRST_BYTE_TIMEOUT_S": "1"}
+    with RelayProcess(tmp_path, running_redis, provider.url, **options) as own:
+        own.reset()
+        with Caller(own, 1000) as caller:
+            caller.send(form_of(MODEL).body)
+            status, _, body = caller.answer()
+        assert (status, json.loads(body)["error"]["code"]) == (408, "caller_timeout")
+        assert own.open_leases() == (0, 0)
+        assert own.records() == []
+    assert provider.heads == []
+
+
 def test_the_lease_has_a_draft_of_what_is_known(relay, provider):
     form = form_of(MODEL, PROMPT, recording())
     with Caller(relay, len(form.body)) as caller:
