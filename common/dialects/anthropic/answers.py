@@ -67,9 +67,10 @@ def read_usage(raw: bytes) -> Usage | None:
     if not raw or raw == b"null":
         return None
     try:
-        return _usage_decoder.decode(raw)
+        usage = _usage_decoder.decode(raw)
     except msgspec.DecodeError:
         return None
+    return usage if usage.over(Tokens()).is_plausible else None
 
 
 def read_answer(body: bytes) -> WholeAnswer | None:
