@@ -38,13 +38,17 @@ _NOTES = """
   edited, each as a span of the original bytes: the model's name where an account maps it, a
   request for usage figures in OpenAI chat and completion streams that do not ask themselves (what
   comes of it is taken out again), and nothing else.
-- **Request headers**: `anthropic-beta`, `anthropic-version`, `openai-beta`, `idempotency-key`,
-  `user-agent` and the SDKs' `x-stainless-*` go to the provider; everything else stays.
+- **Request headers**: `anthropic-beta`, `anthropic-version`, `openai-beta`, `user-agent` and the
+  SDKs' `x-stainless-*` go to the provider, `idempotency-key` as a hash with the tenant, because
+  tenants share accounts; everything else stays.
 - **Response headers** come through but for hop-by-hop ones, cookies, the account's identity and its
   own rate limits, which are shared by many callers.
-- **Bodies** have at most 32 MiB and are read whole before anything is asked; answers stream.
+- **Bodies** have at most 32 MiB. JSON is read whole before anything is asked; forms of more than
+  1 MiB are passed on while they arrive (put `model` before the file, as the SDKs do), and then only
+  one account is asked. Answers stream.
 - A body is checked for what routing and metering read (`model`, caps, `stream`); the rest is the
-  provider's to check, and its errors come through as they are.
+  provider's to check, and its errors come through as they are. A member or a field that is one of
+  those but for its case (`"Model"`) is refused (400, `param` names it): some servers would read it.
 
 ### Errors
 
@@ -60,6 +64,7 @@ the ledger use one closed list of words. What a repetition cannot cure says
 | 401 | the key is missing, unknown, revoked or expired |
 | 403 | the key lacks the scope, or may not use the model |
 | 404 | no such path, or no account serves the model; a stored response of somebody else |
+| 408 | the body did not come in time |
 | 405, 413, 415 | the method, the size, the media type; `allow` and the message say what is taken |
 | 429 | the provider limits the account; all are busy; too many unknown keys from an address |
 | 502 | the provider failed, gave no answer of its API, or refused the account's credential |
@@ -78,7 +83,9 @@ connection.
 
 A response that OpenAI stores belongs to the account that made it: reading, cancelling, deleting it
 and going on from it (`previous_response_id`) go there, for 31 days, for the same team (or key,
-where it has none). None of it is billed again.
+where it has none). None of it is billed again. `background: true` is refused (400, `param`
+`background`): such a response is answered before it has used anything, and nothing would record
+what it uses later.
 
 ### What is free, and what is not known
 

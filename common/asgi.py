@@ -7,6 +7,9 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 RawHeaders = list[tuple[bytes, bytes]]
 
+# The member of `lifespan.shutdown` that says how long it may take; by default it is `STOP_S`.
+WITHIN_S = "relay.within_s"
+STOP_S = 10.0
 HEALTH_PATHS = frozenset(("/health/live", "/health/ready"))
 _HEALTHY = b'{"status":"ok"}'
 
@@ -19,16 +22,19 @@ async def run_lifespan(
     receive: Receive,
     send: Send,
     start: Callable[[], object],
-    stop: Callable[[], Awaitable[None]],
+    stop: Callable[[float], Awaitable[None]],
 ) -> None:
-    """Serve the lifespan scope: `start` at its begin, `stop` at its end."""
+    """Serve the lifespan scope: `start` at its begin, `stop` at its end, within so many seconds.
+
+    `common.serve` says how many are left; other servers do not.
+    """
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
             start()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
-            await stop()
+            await stop(message.get(WITHIN_S, STOP_S))
             await send({"type": "lifespan.shutdown.complete"})
             return
 

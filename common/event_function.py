@@ -123,7 +123,8 @@ class EventFunction:
             return 500, "Internal error", "the function failed; see its log"
         return 204, "", ""
 
-    async def _stop(self) -> None:
+    async def _stop(self, within_s: float) -> None:
+        del within_s  # nothing is left to do
         if self._worker is not None:
             worker, self._worker = self._worker, None
             await worker.stop()

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
+from common.asgi import WITHIN_S
 from common.settings import ServeSettings, SettingsError, serve_settings
 from common.telemetry import logs
 
@@ -23,7 +24,10 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 # granian takes at most this many requests at once; further connections wait in the backlog.
 OPEN_REQUESTS_MAX = 16_384
 BACKLOG = 2_048
-FLUSH_S_MAX = 10.0
+# What shutting down may take on top of what is left of the time to drain.
+FLUSH_S = 10.0
+# Left to the lifespan's own end, so that it can say itself what it could not do.
+RESERVE_S = 0.5
 
 
 class CannotListen(OSError):
@@ -35,7 +39,7 @@ class Lifespan:
 
     def __init__(self, application: Application) -> None:
         self._application = application
-        self._messages: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+        self._messages: asyncio.Queue[dict[str, str | float]] = asyncio.Queue()
         self._answered = asyncio.Event()
         self._failure: Exception | None = None
         self._task: asyncio.Task[None] | None = None
@@ -50,21 +54,22 @@ class Lifespan:
         if self._failure is not None:
             raise self._failure
 
-    async def shutdown(self) -> None:
+    async def shutdown(self, within_s: float) -> None:
         """Let the application flush and close; bounded, so that a lost peer cannot hold us."""
         if self._task is None or self._task.done():
             return
         try:
-            await asyncio.wait_for(self._say("lifespan.shutdown"), FLUSH_S_MAX)
+            said = self._say("lifespan.shutdown", **{WITHIN_S: within_s - RESERVE_S})
+            await asyncio.wait_for(said, within_s)
         except TimeoutError:
-            logs.log("shutdown_flush_timeout", level="warning", flush_s_max=FLUSH_S_MAX)
+            logs.log("shutdown_flush_timeout", level="warning", within_s=within_s)
             self._task.cancel()
         if self._failure is not None:
             logs.log("shutdown_failed", level="error", error=repr(self._failure))
 
-    async def _say(self, message: str) -> None:
+    async def _say(self, message: str, **members: float) -> None:
         self._answered.clear()
-        await self._messages.put({"type": message})
+        await self._messages.put({"type": message, **members})
         await self._answered.wait()
 
     async def _run(self) -> None:
@@ -112,6 +117,7 @@ async def serve(application: Application, settings: ServeSettings) -> None:
     background = loop.create_task(_after_ready(settings))
     await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
     failed = serving.done() and not stopping.is_set()
+    drained_at = loop.time() + settings.drain_s
     if not failed:
         server.stop()  # type: ignore[no-untyped-call]
         _, unfinished = await asyncio.wait({serving}, timeout=settings.drain_s)
@@ -119,7 +125,7 @@ async def serve(application: Application, settings: ServeSettings) -> None:
             logs.log("drain_timeout", level="warning", drain_s=settings.drain_s)
     waiting.cancel()
     background.cancel()
-    await lifespan.shutdown()
+    await lifespan.shutdown(max(drained_at - loop.time(), 0) + FLUSH_S)
     if failed:
         _raise_failure(serving, settings)
 

@@ -86,6 +86,31 @@ class StreamCopy(Protocol):
         ...
 
 
+class ArrivingRequest(Protocol):
+    """A body that is read as it arrives, so that a provider can be asked before all is here."""
+
+    @property
+    def is_routable(self) -> bool:
+        """Whether enough is known to choose and ask a provider."""
+        ...
+
+    def feed(self, chunk: bytes) -> None:
+        """Read on, before that is passed on. Raises `BadRequest`."""
+        ...
+
+    def end(self) -> None:
+        """All is here. Raises `BadRequest` for a body that is not complete."""
+        ...
+
+    def parsed(self) -> ParsedRequest:
+        """What is known by now. Raises `BadRequest`."""
+        ...
+
+    def prepared(self, read: bytes, served_model: str) -> bytes:
+        """The body's beginning, as far as it was read, as the provider is to have it."""
+        ...
+
+
 class Operation(Protocol):
     """One endpoint of a dialect: its request, its answer, its stream."""
 
@@ -99,6 +124,13 @@ class Operation(Protocol):
         self, body: bytes, parsed: ParsedRequest, served_model: str, content_type: str = JSON
     ) -> bytes:
         """The body for the provider: the original bytes but for what Relay must change."""
+        ...
+
+    def arriving_request(self, content_type: str) -> ArrivingRequest | None:
+        """A reader for a body that may be long; None where bodies are read whole.
+
+        Raises `BadRequest`.
+        """
         ...
 
     def read_answer(self, body: bytes, content_type: str = JSON) -> WholeAnswer | None:

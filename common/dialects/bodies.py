@@ -1,14 +1,16 @@
 """Reading a request's body: one decoder per dialect, its complaints as `BadRequest`."""
 
 import re
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
 
 from common.dialects.base import BadRequest
 
-Fields = TypeVar("Fields")
+Fields = TypeVar("Fields", bound=msgspec.Struct)
 NUMBER_MAX = 2**31 - 1
+_names_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<name>[^`]*)`")
 _TYPES = re.compile(r"`(?P<names>[^`]*)`")
@@ -29,6 +31,7 @@ def read_fields(body: bytes, decoder: "msgspec.json.Decoder[Fields]") -> Fields:
         fields = decoder.decode(body)
         if not body.isascii():
             body.decode()  # the decoder does not look into members that it skips
+        check_names(_names_decoder.decode(body), decoder.type.__struct_encode_fields__)
     except msgspec.ValidationError as error:
         raise _complaint(str(error)) from None
     except msgspec.DecodeError as error:
@@ -38,6 +41,18 @@ def read_fields(body: bytes, decoder: "msgspec.json.Decoder[Fields]") -> Fields:
     except UnicodeDecodeError:
         raise BadRequest("The request body is not valid UTF-8") from None
     return fields
+
+
+def check_names(given: Iterable[str], read: tuple[str, ...]) -> None:
+    """Raises `BadRequest` for a name that is one of those that Relay reads but for its case.
+
+    Some servers take `"Model"` for `"model"` (Go's encoding/json does, the long s and the Kelvin
+    sign included): the caller would be judged by one model and served another.
+    """
+    for name in given:
+        if name not in read and (meant := name.casefold()) in read:
+            message = f"Unknown parameter: {name[:100]!r}. Did you mean {meant!r}?"
+            raise BadRequest(message, name[:100])
 
 
 def check_positive(value: int | None, field: str) -> None:

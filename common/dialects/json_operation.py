@@ -2,7 +2,7 @@
 
 import msgspec
 
-from common.dialects.base import JSON, NotStreamed, ParsedRequest, StreamCopy
+from common.dialects.base import JSON, ArrivingRequest, NotStreamed, ParsedRequest, StreamCopy
 from common.dialects.spans import set_member
 
 
@@ -19,6 +19,11 @@ class JsonOperation:
         if served_model != parsed.model:
             return set_member(body, "model", msgspec.json.encode(served_model))
         return body
+
+    def arriving_request(self, content_type: str) -> ArrivingRequest | None:
+        """See `Operation`. A member that counts may come last."""
+        del content_type
+        return None
 
     def stream_copy(self, parsed: ParsedRequest) -> StreamCopy:
         """See `Operation`; an endpoint that streams overrides it."""

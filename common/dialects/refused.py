@@ -7,6 +7,7 @@ _STATUS: dict[Reason, int] = {
     Reason.INVALID_REQUEST: 400,
     Reason.REQUEST_TOO_LARGE: 413,
     Reason.UNSUPPORTED_MEDIA_TYPE: 415,
+    Reason.CALLER_TIMEOUT: 408,
     Reason.MISSING_KEY: 401,
     Reason.UNKNOWN_KEY: 401,
     Reason.REVOKED_KEY: 401,

@@ -7,10 +7,9 @@ import msgspec
 from common.domain import usage
 from common.domain.ids import InvalidId, ulid_time_ms
 from common.domain.money import InvalidAmount, pico_from_usd
-from common.domain.usage import TOKEN_CLASSES, UsageRecord
+from common.domain.usage import TOKEN_CLASSES, TOKENS_MAX, UsageRecord
 
 # Counts and durations far beyond what any request can have, and well within the columns.
-TOKENS_MAX = 10**12
 MILLISECONDS_MAX = 2**31 - 1
 USD_PICO_MAX = 10**7 * 10**12
 CHARACTERS_MAX = 1024

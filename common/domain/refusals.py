@@ -15,6 +15,7 @@ class Reason(StrEnum):
     INVALID_REQUEST = "invalid_request"
     REQUEST_TOO_LARGE = "request_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    CALLER_TIMEOUT = "caller_timeout"
     MISSING_KEY = "missing_key"
     UNKNOWN_KEY = "unknown_key"
     REVOKED_KEY = "revoked_key"

@@ -24,6 +24,10 @@ TOKEN_CLASSES = (
 )
 
 
+# More than any request can use in any class: a figure above it is a mistake.
+TOKENS_MAX = 10**12
+
+
 class Tokens(msgspec.Struct, frozen=True):
     """Tokens by class. `reasoning` is part of `output`; the audio classes are parts too."""
 
@@ -42,6 +46,11 @@ class Tokens(msgspec.Struct, frozen=True):
         return (
             self.input + self.output + self.cache_read + self.cache_write_5m + self.cache_write_1h
         )
+
+    @property
+    def is_plausible(self) -> bool:
+        """Whether no class is above `TOKENS_MAX`: else it can be neither priced nor posted."""
+        return all(getattr(self, name) <= TOKENS_MAX for name in TOKEN_CLASSES)
 
     def minus(self, other: "Tokens") -> "Tokens":
         """The difference class by class; an adjustment may be negative."""

@@ -1,5 +1,6 @@
 """Which headers cross Relay, in each direction."""
 
+import hashlib
 from collections.abc import Iterable
 
 from common.providers.anthropic import DEFAULT_VERSION
@@ -49,18 +50,31 @@ RESPONSE_HEADERS_DENIED = frozenset(
         "x-should-retry",
     }
 )
-RESPONSE_PREFIXES_DENIED = ("x-ratelimit-", "anthropic-ratelimit-")
+RESPONSE_PREFIXES_DENIED = (
+    "x-ratelimit-",
+    "anthropic-ratelimit-",
+    "anthropic-priority-",  # the limits of the account's Priority Tier
+    "anthropic-fast-",  # and of its fast mode
+)
 
 
-def to_provider(headers: Iterable[tuple[bytes, bytes]], request_id: str, provider: str) -> Headers:
+def to_provider(
+    headers: Iterable[tuple[bytes, bytes]], request_id: str, provider: str, tenant: str
+) -> Headers:
     """The caller's headers that the provider gets, without the credential.
 
-    `accept-encoding: identity`, because usage is read from the bytes that pass.
+    `accept-encoding: identity`, because usage is read from the bytes that pass. Idempotency keys
+    are made the tenant's own: many tenants share the account within which a provider knows them,
+    and would be answered with what another one got.
     """
     passed = [
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in headers
         if _goes_up(name.decode("latin-1"))
+    ]
+    passed = [
+        (name, _own(tenant, value) if name == "idempotency-key" else value)
+        for name, value in passed
     ]
     if provider == "anthropic" and not any(name == "anthropic-version" for name, _ in passed):
         passed.append(("anthropic-version", DEFAULT_VERSION))
@@ -76,6 +90,10 @@ def to_caller(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
         if name.lower() not in RESPONSE_HEADERS_DENIED
         and not name.lower().startswith(RESPONSE_PREFIXES_DENIED)
     ]
+
+
+def _own(tenant: str, value: str) -> str:
+    return hashlib.sha256(f"{tenant}:{value}".encode()).hexdigest()
 
 
 def _goes_up(name: str) -> bool:

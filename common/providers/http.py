@@ -10,8 +10,9 @@ has as a whole. (A bound on silence would do it sooner, but takes slow readers f
 """
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from common.domain.refusals import Reason
 from common.providers.base import UNREACHABLE_MS, Failure, Headers
@@ -30,6 +31,16 @@ class UpstreamFailed(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
         self.failure = failure
+
+
+class StreamedBody(NamedTuple):
+    """A request's body that is sent as it comes; a `length` of None is sent in chunks.
+
+    What `chunks` raises breaks the request off before its end, and `Exchange.open` raises it.
+    """
+
+    chunks: AsyncIterator[bytes]
+    length: int | None
 
 
 class Exchange:
@@ -104,7 +115,7 @@ class UpstreamClient:
         method: str,
         url: str,
         headers: Headers,
-        body: bytes,
+        body: bytes | StreamedBody,
         provider: str,
         *,
         timeout_ms: int,
@@ -115,9 +126,13 @@ class UpstreamClient:
         """
         if self._client is None:
             self._client = _build(self._connect_timeout_ms)
+        if isinstance(body, StreamedBody) and body.length is not None:
+            headers = [*headers, ("content-length", str(body.length))]
         builder = self._client.request(method, url).headers(headers)
         builder = builder.timeout(timedelta(milliseconds=timeout_ms))
-        if body:
+        if isinstance(body, StreamedBody):
+            builder = builder.body_stream(body.chunks)
+        elif body:
             builder = builder.body_bytes(body)
         return Exchange(builder.streamed_read_buffer_limit(0).build_streamed(), provider)
 

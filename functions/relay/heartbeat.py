@@ -7,12 +7,12 @@ its own.
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from common.state.admission import RENEW_EVERY_MS
 from common.state.commands import RedisUnavailable
 from common.telemetry import catalogue, logs
-from functions.relay.open_request import OpenRequest
+from functions.relay.open_request import Interruption, OpenRequest
 from functions.relay.records import draft_now
 
 if TYPE_CHECKING:
@@ -59,6 +59,15 @@ class Heartbeat:
         self._requests.pop(request.id, None)
         catalogue.OPEN_LEASES.set(len(self._requests))
 
+    def interrupt_all(self, why: Interruption) -> None:
+        """End all open requests."""
+        for request in list(self._requests.values()):
+            request.interrupt(why)
+
+    def tasks(self) -> set[asyncio.Task[Any]]:
+        """The tasks of the open requests."""
+        return {request.task for request in self._requests.values() if request.task is not None}
+
     def longest_exchange_ms(self, *, stream: bool) -> int:
         """After what time an exchange with a provider is surely one that was given up.
 
@@ -74,12 +83,15 @@ class Heartbeat:
         while True:
             await asyncio.sleep(TICK_S)
             now_ns = time.perf_counter_ns()
-            for request in list(self._requests.values()):
-                self._look_at(request, now_ns)
-            self._services.count_events()
-            if now_ns - renewed_ns >= RENEW_EVERY_MS * 1_000_000:
-                renewed_ns = now_ns
-                await self._renew()
+            try:
+                for request in list(self._requests.values()):
+                    self._look_at(request, now_ns)
+                self._services.count_events()
+                if now_ns - renewed_ns >= RENEW_EVERY_MS * 1_000_000:
+                    renewed_ns = now_ns
+                    await self._renew()
+            except Exception as error:  # noqa: BLE001 - the heart must go on beating
+                logs.log("heartbeat_failed", level="error", error=repr(error))
 
     def _look_at(self, request: OpenRequest, now_ns: int) -> None:
         age_ms = (now_ns - request.started_ns) // 1_000_000
@@ -88,6 +100,9 @@ class Heartbeat:
             request.interrupt("deadline")
         elif request.exchange is None:
             return
+        elif request.upload is not None and request.upload.waiting_for_caller:
+            if quiet_ms > self._idle_ms:
+                request.interrupt("caller_silent")
         elif request.first_chunk_ns is None:
             if quiet_ms > self._first_byte_ms:
                 request.interrupt("first_byte")
@@ -98,21 +113,25 @@ class Heartbeat:
             if unsent_ms > KEEP_ALIVE_MS:
                 request.keep_alive()
 
+    def _draft(self, request: OpenRequest) -> dict[str, bytes]:
+        """One that cannot be made costs its own lease, not those of all others."""
+        try:
+            return {request.id: draft_now(self._services.prices, request)}
+        except Exception as error:  # noqa: BLE001 - see above
+            logs.log("draft_failed", level="error", request_id=request.id, error=repr(error))
+            return {}
+
     async def _renew(self) -> None:
-        drafts = {
-            request.id: draft_now(self._services.prices, request)
-            for request in self._requests.values()
-            if request.admitted and request.account is not None
-        }
+        drafts: dict[str, bytes] = {}
+        for request in self._requests.values():
+            if request.admitted and request.account is not None:
+                drafts |= self._draft(request)
         if not drafts:
             return
         try:
             lost = await self._services.admission.renew(drafts)
         except RedisUnavailable as error:
             logs.log("renew_failed", level="warning", error=str(error), leases=len(drafts))
-            return
-        except Exception as error:  # noqa: BLE001 - the heart must go on beating
-            logs.log("renew_failed", level="error", error=repr(error), leases=len(drafts))
             return
         if lost:
             logs.log("leases_lost", level="warning", count=len(lost))

@@ -13,15 +13,16 @@ from common.dialects.base import (
     WholeAnswer,
     estimate_tokens,
 )
-from common.domain.accounts import AccountRecord
 from common.domain.keys import KeyRecord
 from common.domain.refusals import Reason
 from common.domain.usage import Tokens
 from common.providers.http import Exchange
 from functions.relay.endpoints import Endpoint
+from functions.relay.snapshots import UsableAccount
+from functions.relay.upload import Upload
 
 # Why a request was ended from outside its own coroutine.
-Interruption = Literal["client_gone", "deadline", "idle", "first_byte"]
+Interruption = Literal["client_gone", "deadline", "idle", "first_byte", "caller_silent", "shutdown"]
 
 
 class OpenRequest:
@@ -44,12 +45,15 @@ class OpenRequest:
         self.dialect: Dialect | None = None
         self.parsed: ParsedRequest | None = None
         self.body = b""
+        self.body_size = 0
+        # The body, where it is passed on as it arrives; then `body` is empty.
+        self.upload: Upload | None = None
         self.key_hash = ""
         self.key: KeyRecord | None = None
         # The one account that may serve: it keeps the response that this request goes on from.
         self.pinned_account_id: str | None = None
 
-        self.account: AccountRecord | None = None
+        self.account: UsableAccount | None = None
         self.attempts = 0
         self.cooldown: tuple[str, int] = ("", 0)
         self.exchange: Exchange | None = None
@@ -80,7 +84,7 @@ class OpenRequest:
         """Input tokens as estimated from the body, until the provider reports them."""
         if self.parsed is not None and self.parsed.input_estimate is not None:
             return self.parsed.input_estimate
-        return estimate_tokens(len(self.body))
+        return estimate_tokens(self.body_size)
 
     @property
     def content_type(self) -> str:

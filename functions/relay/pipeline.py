@@ -10,13 +10,14 @@ from common.domain.usage import Status
 from common.identifiers import new_ulid
 from common.telemetry import catalogue, logs
 from functions.relay import respond, streaming
+from functions.relay.caller_body import CallerBody
 from functions.relay.open_request import Interruption, OpenRequest
 from functions.relay.respond import Send
 from functions.relay.services import Services
 from functions.relay.stages.admit import admit, authenticate
 from functions.relay.stages.forward import Interrupted, forward
 from functions.relay.stages.list_models import list_models
-from functions.relay.stages.parse import find_route, parse_body, read_body, read_key
+from functions.relay.stages.parse import find_route, read_body, read_key
 from functions.relay.stages.settle import settle
 from functions.relay.stages.show_key import show_key
 from functions.relay.stages.stored import pass_stored
@@ -26,6 +27,8 @@ LAST_WORDS_S_MAX = 2.0
 
 _INTERRUPTION_REASONS: dict[Interruption, tuple[Reason, str]] = {
     "deadline": (Reason.DEADLINE, "The request took longer than this installation allows"),
+    "shutdown": (Reason.SHUTTING_DOWN, "This process of Relay stops; another one takes requests"),
+    "caller_silent": (Reason.CALLER_TIMEOUT, "The rest of the request body did not come in time"),
     "idle": (Reason.UPSTREAM_TIMEOUT, "The provider fell silent in the middle of its answer"),
     "first_byte": (Reason.UPSTREAM_TIMEOUT, "The provider did not answer in time"),
 }
@@ -35,8 +38,9 @@ async def handle(services: Services, scope: dict[str, Any], receive: Any, send: 
     """Serve one request of the data plane."""
     address = caller_address(scope, services.settings.edge_token)
     request = OpenRequest(new_ulid(), scope, address)
+    body = CallerBody(receive)
     try:
-        await _serve(services, request, scope, receive, send)
+        await _serve(services, request, scope, body, send)
     except Refused as refused:
         await _refuse(request, send, refused.refusal)
     except ConnectionResetError:
@@ -57,37 +61,52 @@ async def handle(services: Services, scope: dict[str, Any], receive: Any, send: 
         if request.admitted or request.admission_unknown:
             settle(services, request, *_outcome(request))
         _report(request)
+    await body.drain()
 
 
 async def _serve(
-    services: Services, request: OpenRequest, scope: dict[str, Any], receive: Any, send: Send
+    services: Services, request: OpenRequest, scope: dict[str, Any], body: CallerBody, send: Send
 ) -> None:
     endpoint = find_route(request, scope)
     read_key(request)
     if endpoint.kind != "forward":
         await authenticate(services, request)
-        await _serve_unmetered(services, request, scope, receive, send)
+        await _serve_unmetered(services, request, scope, body, send)
         return
-    await read_body(request, receive)
-    parse_body(request)
+    if services.snapshots.key(request.key_hash) is None:
+        # Nobody unknown sends a body here. It costs no round trip: `admit` would answer `stale`.
+        await authenticate(services, request)
+    await _read_in_time(services, request, body)
     accounts = await admit(services, request)
     services.heartbeat.enter(request)
-    watching = asyncio.get_running_loop().create_task(_watch(request, receive))
+    watching = asyncio.get_running_loop().create_task(_watch(request, body))
     try:
         await forward(services, request, accounts, send)
     except Interrupted as interrupted:
         await _end_interrupted(request, send, interrupted.why)
     finally:
         watching.cancel()
+        if request.upload is not None:
+            request.upload.close()
+
+
+async def _read_in_time(services: Services, request: OpenRequest, body: CallerBody) -> None:
+    """A caller has as long for the body as a provider has for its first byte."""
+    try:
+        async with asyncio.timeout(services.settings.first_byte_timeout_s):
+            await read_body(request, body)
+    except TimeoutError:
+        message = "The request body did not come in time"
+        raise Refused(Refusal(Reason.CALLER_TIMEOUT, message)) from None
 
 
 async def _serve_unmetered(
-    services: Services, request: OpenRequest, scope: dict[str, Any], receive: Any, send: Send
+    services: Services, request: OpenRequest, scope: dict[str, Any], body: CallerBody, send: Send
 ) -> None:
     query = scope["query_string"].decode("latin-1")
     kind = request.endpoint.kind if request.endpoint is not None else "forward"
     if kind == "stored":
-        watching = asyncio.get_running_loop().create_task(_watch(request, receive))
+        watching = asyncio.get_running_loop().create_task(_watch(request, body))
         try:
             await pass_stored(services, request, scope["path"], query, send)
         finally:
@@ -98,14 +117,15 @@ async def _serve_unmetered(
         await list_models(services, request, query, send)
 
 
-async def _watch(request: OpenRequest, receive: Any) -> None:
+async def _watch(request: OpenRequest, body: CallerBody) -> None:
     """End the request when its caller leaves, so that the provider stops working for nobody.
 
     Before the answer's head nothing tells the provider: then `forward` waits for it, and learns
     what was used.
     """
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    if request.upload is not None:
+        await request.upload.over.wait()  # until then it reads what comes of the caller
+    await body.wait_until_gone()
     if request.exchange is not None and not request.exchange.has_head:
         request.caller_gone = True
     else:
@@ -141,6 +161,8 @@ def _outcome(request: OpenRequest) -> tuple[Status, str]:
         return "cancelled", "client_gone"
     if request.interruption is not None:
         return "error", request.interruption
+    if request.upload is not None and request.upload.refusal is not None:
+        return "error", "bad_request"
     if request.reason is not None:
         return "error", "upstream_error"
     return "ok", "complete"

@@ -136,12 +136,14 @@ def _used_tokens(request: OpenRequest, status: Status) -> tuple[Tokens, UsageSou
     """What the provider reported, else an estimate; nothing when it served nothing.
 
     A request that failed before any output is not charged: providers do not charge it either.
+    Nor is one whose caller left in the middle of a form: of half a form nothing is served.
     """
     if request.answer is not None and request.answer.tokens is not None:
         return request.answer.tokens, "reported"
     if request.copy is not None and request.copy.reported_complete:
         return request.copy.reported, "reported"
-    if status == "error" and request.first_chunk_ns is None:
+    half_sent = request.upload is not None and not request.upload.complete
+    if (status == "error" or half_sent) and request.first_chunk_ns is None:
         return Tokens(), "reported"
     return _estimated_tokens(request), "estimated"
 

@@ -19,6 +19,7 @@ async def start(request: OpenRequest, send: Send, status: int, headers: RawHeade
     """The head of the answer."""
     request.status = status
     request.response_started = True
+    request.body = b""  # nobody else is asked: long streams hold no long bodies
     own = [(b"x-request-id", request.id.encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers + own})
 

@@ -22,7 +22,9 @@ from functions.relay.heartbeat import Heartbeat
 from functions.relay.key_lookup import KeyLookup
 from functions.relay.snapshots import Snapshots
 
-FLUSH_S_MAX = 5.0
+EMIT_S_MAX = 4.0
+# How many of the requests that could not be settled are named in the log.
+NAMED_MAX = 20
 
 
 class Services:
@@ -44,6 +46,8 @@ class Services:
         self.emitter = self._make_emitter()
         self._events_counted: dict[str, int] = {}
         self._background: set[asyncio.Task[Any]] = set()
+        # The ids of requests that are over and not in the outbox yet.
+        self.unsettled: set[str] = set()
 
     def run_in_background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Start work that outlives its request, such as a settle; awaited at shutdown."""
@@ -71,16 +75,36 @@ class Services:
         if self.emitter is not None:
             self.emitter.start()
 
-    async def stop(self) -> None:
-        """Finish settles, flush events, close connections; bounded."""
-        if self._background:
-            await asyncio.wait(set(self._background), timeout=FLUSH_S_MAX)
+    async def stop(self, within_s: float) -> None:
+        """End what is open, settle it, send events, close connections: within so many seconds.
+
+        What cannot be settled until then is named in the log; its leases expire, and the sweep
+        posts their drafts.
+        """
+        end = asyncio.get_running_loop().time() + max(within_s - EMIT_S_MAX, within_s / 2)
+        self.heartbeat.interrupt_all("shutdown")
+        await self._finish(end)
+        if self.unsettled:
+            logs.log(
+                "unsettled_at_stop",
+                level="warning",
+                count=len(self.unsettled),
+                request_ids=sorted(self.unsettled)[:NAMED_MAX],
+            )
         if self.emitter is not None:
-            await self.emitter.stop(FLUSH_S_MAX)
+            await self.emitter.stop(min(EMIT_S_MAX, within_s / 2))
         await self.heartbeat.stop()
         await self.upstream.close()
         await self.key_lookup.close()
         await self.redis.close()
+
+    async def _finish(self, end: float) -> None:
+        """Wait for open requests and background work until `end`, in the loop's time."""
+        loop = asyncio.get_running_loop()
+        while waiting := self._background | self.heartbeat.tasks():
+            if (left_s := end - loop.time()) <= 0:
+                return
+            await asyncio.wait(waiting, timeout=left_s)
 
     def _make_emitter(self) -> Emitter | None:
         if not self.settings.sink_url:
@@ -113,9 +137,9 @@ def services() -> Services:
     return _services
 
 
-async def stop_services() -> None:
-    """Stop what was started."""
+async def stop_services(within_s: float) -> None:
+    """Stop what was started, within so many seconds."""
     global _services
     if _services is not None:
         stopping, _services = _services, None
-        await stopping.stop()
+        await stopping.stop(within_s)

@@ -28,17 +28,27 @@ class KeySnapshot(msgspec.Struct, frozen=True):
     record: KeyRecord
 
 
+class UsableAccount(AccountRecord, frozen=True):
+    """An account with its credential opened.
+
+    One value, so that no request that is open while both are changed sends the new credential
+    to the old address.
+    """
+
+    credential: str = ""
+
+    def __repr__(self) -> str:
+        return f"UsableAccount(id={self.id!r}, name={self.name!r})"
+
+
 class Snapshots:
     """The keys last seen, bounded, and the accounts: those of the environment and of the store."""
 
     def __init__(self, built_in: tuple[BuiltInAccount, ...], keyring: Keyring) -> None:
         self._keyring = keyring
         self._keys: OrderedDict[str, KeySnapshot] = OrderedDict()
-        self._built_in = [_built_in_record(account) for account in built_in]
-        self._credentials = {
-            built_in_account_id(account.provider): account.api_key for account in built_in
-        }
-        self.accounts: list[AccountRecord] = self._built_in
+        self._built_in = [_built_in_account(account) for account in built_in]
+        self.accounts: list[UsableAccount] = self._built_in
         self.accounts_version = 0
 
     def key(self, key_hash: str) -> KeySnapshot | None:
@@ -47,6 +57,10 @@ class Snapshots:
         if snapshot is not None:
             self._keys.move_to_end(key_hash)
         return snapshot
+
+    def forget(self, key_hash: str) -> None:
+        """The key may not be used: its next request is verified before its body is read."""
+        self._keys.pop(key_hash, None)
 
     def update(self, key_hash: str, current: Stale) -> KeySnapshot:
         """Remember what Redis says is current."""
@@ -57,30 +71,27 @@ class Snapshots:
             self._keys.popitem(last=False)
         if current.accounts_version != self.accounts_version:
             stored = _accounts_decoder.decode(current.accounts_record)
-            self.accounts = self._built_in + [one for one in stored if self._usable(one)]
+            opened = [self._open(record) for record in stored]
+            self.accounts = self._built_in + [one for one in opened if one is not None]
             self.accounts_version = current.accounts_version
         return snapshot
 
-    def _usable(self, account: AccountRecord) -> bool:
+    def _open(self, record: AccountRecord) -> UsableAccount | None:
         """Unseal the credential once a change; an account whose does not open is left out."""
         try:
-            plain = self._keyring.unseal(account.sealed_credential, credential_name(account.id))
+            plain = self._keyring.unseal(record.sealed_credential, credential_name(record.id))
         except ValueError as error:
-            logs.log("account_sealed", level="error", account_id=account.id, error=str(error))
-            return False
-        self._credentials[account.id] = plain
-        return True
-
-    def credential(self, account_id: str) -> str:
-        """The API key of an account. Raises `KeyError` for an account that has none here."""
-        return self._credentials[account_id]
+            logs.log("account_sealed", level="error", account_id=record.id, error=str(error))
+            return None
+        return UsableAccount(**msgspec.structs.asdict(record), credential=plain)
 
 
-def _built_in_record(account: BuiltInAccount) -> AccountRecord:
-    return AccountRecord(
+def _built_in_account(account: BuiltInAccount) -> UsableAccount:
+    return UsableAccount(
         id=built_in_account_id(account.provider),
         name=f"built-in {account.provider}",
         provider=account.provider,
         base_url=account.base_url,
         built_in=True,
+        credential=account.api_key,
     )

@@ -37,13 +37,18 @@ async def copy_raw(request: OpenRequest, exchange: Exchange, content_type: str, 
         raise UpstreamFailed(Failure(Reason.UPSTREAM_GARBAGE, message))
     chunk = await _read(request, exchange)
     headers = to_caller(exchange.headers)
-    if length := exchange.header("content-length"):
+    length = exchange.header("content-length")
+    if length is not None:
         headers.append((b"content-length", length.encode("latin-1")))
     await respond.start(request, send, exchange.status, headers)
     request.raw = True
+    size = 0
     try:
         while chunk is not None:
             await respond.part(send, chunk)
+            size += len(chunk)
+            # A caller who knows the length may leave as soon as all is there.
+            request.complete = str(size) == length
             chunk = await _read(request, exchange)
     except UpstreamFailed as failed:
         request.reason = failed.failure.reason
@@ -53,9 +58,12 @@ async def copy_raw(request: OpenRequest, exchange: Exchange, content_type: str, 
 
 
 async def copy_stream(
-    request: OpenRequest, exchange: Exchange, send: Send, begin: Callable[[], Awaitable[None]]
+    request: OpenRequest, exchange: Exchange, send: Send, remember: Callable[[], Awaitable[None]]
 ) -> None:
-    """Copy a provider's event stream to the caller; `begin` is awaited before the first event.
+    """Copy a provider's event stream to the caller.
+
+    `remember` is awaited before the caller is sent the event that names a stored response,
+    which need not be the first: comments and other events may come before it.
 
     Raises `UpstreamFailed` while nothing was sent yet: another account may serve.
     """
@@ -77,24 +85,33 @@ async def copy_stream(
         request.first_chunk_ns = None  # nothing was served, so nothing is charged
         message = f"{exchange.provider} answered with an error: see the provider's status page"
         raise UpstreamFailed(Failure(Reason.UPSTREAM_ERROR, message))
-    await begin()
     headers = to_caller(exchange.headers) + respond.STREAM_HEADERS
     await respond.start(request, send, exchange.status, headers)
     request.streaming = True
     request.keep_alive = lambda: _keep_alive(request, send)
     try:
-        await _copy_rest(request, exchange, send, ready)
+        await _copy_rest(request, exchange, send, ready, remember)
     except UpstreamFailed as failed:
         await _end_broken(request, send, failed.failure.reason, failed.failure.message)
     finally:
         request.keep_alive = None
 
 
-async def _copy_rest(request: OpenRequest, exchange: Exchange, send: Send, ready: bytes) -> None:
+async def _copy_rest(
+    request: OpenRequest,
+    exchange: Exchange,
+    send: Send,
+    ready: bytes,
+    remember: Callable[[], Awaitable[None]],
+) -> None:
     copy = request.copy
     if copy is None:
         raise ValueError("the copy begins with the stream")
+    remembered = False
     while True:
+        if copy.stored_id is not None and not remembered:
+            remembered = True
+            await remember()
         if ready:
             await respond.part(send, ready)
             request.last_sent_ns = time.perf_counter_ns()
@@ -104,6 +121,8 @@ async def _copy_rest(request: OpenRequest, exchange: Exchange, send: Send, ready
             break
         ready = _fed(copy, chunk, exchange)
     rest = copy.end()
+    if copy.stored_id is not None and not remembered:
+        await remember()
     if copy.saw_terminal:
         await respond.end(send, rest)
         request.complete = True

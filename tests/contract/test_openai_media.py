@@ -170,3 +170,24 @@ def test_a_variation_is_the_providers_to_refuse(sdk):
     with pytest.raises(openai.NotFoundError) as error:
         sdk.images.create_variation(image=PNG)
     assert len(error.value.request_id) == 26
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_long_recording(sdk, ledgered, stream):
+    """Longer than what is read whole: it is passed on while it arrives."""
+    talk = wav(300)
+    assert len(talk[1]) > 4_000_000
+    asked = sdk.audio.transcriptions.with_raw_response if not stream else sdk.audio.transcriptions
+    answer = asked.create(model="gpt-4o-transcribe", file=talk, prompt="a b", stream=stream)
+    if stream:
+        assert list(answer)[-1].type == "transcript.text.done"
+    else:
+        assert answer.parse().text
+        assert ledgered(answer)["usage_source"] == "reported"
+
+
+async def test_many_long_recordings_at_once(async_sdk):
+    answers = await asyncio.gather(
+        *[async_sdk.audio.transcriptions.create(model="whisper-1", file=wav(300)) for _ in range(8)]
+    )
+    assert len({answer.text for answer in answers}) == 1

@@ -36,8 +36,10 @@ class Usage(msgspec.Struct):
         if self.cache_creation is not None:
             short = _latest(self.cache_creation.ephemeral_5m_input_tokens, short)
             long = _latest(self.cache_creation.ephemeral_1h_input_tokens, long)
-        elif self.cache_creation_input_tokens is not None and not long:
-            short = self.cache_creation_input_tokens
+        if self.cache_creation_input_tokens is not None:
+            # What a split leaves out was written too, at least for the shorter time.
+            unsplit = self.cache_creation_input_tokens - long
+            short = unsplit if self.cache_creation is None else max(short, unsplit)
         details = self.output_tokens_details or _OutputDetails()
         return Tokens(
             input=_latest(self.input_tokens, earlier.input),
@@ -65,9 +67,10 @@ def read_usage(raw: bytes) -> Usage | None:
     if not raw or raw == b"null":
         return None
     try:
-        return _usage_decoder.decode(raw)
+        usage = _usage_decoder.decode(raw)
     except msgspec.DecodeError:
         return None
+    return usage if usage.over(Tokens()).is_plausible else None
 
 
 def read_answer(body: bytes) -> WholeAnswer | None:

@@ -61,7 +61,7 @@ class ChatCompletions(JsonOperation):
             stream=bool(chat.stream),
             max_output_tokens=chat.max_tokens if cap is None else cap,
             choices=min(chat.n or 1, CHOICES_MAX),
-            include_usage=asks_for_usage(body, stream_options),
+            include_usage=asks_for_usage(stream_options),
             stream_options=stream_options or None,
         )
 
@@ -87,11 +87,12 @@ class ChatCompletions(JsonOperation):
         return stream_error_event(refusal, request_id)
 
 
-def asks_for_usage(body: bytes, stream_options: bytes) -> bool:
+def asks_for_usage(stream_options: bytes) -> bool:
     """Whether `stream_options` asks for figures. Raises `BadRequest`."""
     if not stream_options:
         return False
-    options = read_fields(body, _options_decoder).stream_options
+    alone = b'{"stream_options":' + stream_options + b"}"
+    options = read_fields(alone, _options_decoder).stream_options
     return bool(options is not None and options.include_usage)
 
 

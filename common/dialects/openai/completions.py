@@ -36,6 +36,6 @@ class Completions(ChatCompletions):
             max_output_tokens=given.max_tokens,
             # Each of `best_of` is generated and billed, though only `n` are shown.
             choices=min(max(given.n or 1, given.best_of or 1), CHOICES_MAX),
-            include_usage=asks_for_usage(body, stream_options),
+            include_usage=asks_for_usage(stream_options),
             stream_options=stream_options or None,
         )

@@ -84,9 +84,10 @@ def read_usage(raw: bytes) -> Tokens | None:
     if not raw or raw == b"null":
         return None
     try:
-        return _usage_decoder.decode(raw).tokens()
+        tokens = _usage_decoder.decode(raw).tokens()
     except msgspec.DecodeError:
         return None
+    return tokens if tokens.is_plausible else None
 
 
 class ItemStreamCopy(EventStreamCopy):

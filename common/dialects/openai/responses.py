@@ -2,14 +2,20 @@
 
 import msgspec
 
-from common.dialects.base import JSON, ParsedRequest, StreamCopy, WholeAnswer, estimate_tokens
+from common.dialects.base import (
+    JSON,
+    BadRequest,
+    ParsedRequest,
+    StreamCopy,
+    WholeAnswer,
+    estimate_tokens,
+)
 from common.dialects.bodies import check_model, check_positive, read_fields
 from common.dialects.json_operation import JsonOperation
 from common.dialects.openai.errors import type_of
 from common.dialects.openai.items import ItemStreamCopy, read_usage
 from common.dialects.refused import status_of
 from common.domain.refusals import Refusal
-from common.domain.usage import Tokens
 
 
 class _Request(msgspec.Struct):
@@ -25,15 +31,17 @@ class _Answer(msgspec.Struct):
     object: str
     id: str | None = None
     model: str | None = None
-    status: str | None = None
     output: msgspec.Raw = msgspec.Raw()
     usage: msgspec.Raw = msgspec.Raw()
 
 
 _request_decoder = msgspec.json.Decoder(_Request)
 _answer_decoder = msgspec.json.Decoder(_Answer)
-# A background response has used nothing yet when it is answered.
-_NOT_BEGUN = frozenset({"queued", "in_progress"})
+# It is answered before it has used anything, and is free to read later: nothing would settle it.
+_NO_BACKGROUND = (
+    "Responses in the background are not served here, because their use is not known when they "
+    "are answered: leave 'background' out, and stream what takes long"
+)
 
 
 class Responses(JsonOperation):
@@ -45,6 +53,8 @@ class Responses(JsonOperation):
         given = read_fields(body, _request_decoder)
         check_model(given.model)
         check_positive(given.max_output_tokens, "max_output_tokens")
+        if given.background:
+            raise BadRequest(_NO_BACKGROUND, "background")
         return ParsedRequest(
             model=given.model,
             stream=bool(given.stream),
@@ -63,8 +73,6 @@ class Responses(JsonOperation):
         if answer.object != "response":
             return None
         tokens = read_usage(bytes(answer.usage))
-        if tokens is None and answer.status in _NOT_BEGUN:
-            tokens = Tokens()
         size = estimate_tokens(len(bytes(answer.output)))
         return WholeAnswer(tokens, answer.model, size, stored_id=answer.id)
 

@@ -4,7 +4,6 @@ An old snapshot is answered with the current records and repeated once; an unkno
 looked up in Postgres once. Refusals of the route are only given on a current snapshot.
 """
 
-from common.domain.accounts import AccountRecord
 from common.domain.admission import (
     Admitted,
     Candidate,
@@ -21,7 +20,7 @@ from common.state.commands import RedisUnavailable
 from functions.relay.open_request import OpenRequest
 from functions.relay.records import draft_for
 from functions.relay.services import Services
-from functions.relay.snapshots import KeySnapshot
+from functions.relay.snapshots import KeySnapshot, UsableAccount
 from functions.relay.stages.route import check_scope, route
 
 # First call, a stale snapshot, a key found in Postgres, an account list that changed meanwhile.
@@ -30,7 +29,7 @@ REBUILDING_RETRY_MS = 1_000
 STATE_RETRY_MS = 1_000
 
 
-async def admit(services: Services, request: OpenRequest) -> list[AccountRecord]:
+async def admit(services: Services, request: OpenRequest) -> list[UsableAccount]:
     """Open the lease; returns the accounts from the admitted one on. Raises `Refused`."""
     try:
         return await _admit(services, request)
@@ -42,7 +41,7 @@ async def admit(services: Services, request: OpenRequest) -> list[AccountRecord]
 
 
 async def authenticate(services: Services, request: OpenRequest) -> None:
-    """Verify the key for a request that uses nothing. Raises `Refused`."""
+    """Verify the key, and remember what is current. Raises `Refused`."""
     try:
         for _ in range(ROUNDS_MAX):
             answer = await services.admission.verify(request.key_hash, address=request.address)
@@ -56,11 +55,11 @@ async def authenticate(services: Services, request: OpenRequest) -> None:
     raise Refused(state_unavailable())
 
 
-async def _admit(services: Services, request: OpenRequest) -> list[AccountRecord]:
+async def _admit(services: Services, request: OpenRequest) -> list[UsableAccount]:
     current = False
     for _ in range(ROUNDS_MAX):
         snapshot = services.snapshots.key(request.key_hash)
-        accounts: list[AccountRecord] = []
+        accounts: list[UsableAccount] = []
         if snapshot is not None:
             request.key = snapshot.record
             await _pin(services, request)
@@ -105,7 +104,7 @@ async def _pin(services: Services, request: OpenRequest) -> None:
         raise Refused(refusal)
 
 
-def _route(services: Services, request: OpenRequest) -> list[AccountRecord]:
+def _route(services: Services, request: OpenRequest) -> list[UsableAccount]:
     return route(
         request,
         services.snapshots.accounts,
@@ -119,7 +118,7 @@ def _versions(services: Services, request: OpenRequest, snapshot: KeySnapshot | 
     return Snapshot(request.key_hash, version, services.snapshots.accounts_version)
 
 
-def _candidate(services: Services, request: OpenRequest, account: AccountRecord) -> Candidate:
+def _candidate(services: Services, request: OpenRequest, account: UsableAccount) -> Candidate:
     draft = draft_for(services.prices, request, account)
     return Candidate(account.id, account.max_concurrency, draft)
 
@@ -128,6 +127,7 @@ async def _handle_key(
     services: Services, request: OpenRequest, answer: KeyRefused | KeyUnknown | Rebuilding
 ) -> None:
     """Return when the question may be asked again; else raise `Refused`."""
+    services.snapshots.forget(request.key_hash)
     match answer:
         case KeyRefused(status="expired"):
             raise Refused(Refusal(Reason.EXPIRED_KEY, "This API key has expired."))

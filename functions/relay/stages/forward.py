@@ -5,13 +5,12 @@ import time
 
 import msgspec
 
-from common.domain.accounts import AccountRecord
 from common.domain.admission import Candidate, Denied, Moved
 from common.domain.refusals import Reason, Refusal, Refused
 from common.providers import PROVIDERS
 from common.providers.base import Failure, judge
 from common.providers.headers import to_caller, to_provider
-from common.providers.http import Exchange, UpstreamFailed
+from common.providers.http import Exchange, StreamedBody, UpstreamFailed
 from common.state.commands import RedisUnavailable
 from common.state.stored_responses import StoredResponse
 from common.telemetry import catalogue, logs
@@ -20,6 +19,7 @@ from functions.relay.open_request import Interruption, OpenRequest
 from functions.relay.records import draft_for
 from functions.relay.respond import Send
 from functions.relay.services import Services
+from functions.relay.snapshots import UsableAccount
 
 
 class Interrupted(Exception):
@@ -40,7 +40,7 @@ class ProviderAnswer(msgspec.Struct, frozen=True):
 
 
 async def forward(
-    services: Services, request: OpenRequest, accounts: list[AccountRecord], send: Send
+    services: Services, request: OpenRequest, accounts: list[UsableAccount], send: Send
 ) -> None:
     """Serve the request by the first account that can.
 
@@ -62,9 +62,11 @@ async def forward(
             failure = failed.failure
         except asyncio.CancelledError:
             failure = _after_cancel(request, remaining[0])
+        if request.upload is not None and request.upload.refusal is not None:
+            raise Refused(request.upload.refusal)
         _count(request, failure.reason.value)
         rest_ms = failure.rest_ms(others=others)
-        rest = [] if request.caller_gone else remaining[1:]
+        rest = remaining[1:] if _may_move(request) else []
         remaining = await _move(services, request, rest, rest_ms)
         if not remaining:
             await give_up(request, failure, answer, send)
@@ -72,7 +74,7 @@ async def forward(
 
 
 async def _attempt(
-    services: Services, request: OpenRequest, account: AccountRecord, send: Send
+    services: Services, request: OpenRequest, account: UsableAccount, send: Send
 ) -> ProviderAnswer | None:
     """One attempt. None when the caller was answered; else the error that may be passed on."""
     exchange = _open_exchange(services, request, account)
@@ -106,17 +108,21 @@ async def _attempt(
         await exchange.close()
 
 
-def _open_exchange(services: Services, request: OpenRequest, account: AccountRecord) -> Exchange:
+def _open_exchange(services: Services, request: OpenRequest, account: UsableAccount) -> Exchange:
     if request.operation is None or request.parsed is None or request.endpoint is None:
         raise ValueError("only a parsed request is forwarded")
     provider = PROVIDERS[account.provider]
-    headers = to_provider(request.headers, request.id, account.provider)
-    headers += provider.credential_headers(services.snapshots.credential(account.id))
+    headers = to_provider(request.headers, request.id, account.provider, request.tenant)
+    headers += provider.credential_headers(account.credential)
     model = request.parsed.model
     served = account.served_model(model) or model
-    body = request.operation.prepare_request(
-        request.body, request.parsed, served, request.content_type
-    )
+    body: bytes | StreamedBody
+    if request.upload is not None:
+        body = request.upload.begin(served)
+    else:
+        body = request.operation.prepare_request(
+            request.body, request.parsed, served, request.content_type
+        )
     url = provider.url(account.base_url, request.endpoint.path)
     return services.upstream.exchange(
         "POST",
@@ -124,7 +130,9 @@ def _open_exchange(services: Services, request: OpenRequest, account: AccountRec
         headers,
         body,
         account.provider,
-        timeout_ms=services.heartbeat.longest_exchange_ms(stream=request.parsed.stream),
+        timeout_ms=services.heartbeat.longest_exchange_ms(
+            stream=request.parsed.stream or request.upload is not None
+        ),
     )
 
 
@@ -147,7 +155,7 @@ async def _pass_whole(
     request.complete = True
 
 
-async def _remember(services: Services, request: OpenRequest, account: AccountRecord) -> None:
+async def _remember(services: Services, request: OpenRequest, account: UsableAccount) -> None:
     """Keep which account has a stored response; should Redis be away, it cannot be read again."""
     if request.parsed is None or not request.parsed.stored:
         return
@@ -193,7 +201,12 @@ def _end_if_caller_gone(request: OpenRequest) -> None:
         raise Interrupted("client_gone")
 
 
-def _after_cancel(request: OpenRequest, account: AccountRecord) -> Failure:
+def _may_move(request: OpenRequest) -> bool:
+    """Whether another account may be asked: for somebody, and with all that was sent."""
+    return not request.caller_gone and (request.upload is None or request.upload.is_repeatable)
+
+
+def _after_cancel(request: OpenRequest, account: UsableAccount) -> Failure:
     """What a cancellation of ours means; anybody else's goes on its way."""
     why = request.take_interruption()
     if why is None:
@@ -205,8 +218,8 @@ def _after_cancel(request: OpenRequest, account: AccountRecord) -> Failure:
 
 
 async def _move(
-    services: Services, request: OpenRequest, rest: list[AccountRecord], cooldown_ms: int
-) -> list[AccountRecord]:
+    services: Services, request: OpenRequest, rest: list[UsableAccount], cooldown_ms: int
+) -> list[UsableAccount]:
     """The accounts from the next admitted one on; empty when none is left."""
     if not rest or request.response_started:
         if request.account is not None:

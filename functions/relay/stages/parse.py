@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from common import asgi
+from common.asgi import BodyTooLarge
 from common.dialects import DIALECTS, OPERATIONS
 from common.dialects.base import JSON, BadRequest
 from common.domain.keys import hash_key
 from common.domain.refusals import Reason, Refusal, Refused
+from functions.relay.caller_body import BODY_BYTES_MAX, CallerBody, refusal_of
 from functions.relay.endpoints import Endpoint, dialect_of, find_endpoint
 from functions.relay.open_request import OpenRequest
+from functions.relay.upload import KEPT_BYTES_MAX, Upload
 
-BODY_BYTES_MAX = 32 * 1024 * 1024
 KEY_CHARACTERS_MAX = 512
 _KEY_HEADERS = (b"x-api-key", b"api-key", b"x-goog-api-key")
 
@@ -46,24 +47,32 @@ def read_key(request: OpenRequest) -> None:
     request.key_hash = hash_key(secret)
 
 
-async def read_body(request: OpenRequest, receive: Any) -> None:
-    """The whole body, bounded. Raises `Refused`."""
-    _check_content(request)
-    try:
-        request.body = await asgi.read_body(receive, BODY_BYTES_MAX)
-    except asgi.BodyTooLarge:
-        raise Refused(_too_large()) from None
+async def read_body(request: OpenRequest, body: CallerBody) -> None:
+    """Read the body, and what routing needs of it. Raises `Refused` naming the field at fault.
 
-
-def parse_body(request: OpenRequest) -> None:
-    """What routing needs of the body. Raises `Refused` naming the field at fault."""
-    if request.operation is None:
+    Whole, or of a long form as much as it takes to ask a provider: the rest is `request.upload`.
+    """
+    operation = request.operation
+    if operation is None:
         raise ValueError("only an endpoint with an operation has a body")
+    length = _check_content(request)
     try:
-        request.parsed = request.operation.parse_request(request.body, request.content_type)
-    except BadRequest as error:
-        reason = Reason.REQUEST_TOO_LARGE if error.status == 413 else Reason.INVALID_REQUEST
-        raise Refused(Refusal(reason, error.message, field=error.field)) from None
+        reader = operation.arriving_request(request.content_type)
+        if reader is None or (length is not None and length <= KEPT_BYTES_MAX):
+            request.body = await body.read_rest()
+            request.body_size = len(request.body)
+            request.parsed = operation.parse_request(request.body, request.content_type)
+            return
+        chunks: list[bytes] = []
+        while not reader.is_routable and (chunk := await body.read_chunk()):
+            reader.feed(chunk)
+            chunks.append(chunk)
+        if not reader.is_routable:
+            reader.end()
+        request.parsed = reader.parsed()
+        request.upload = Upload(request, body, reader, b"".join(chunks), length)
+    except (BodyTooLarge, BadRequest) as error:
+        raise Refused(refusal_of(error)) from None
 
 
 def _presented_key(request: OpenRequest) -> str:
@@ -78,10 +87,12 @@ def _presented_key(request: OpenRequest) -> str:
     return ""
 
 
-def _check_content(request: OpenRequest) -> None:
-    length = request.header(b"content-length")
-    if length is not None and length.isdigit() and int(length) > BODY_BYTES_MAX:
-        raise Refused(_too_large())
+def _check_content(request: OpenRequest) -> int | None:
+    """The length that is announced, if any. Raises `Refused`."""
+    announced = request.header(b"content-length") or ""
+    length = int(announced) if announced.isdecimal() else None
+    if length is not None and length > BODY_BYTES_MAX:
+        raise Refused(refusal_of(BodyTooLarge()))
     wanted = request.operation.media_type if request.operation is not None else JSON
     media_type = request.content_type.partition(";")[0].strip().lower()
     if media_type != wanted:
@@ -95,7 +106,4 @@ def _check_content(request: OpenRequest) -> None:
         message = f"Content-Encoding {encoding} is not supported: send the body uncompressed"
         raise Refused(Refusal(Reason.UNSUPPORTED_MEDIA_TYPE, message, field="content-encoding"))
 
-
-def _too_large() -> Refusal:
-    most = BODY_BYTES_MAX // (1024 * 1024)
-    return Refusal(Reason.REQUEST_TOO_LARGE, f"The request body exceeds {most} MiB")
+    return length

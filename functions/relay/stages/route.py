@@ -1,16 +1,17 @@
 """Route: from the snapshot to an ordered list of accounts that may serve. Pure."""
 
-from common.domain.accounts import DIALECT_OF_PROVIDER, AccountRecord
+from common.domain.accounts import DIALECT_OF_PROVIDER
 from common.domain.prices import PriceBook
 from common.domain.refusals import Reason, Refusal, Refused
 from functions.relay.open_request import OpenRequest
+from functions.relay.snapshots import UsableAccount
 
 CANDIDATES_MAX = 8
 
 
 def route(
-    request: OpenRequest, accounts: list[AccountRecord], prices: PriceBook, *, deny_unpriced: bool
-) -> list[AccountRecord]:
+    request: OpenRequest, accounts: list[UsableAccount], prices: PriceBook, *, deny_unpriced: bool
+) -> list[UsableAccount]:
     """At most eight accounts, best first. Raises `Refused` when key or model forbid it."""
     key, parsed, endpoint = request.key, request.parsed, request.endpoint
     if key is None or parsed is None or endpoint is None:
@@ -56,5 +57,5 @@ def check_scope(request: OpenRequest) -> None:
         raise Refused(Refusal(Reason.SCOPE_NOT_ALLOWED, message))
 
 
-def _served(account: AccountRecord, model: str) -> str:
+def _served(account: UsableAccount, model: str) -> str:
     return account.served_model(model) or model

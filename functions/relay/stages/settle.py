@@ -27,6 +27,7 @@ def settle(
 ) -> asyncio.Task[None]:
     """Start to settle an admitted request that is over."""
     record = final_record(services.prices, request, status, finish_cause)
+    services.unsettled.add(request.id)
     return services.run_in_background(_settle_until_done(services, request, record))
 
 
@@ -38,6 +39,7 @@ async def _settle_until_done(services: Services, request: OpenRequest, record: U
         except RedisUnavailable as error:
             logs.log("settle_delayed", level="warning", request_id=record.id, error=str(error))
         else:
+            services.unsettled.discard(request.id)
             return
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 2, RETRY_S_MAX)

@@ -6,7 +6,6 @@ let through, and everybody else is told what the provider would tell of an unkno
 
 import asyncio
 
-from common.domain.accounts import AccountRecord
 from common.domain.refusals import Reason, Refusal, Refused
 from common.providers import PROVIDERS
 from common.providers.headers import to_caller, to_provider
@@ -16,6 +15,7 @@ from functions.relay import respond
 from functions.relay.open_request import OpenRequest
 from functions.relay.respond import Send
 from functions.relay.services import Services
+from functions.relay.snapshots import UsableAccount
 from functions.relay.stages.admit import state_unavailable
 from functions.relay.stages.forward import give_up, pass_error
 from functions.relay.streaming import BrokenOff
@@ -58,7 +58,7 @@ async def _pass_error(request: OpenRequest, exchange: Exchange, send: Send) -> N
         await give_up(request, answer.failure, answer, send)
 
 
-async def _account(services: Services, request: OpenRequest) -> AccountRecord:
+async def _account(services: Services, request: OpenRequest) -> UsableAccount:
     try:
         account_id = await services.stored.find(request.path_id, request.tenant)
     except RedisUnavailable as error:
@@ -71,11 +71,11 @@ async def _account(services: Services, request: OpenRequest) -> AccountRecord:
 
 
 def _open_exchange(
-    services: Services, request: OpenRequest, account: AccountRecord, path: str, query: str
+    services: Services, request: OpenRequest, account: UsableAccount, path: str, query: str
 ) -> Exchange:
     provider = PROVIDERS[account.provider]
-    headers = to_provider(request.headers, request.id, account.provider)
-    headers += provider.credential_headers(services.snapshots.credential(account.id))
+    headers = to_provider(request.headers, request.id, account.provider, request.tenant)
+    headers += provider.credential_headers(account.credential)
     url = provider.url(account.base_url, path) + (f"?{query}" if query else "")
     return services.upstream.exchange(
         request.method,

@@ -122,6 +122,9 @@ def of_json(endpoint):
     for label, twice in (("first", b'{"model":5,'), ("second", b'{"model":"a","model":5,')):
         body = twice + good[1:].replace(b'"model": ', b'"x": ')
         yield Bad(endpoint, "members", f"duplicate, {label} wrong", 400, "model", body)
+    for name in ("MODEL", "Model", "mo\\u0044el"):
+        body = b'{"' + name.encode() + b'":"gpt-x",' + good[1:]
+        yield Bad(endpoint, "members", f"as {name}", 400, name.replace("\\u0044", "D"), body)
     for content_type in [*OTHER_TYPES, "multipart/form-data; boundary=b"]:
         yield Bad(
             endpoint, "content", f"as {content_type}", 415, "content-type", good, content_type
@@ -175,6 +178,9 @@ def of_fields(endpoint, file):
     yield "model huge", asked(endpoint, model=b"m" * 5000), "model"
     yield "model twice", form_of(content, model, model), "model"
     yield "model a file", form_of(content, part("model", b"m", "m.txt")), "model"
+    yield "model in capitals", form_of(content, model, part("MODEL", b"m")), "MODEL"
+    in_capitals = part(file.upper(), b"abc", "a.png")
+    yield "a file in capitals", form_of(content, model, in_capitals), file.upper()
     yield "stream", asked(endpoint, stream=b"maybe"), "stream"
     yield "prompt no utf-8", asked(endpoint, prompt=b"\xff"), "prompt"
     yield "no name", form_of(content, model, b"X: 1\r\n\r\nv"), None
@@ -269,10 +275,10 @@ def test_more_bytes_than_are_taken(relay, echo, endpoint):
     good = asked(endpoint)
     bad = Bad(endpoint, "size", "huge", 413, None, b" " * (32 * MIB) + good.body, good.content_type)
     check_refusal(send(relay, bad), bad)
-    chunked = relay.client.post(
-        good.path, content=iter([bad.body[:MIB]] * 33), headers={"content-type": good.content_type}
-    )
-    check_refusal(chunked, bad)
+    if endpoint in JSON_ENDPOINTS:  # test_uploads.py has the forms
+        headers = {"content-type": good.content_type}
+        content = iter([bad.body[:MIB]] * 33)
+        check_refusal(relay.client.post(good.path, content=content, headers=headers), bad)
     check_nothing_happened(relay, echo)
     check_a_good_one_works(relay, endpoint)
 

@@ -218,6 +218,8 @@ def test_headers_that_are_no_callers_business(relay):
         ("www-authenticate", "Bearer"),
         ("openai-project", "proj_1"),
         ("x-should-retry", "true"),
+        ("anthropic-priority-input-tokens-remaining", "9"),
+        ("anthropic-fast-output-tokens-limit", "9"),
         ("server", "theirs"),
         ("x-new-header", "passes"),
         ("openai-version", "2020-10-01"),
@@ -252,13 +254,27 @@ def test_the_callers_headers(relay):
         relay.project_accounts(stored_account(url))
         answer = relay.client.post(CHAT, json=ask("openai", model="captured"), headers=sent)
         ((_, received, _),) = seen
-    names = {"user-agent", "x-stainless-lang", "idempotency-key", "openai-beta"}
+    names = {"user-agent", "x-stainless-lang", "openai-beta"}
     assert {name: received[name] for name in names} == {name: sent[name] for name in names}
     assert received["accept-encoding"] == "identity"
     assert received["x-client-request-id"] == answer.headers["x-request-id"]
-    gone = set(sent) - names - {"accept-encoding"}
+    gone = set(sent) - names - {"accept-encoding", "idempotency-key"}
     assert [name for name in gone if name in received] == []
     assert relay.record(answer.headers["x-request-id"]).client == "OpenAI/Python"
+
+
+def test_idempotency_keys_are_the_tenants_own(relay):
+    """Two tenants share an account: the provider must not take the one for the other."""
+    keys = [relay.project_key(team_id=team) for team in ("A", "A", "B")] + [relay.key]
+    with capturing(CHAT_ANSWER) as (url, seen):
+        relay.project_accounts(stored_account(url))
+        for key in (*keys, keys[0]):
+            headers = {"authorization": f"Bearer {key}", "idempotency-key": "i-1"}
+            body = ask("openai", model="captured")
+            relay.client.post(CHAT, json=body, headers=headers).raise_for_status()
+    a, a_too, b, alone, a_again = [received["idempotency-key"] for _, received, _ in seen]
+    assert a == a_too == a_again
+    assert len({a, b, alone, "i-1"}) == 4
 
 
 @pytest.mark.parametrize("agent", [b"", b"caf\xc3\xa9/1", b"caf\xe9/1", b"x" * 3000])

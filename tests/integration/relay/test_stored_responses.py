@@ -4,6 +4,8 @@ import contextlib
 import json
 import socket
 import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import msgspec
@@ -287,6 +289,52 @@ def test_a_providers_failure_is_told_in_the_dialect(relay, failure):
     assert (answer.status_code, answer.json()["error"]["code"]) == (shown, code)
     assert answer.headers["x-request-id"]
     assert STORED_CREDENTIAL not in answer.text
+
+
+CREATED = b'event: response.created\ndata: {"type":"response.created","response":{"id":"resp_x"}}'
+
+
+@pytest.mark.parametrize("before", [b": hello", b": a\n\n: b", b"event: new\ndata: {}"])
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_stream_is_remembered_whatever_comes_before_its_first_event(relay, before, apart):
+    """The caller has the id, and the provider is not done yet."""
+    ends = threading.Event()
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.send_header("content-type", "text/event-stream")
+            self.end_headers()
+            self.wfile.write(before + b"\n\n")
+            if apart:
+                time.sleep(0.2)
+            self.wfile.write(CREATED + b"\n\n")
+            ends.wait(10)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        account = stored_account(f"http://127.0.0.1:{server.server_address[1]}")
+        relay.project_accounts(account)
+        body = {"model": "gpt-4o-mini", "input": "x", "stream": True}
+        with (
+            redis.Redis.from_url(relay.redis.url) as client,
+            relay.client.stream("POST", RESPONSES, json=body) as answer,
+        ):
+            seen = b""
+            for chunk in answer.iter_raw():
+                seen += chunk
+                if b"resp_x" in seen:
+                    break
+            kept = client.get("relay:response:resp_x")
+            ends.set()
+        server.shutdown()
+    assert seen.startswith(before + b"\n\n")
+    assert kept is not None
+    assert account.id.encode() in kept
 
 
 def test_a_provider_that_is_away(relay):

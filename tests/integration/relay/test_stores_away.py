@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import secrets
 import signal
+import subprocess
 import time
 
 import httpx
@@ -289,12 +290,45 @@ def test_an_address_that_tries_keys_is_throttled(start, postgres_url):
     assert chat(relay).status_code == 200
 
 
-def test_a_stop_while_redis_is_away_is_bounded(start, redis_server):
-    relay = start()
-    stream_with(relay, "words=20 chunk_delay_ms=20", redis_server.kill)
+def test_a_stop_while_redis_is_away_is_bounded_and_says_what_it_leaves(start, redis_server):
+    relay = start(RELAY_TIMEOUT_S="46")  # a second to drain
+    request_id = stream_with(relay, "words=20 chunk_delay_ms=20", redis_server.kill)
     eventually(lambda: relay.log_lines("settle_delayed"))
     relay.served.process.send_signal(signal.SIGTERM)
     assert relay.served.process.wait(15) == 0
+    (line,) = relay.log_lines("unsettled_at_stop")
+    assert (line["count"], line["request_ids"]) == (1, [request_id])
     redis_server.start()
     # The lease is still there: it expires, and its draft is posted.
     assert relay.open_leases() == (1, 1)
+
+
+def test_a_stop_waits_for_redis_as_long_as_there_is_time_to_drain(start, redis_server):
+    relay = start()
+    request_id = stream_with(relay, "words=20 chunk_delay_ms=20", redis_server.kill)
+    eventually(lambda: relay.log_lines("settle_delayed"))
+    relay.served.process.send_signal(signal.SIGTERM)
+    with pytest.raises(subprocess.TimeoutExpired):
+        relay.served.process.wait(12)  # longer than any flush
+    redis_server.start()
+    assert relay.served.process.wait(20) == 0
+    assert relay.record(request_id).status == "ok"
+    assert relay.open_leases() == (0, 0)
+    assert relay.log_lines("unsettled_at_stop") == []
+
+
+def test_what_is_open_after_the_time_to_drain_ends_in_the_dialect_and_is_settled(start):
+    relay = start(RELAY_TIMEOUT_S="46")
+    body = ask("openai", "[[echo words=4000 chunk_delay_ms=20]] x", stream=True)
+    content = b""
+    with relay.client.stream("POST", CHAT, json=body) as answer:
+        for piece in answer.iter_raw():
+            if not content:
+                relay.served.process.send_signal(signal.SIGTERM)
+            content += piece
+    assert b'"code":"shutting_down"' in events(content)[-1]
+    assert relay.served.process.wait(15) == 0
+    record = relay.record(answer.headers["x-request-id"])
+    assert (record.status, record.finish_cause) == ("error", "shutdown")
+    assert record.tokens.output > 0
+    assert relay.open_leases() == (0, 0)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from common.dialects import DIALECTS, OPERATIONS
+from common.dialects.base import ParsedRequest
 from common.domain.usage import Tokens
 
 OPENAI, ANTHROPIC = DIALECTS["openai"], DIALECTS["anthropic"]
@@ -187,3 +188,31 @@ def test_what_is_no_error_body(dialect, body):
 def test_anthropic_wants_its_own_envelope():
     assert not ANTHROPIC.is_error_body(json.dumps(OPENAI_ERROR).encode())
     assert not ANTHROPIC.is_error_body(json.dumps({**ANTHROPIC_ERROR, "type": "x"}).encode())
+
+
+HUGE = 10**30
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "answer"),
+    [
+        ("chat.completions", {"choices": [], "usage": {"prompt_tokens": HUGE}}),
+        ("chat.completions", {"choices": [], "usage": {"prompt_tokens": 10**12 + 1}}),
+        ("messages", {"type": "message", "content": [], "usage": {"input_tokens": HUGE}}),
+        ("responses", {"object": "response", "usage": {"input_tokens": 1, "output_tokens": HUGE}}),
+    ],
+)
+def test_figures_that_cannot_be_are_none(endpoint, answer):
+    """They could not even be written down, and the request would not be settled."""
+    read = OPERATIONS[endpoint].read_answer(json.dumps(answer).encode())
+    assert read.tokens is None
+
+
+def test_figures_of_a_stream_that_cannot_be_are_none():
+    copy = MESSAGES.stream_copy(ParsedRequest(model="m", stream=True))
+    for name in ("message_start", "message_delta"):
+        usage = {"input_tokens": HUGE, "output_tokens": HUGE}
+        event = {"type": name, "message": {"usage": usage}, "usage": usage, "delta": {}}
+        copy.feed(f"event: {name}\ndata: {json.dumps(event)}\n\n".encode())
+    assert copy.reported == Tokens()
+    assert not copy.reported_complete

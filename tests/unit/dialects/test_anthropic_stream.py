@@ -88,6 +88,16 @@ SPLIT = {"ephemeral_5m_input_tokens": 100, "ephemeral_1h_input_tokens": 50}
         ({"cache_creation_input_tokens": 150, "cache_creation": SPLIT}, {}, 100, 50),
         ({"cache_creation": SPLIT}, {"cache_creation_input_tokens": 150}, 100, 50),
         ({"cache_creation_input_tokens": 150}, {}, 150, 0),
+        ({"cache_creation_input_tokens": 150, "cache_creation": {}}, {}, 150, 0),
+        (
+            {
+                "cache_creation_input_tokens": 150,
+                "cache_creation": {"ephemeral_1h_input_tokens": 60},
+            },
+            {"cache_creation_input_tokens": 150},
+            90,
+            60,
+        ),
         ({"cache_creation_input_tokens": 150}, {"cache_creation_input_tokens": 160}, 160, 0),
         ({"cache_creation_input_tokens": 150}, {"cache_creation_input_tokens": None}, 150, 0),
         ({"cache_creation_input_tokens": 150}, {"cache_creation": SPLIT}, 100, 50),

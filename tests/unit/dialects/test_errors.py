@@ -14,6 +14,7 @@ STATUS = {
     "invalid_request": 400,
     "request_too_large": 413,
     "unsupported_media_type": 415,
+    "caller_timeout": 408,
     "missing_key": 401,
     "unknown_key": 401,
     "revoked_key": 401,

@@ -1,13 +1,15 @@
 """Forms: fields found and changed as spans, and nothing read that others may read differently."""
 
 import contextlib
+import itertools
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common.dialects.base import BadRequest
-from common.dialects.forms import VALUE_BYTES_MAX, Form, field, read_form, set_field
+from common.dialects.forms import VALUE_BYTES_MAX, Form, FormScanner, field, read_form, set_field
 from tests.support.forms import BOUNDARY, form_of, part
 
 DELIMITER = b"--" + BOUNDARY.encode()
@@ -187,6 +189,54 @@ def test_what_is_no_form(body):
 @given(st.integers(0, len(GOOD.body) - 5))
 def test_a_form_that_was_cut(length):
     refused(GOOD.body[:length])
+
+
+ODD = [
+    GOOD.body,
+    b"\r\n\r\n" + GOOD.body + b"\r\n",
+    GOOD.body[:-4],
+    GOOD.body + b"x",
+    form_of(MODEL, FILE, MODEL).body,
+    form_of(part("file", b"\r\n--\r\r\n" + DELIMITER[:-1], "a"), MODEL).body,
+    form_of(part("x", b"a\n" + DELIMITER + b"\r\n" + MODEL)).body,
+    form_of(part("x", b"\r"), part("y", b"\n"), part("z", b"")).body,
+    DELIMITER + b'\r\nContent-Disposition: form-data; name="x"\r\n\r\n' + DELIMITER + b"--",
+    b"\r" + GOOD.body,
+    DELIMITER + b"--",
+]
+
+
+@given(st.sampled_from(ODD), st.lists(st.integers(0, 400), max_size=8), st.booleans())
+def test_a_form_in_pieces_is_the_form(body, cuts, singly):
+    places = range(len(body) + 1) if singly else sorted({0, *cuts, len(body)})
+    pieces = [body[start:end] for start, end in itertools.pairwise(places)]
+    assert outcome(pieces) == outcome([body])
+
+
+def outcome(pieces):
+    """What is found in a form, or why it is none."""
+    scanner = FormScanner(GOOD.content_type)
+    try:
+        feed(scanner, pieces)
+    except BadRequest as refused:
+        return refused.message
+    return scanner.start, scanner.parts
+
+
+def feed(scanner, pieces):
+    for piece in pieces:
+        scanner.feed(piece)
+    scanner.end()
+
+
+def test_a_scanner_keeps_nothing_of_what_passed():
+    scanner = FormScanner(GOOD.content_type)
+    scanner.feed(GOOD.body.partition(b"RIFF")[0])
+    tracemalloc.start()
+    for _ in range(100):
+        scanner.feed(b"\r\n--" * 10_000)
+    assert tracemalloc.get_traced_memory()[0] < 10_000
+    tracemalloc.stop()
 
 
 def test_there_is_an_end_to_fields():

@@ -83,12 +83,18 @@ def test_what_is_read_of_an_answer():
     assert answer.output_estimate == -(-len(json.dumps(ANSWER["output"])) // 4)
 
 
-@pytest.mark.parametrize(
-    ("status", "tokens"),
-    [("queued", Tokens()), ("in_progress", Tokens()), ("completed", None), ("failed", None)],
-)
-def test_a_response_that_has_not_begun_has_used_nothing(status, tokens):
-    assert read(status=status, usage=None).tokens == tokens
+@pytest.mark.parametrize("status", ["queued", "in_progress", "completed", "failed"])
+def test_an_answer_without_figures_is_never_free(status):
+    assert read(status=status, usage=None).tokens is None
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_background_is_refused_by_name(stream):
+    with pytest.raises(BadRequest, match="leave 'background' out") as caught:
+        parsed(background=True, stream=stream)
+    assert (caught.value.field, caught.value.status) == ("background", 400)
+    for value in (False, None):
+        assert parsed(background=value, stream=stream) == parsed(stream=stream)
 
 
 def test_figures_count_whatever_the_status():

@@ -193,3 +193,37 @@ async def test_a_caller_who_reads_slowly_is_not_a_silent_provider(stream):
     assert stream.request.interruption is None
     stream.caller.reading.set()
     await finish(stream, stream.sent[2:])
+
+
+async def test_the_heart_goes_on_beating(monkeypatch):
+    """What one request spoils costs the others nothing: not their deadlines, not their leases."""
+    monkeypatch.setattr(heartbeat, "TICK_S", 0)
+    monkeypatch.setattr(heartbeat, "RENEW_EVERY_MS", 0)
+    monkeypatch.setattr(heartbeat, "draft_now", lambda _, request: request.draft())
+    renewed = asyncio.Queue()
+    settings = SimpleNamespace(timeout_s=600, first_byte_timeout_s=300, idle_timeout_s=120)
+    services = SimpleNamespace(
+        settings=settings,
+        prices=None,
+        admission=SimpleNamespace(renew=renewed.put),
+        count_events=lambda: None,
+    )
+    beat = Heartbeat(services)
+
+    def broken():
+        raise OverflowError
+
+    good = {"admitted": True, "account": "a", "started_ns": time.perf_counter_ns()}
+    good |= {"last_chunk_ns": good["started_ns"], "exchange": None}
+    for name, draft in (("spoilt", broken), ("well", lambda: b"draft")):
+        beat.enter(SimpleNamespace(id=name, draft=draft, **good))
+    beat.start()
+    for _ in range(3):
+        assert await asyncio.wait_for(renewed.get(), 5) == {"well": b"draft"}
+    services.count_events = broken
+    await asyncio.sleep(0.01)
+    services.count_events = lambda: None
+    while not renewed.empty():
+        renewed.get_nowait()
+    assert await asyncio.wait_for(renewed.get(), 5) == {"well": b"draft"}
+    await beat.stop()

@@ -1,0 +1,81 @@
+"""The body of a caller's request, as it arrives: bounded, read by one reader at a time."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+from common.asgi import BodyTooLarge, Receive
+from common.dialects.base import BadRequest
+from common.domain.refusals import Reason, Refusal
+
+BODY_BYTES_MAX = 32 * 1024 * 1024
+# How much of a refused body is read, and thrown away, and for how long.
+DRAIN_BYTES_MAX = 2 * BODY_BYTES_MAX
+DRAIN_S_MAX = 10.0
+
+
+def refusal_of(error: BodyTooLarge | BadRequest) -> Refusal:
+    """What a caller reads of a body that is not taken."""
+    if isinstance(error, BodyTooLarge):
+        most = BODY_BYTES_MAX // (1024 * 1024)
+        return Refusal(Reason.REQUEST_TOO_LARGE, f"The request body exceeds {most} MiB")
+    reason = Reason.REQUEST_TOO_LARGE if error.status == 413 else Reason.INVALID_REQUEST
+    return Refusal(reason, error.message, field=error.field)
+
+
+class CallerBody:
+    """Reads ASGI's messages; `ended` says that the last one was here."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.size = 0
+        self.ended = False
+
+    async def read_chunk(self) -> bytes:
+        """The next bytes, empty at the end.
+
+        Raises `BodyTooLarge`, and `ConnectionResetError` when the caller left.
+        """
+        while not self.ended:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self.ended = True
+                raise ConnectionResetError("the caller left while its request was read")
+            self.ended = not message.get("more_body")
+            chunk: bytes = message.get("body", b"")
+            self.size += len(chunk)
+            if self.size > BODY_BYTES_MAX:
+                raise BodyTooLarge
+            if chunk:
+                return chunk
+        return b""
+
+    async def read_rest(self) -> bytes:
+        """All that is left. Raises as `read_chunk` does."""
+        chunks: list[bytes] = []
+        while chunk := await self.read_chunk():
+            chunks.append(chunk)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def wait_until_gone(self) -> None:
+        """Return when the caller has left; what else comes is thrown away."""
+        message: dict[str, Any] = {"type": ""}
+        while message["type"] != "http.disconnect":
+            message = await self._receive()
+            self.ended = not message.get("more_body")
+
+    async def drain(self) -> None:
+        """Throw away what is left, bounded in bytes and time, after an answer that needs none.
+
+        A connection that is closed with bytes unread is reset, and clients that send their
+        whole body before they read (httpx, and so the SDKs) would never see the answer.
+        """
+        if self.ended:
+            return
+        left = DRAIN_BYTES_MAX
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S_MAX):
+                while not self.ended and left > 0:
+                    message = await self._receive()
+                    left -= len(message.get("body", b""))
+                    self.ended = not message.get("more_body")

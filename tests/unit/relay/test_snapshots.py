@@ -1,0 +1,52 @@
+"""What a process remembers of keys and accounts."""
+
+import msgspec
+
+from common.domain.accounts import AccountRecord, credential_name
+from common.domain.admission import Stale
+from common.domain.keys import KeyRecord
+from common.keyring import Keyring
+from common.settings import BuiltInAccount
+from functions.relay.snapshots import Snapshots
+
+SECRET = "a secret of the tests, 32 characters"
+KEYRING = Keyring("", SECRET)
+KEY = msgspec.json.encode(KeyRecord(id="k", user_id="alice", version=1))
+
+
+def record(base_url, credential):
+    sealed = KEYRING.seal(credential, credential_name("a"))
+    return AccountRecord("a", "one", "openai", base_url, sealed_credential=sealed)
+
+
+def taken(snapshots, version, *accounts):
+    snapshots.update("h", Stale(version, KEY, version, msgspec.json.encode(accounts)))
+    return snapshots.accounts
+
+
+def test_an_account_and_its_credential_are_one_value():
+    snapshots = Snapshots((BuiltInAccount("openai", "https://b", "sk-b"),), KEYRING)
+    (built_in, before) = taken(snapshots, 1, record("https://old", "sk-old"))
+    (_, after) = taken(snapshots, 2, record("https://new", "sk-new"))
+    pairs = [(one.base_url, one.credential) for one in (built_in, before, after)]
+    assert pairs == [("https://b", "sk-b"), ("https://old", "sk-old"), ("https://new", "sk-new")]
+
+
+def test_a_credential_is_in_no_text_of_the_account():
+    snapshots = Snapshots((BuiltInAccount("openai", "https://b", "sk-b"),), KEYRING)
+    for account in taken(snapshots, 1, record("https://old", "sk-old")):
+        assert "sk-" not in repr(account) + str(account) + repr([account])
+
+
+def test_an_account_whose_credential_does_not_open_is_left_out():
+    other = AccountRecord("a", "one", "openai", "https://o", sealed_credential="v1:x:y")
+    assert taken(Snapshots((), KEYRING), 1, other) == []
+
+
+def test_a_key_is_forgotten():
+    snapshots = Snapshots((), KEYRING)
+    taken(snapshots, 1)
+    assert snapshots.key("h") is not None
+    snapshots.forget("h")
+    snapshots.forget("h")
+    assert snapshots.key("h") is None
