@@ -13,6 +13,7 @@ import click
 if TYPE_CHECKING:
     from common.event_function import Worker
     from common.settings import WorkerSettings
+    from functions.cleanup.run import Outcome
     from functions.cleanup.turn import Turn
 
 TASKS = ("key_expiry", "leases", "outbox", "partitions", "projection", "retention")
@@ -53,7 +54,7 @@ def cleanup(task: str, dry_run: bool, output: str) -> None:
     RELAY_QUARANTINE_RETENTION_DAYS       (90)
 
     Progress goes to standard error. Ends with 0 when the task is done, 1 when a store is away, 2
-    when a setting is wrong, 3 when another process is at the task.
+    when a setting is wrong, 3 when another run of the task goes on.
     """  # noqa: D301 - \b is click's mark for text it must not rewrap
     from common.identifiers import now_ms
     from common.settings import SettingsError, worker_settings
@@ -66,30 +67,35 @@ def cleanup(task: str, dry_run: bool, output: str) -> None:
     started = time.monotonic()
     turn = Turn(now_ms(), dry_run=dry_run)
     try:
-        ran = asyncio.run(_run(worker_settings(takes_events=False), task, turn))
+        outcome = asyncio.run(_run(worker_settings(takes_events=False), task, turn))
     except SettingsError as error:
         _end(str(error), EXIT_WRONG_SETTINGS)
     except InvalidRedisURL as error:
         _end(f"RELAY_REDIS_URL is wrong: {error}", EXIT_WRONG_SETTINGS)
     except _Failed as error:
         _end(f"{task} is not done: {error}", EXIT_FAILED)
-    if not ran:
+    if outcome == "busy":
         _end(
-            f"another process is at {task}: try again when it is through, within 5 minutes at most",
+            f"another run of {task} goes on: try again when it is through, within 5 minutes at most",
             EXIT_BUSY,
         )
     duration_ms = int((time.monotonic() - started) * 1000)
     if output == "json":
-        outcome = {"task": task, "dry_run": dry_run, "duration_ms": duration_ms, "done": turn.done}
-        click.echo(json.dumps(outcome, indent=2))
+        said = {"task": task, "dry_run": dry_run, "duration_ms": duration_ms, "done": turn.done}
+        click.echo(json.dumps(said, indent=2))
     else:
         _print_table(task, turn, duration_ms)
+    if turn.stopped:
+        _end(
+            f"{task} stopped in its middle: its lease in Redis was lost. Run it again for the rest",
+            EXIT_FAILED,
+        )
     if turn.over:
         click.echo(f"relayctl: {task} used up its time: run it again for the rest", err=True)
 
 
-async def _run(settings: "WorkerSettings", task: str, turn: "Turn") -> bool:
-    """Whether it was the task's turn. Raises `_Failed`."""
+async def _run(settings: "WorkerSettings", task: str, turn: "Turn") -> "Outcome":
+    """What became of it. Raises `_Failed`."""
     from common.event_function import Worker
 
     worker = Worker(settings)
@@ -101,7 +107,7 @@ async def _run(settings: "WorkerSettings", task: str, turn: "Turn") -> bool:
         await worker.stop()
 
 
-async def _performed(worker: "Worker", task: str, turn: "Turn") -> bool:
+async def _performed(worker: "Worker", task: str, turn: "Turn") -> "Outcome":
     from common.state.commands import RedisReplyError, RedisUnavailable
     from common.store.database import DatabaseUnavailable
     from functions.cleanup.run import perform

@@ -76,7 +76,7 @@ def test_a_task_that_another_process_is_at_can_be_counted_and_waits(relayctl, re
         client.set("{relay}:lock:task-leases", "another")
         ended = relayctl("leases")
         assert (ended.returncode, ended.stdout) == (EXIT_BUSY, "")
-        assert "another process is at leases: try again" in ended.stderr
+        assert "another run of leases goes on: try again" in ended.stderr
         assert relayctl("leases", "--dry-run").returncode == 0
         assert client.get("{relay}:lock:task-leases") == b"another"
 
