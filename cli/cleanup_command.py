@@ -76,7 +76,7 @@ def cleanup(task: str, dry_run: bool, output: str) -> None:
         _end(f"{task} is not done: {error}", EXIT_FAILED)
     if outcome == "busy":
         _end(
-            f"another run of {task} goes on: try again when it is through, within 5 minutes at most",
+            f"another run of {task} goes on: try again when it is through, in 5 minutes at most",
             EXIT_BUSY,
         )
     duration_ms = int((time.monotonic() - started) * 1000)

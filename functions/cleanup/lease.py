@@ -43,8 +43,8 @@ def slot_of(time: str | None) -> str:
 async def leased(worker: Worker, task: str, slot: str, turn: Turn) -> AsyncIterator[Share]:
     """Hold the task for the block, if it is `ours` to do; the block must look.
 
-    When the block ends without an exception, the slot is marked. When the lease is lost, the turn is
-    stopped. Without Redis a task goes on unleased: a lease only spares work.
+    When the block ends without an exception, the slot is marked. When the lease is lost, the turn
+    is stopped. Without Redis a task goes on unleased: a lease only spares work.
     """
     lease = _Lease(worker, task, slot)
     share = await lease.take()

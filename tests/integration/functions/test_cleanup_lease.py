@@ -35,7 +35,7 @@ class LongTask:
         del worker
         self.runs += 1
         self.goes_on.set()
-        while not turn.over and not self.may_end.is_set():
+        while not turn.over and not self.may_end.is_set():  # noqa: ASYNC110 - either of two
             await asyncio.sleep(0.01)
         return turn.done
 
