@@ -63,7 +63,7 @@ async def leased(worker: Worker, task: str, slot: str, turn: Turn) -> AsyncItera
 
 class _Lease:
     def __init__(self, worker: Worker, task: str, slot: str) -> None:
-        self._redis = worker.redis
+        self._commands = worker.redis
         self._prefix = worker.prefix
         self._name = f"task-{task}"
         self._token = new_ulid()
@@ -74,12 +74,12 @@ class _Lease:
         """Take the lease; one that nobody renews any more is waited for, at most its length."""
         try:
             while not await locks.take(
-                self._redis, self._prefix, self._name, self._token, LEASE_MS
+                self._commands, self._prefix, self._name, self._token, LEASE_MS
             ):
                 if await self._holder_lives():
                     return "busy"
             # The mark is set before its lease ends: so now it is there or never will be.
-            if self._mark and await self._redis.call("EXISTS", self._mark):
+            if self._mark and await self._commands.call("EXISTS", self._mark):
                 await self.free()
                 return "repeated"
         except RedisUnavailable:
@@ -88,12 +88,12 @@ class _Lease:
 
     async def _holder_lives(self) -> bool:
         """Whether who holds it renews it, or whoever comes next does; false once it is free."""
-        rest_ms = await locks.held_for_ms(self._redis, self._prefix, self._name)
+        rest_ms = await locks.held_for_ms(self._commands, self._prefix, self._name)
         # A longer one is of a version that renewed nothing: there is no telling.
         while -1 < rest_ms <= LEASE_MS:
             await asyncio.sleep(LOOK_EVERY_S)
             before_ms = rest_ms
-            rest_ms = await locks.held_for_ms(self._redis, self._prefix, self._name)
+            rest_ms = await locks.held_for_ms(self._commands, self._prefix, self._name)
             if rest_ms > before_ms:
                 return True
         return rest_ms != -2
@@ -107,7 +107,7 @@ class _Lease:
             asked = loop.time()
             try:
                 held = await locks.renew(
-                    self._redis, self._prefix, self._name, self._token, LEASE_MS
+                    self._commands, self._prefix, self._name, self._token, LEASE_MS
                 )
             except RedisUnavailable:
                 held = asked < end
@@ -122,11 +122,11 @@ class _Lease:
         """The slot's run is through. Should Redis not hear it, a repeated tick runs it again."""
         if self._mark:
             with contextlib.suppress(RedisUnavailable):
-                await self._redis.call("SET", self._mark, self._token, "PX", SLOT_MEMORY_MS)
+                await self._commands.call("SET", self._mark, self._token, "PX", SLOT_MEMORY_MS)
 
     async def free(self) -> None:
         """Give the lease back; one that cannot be ends by itself."""
         try:
-            await locks.free(self._redis, self._prefix, self._name, self._token)
+            await locks.free(self._commands, self._prefix, self._name, self._token)
         except RedisUnavailable as error:
             logs.log("lock_kept", level="warning", task=self._name, error=str(error))

@@ -86,8 +86,9 @@ def _key(services: Services, address: str) -> str:
 
 async def _guesses(services: Services, address: str) -> set[str]:
     """What stands for the wrong keys of the address within its minute."""
+    commands = services.redis
     try:
-        found = await services.redis.call("SMEMBERS", _key(services, address))
+        found = await commands.call("SMEMBERS", _key(services, address))
     except RedisUnavailable:
         guesses, until = _local.get(address, (set(), 0.0))
         return guesses if until > time.monotonic() else set()

@@ -14,9 +14,10 @@ from common.domain.usage import encode
 from common.events.types import CRON_TASK
 from common.identifiers import now_ms
 from common.posting import Posted, arrival_from_event, post
+from common.projection import put_keys_ahead
 from common.settings import Retention
 from common.state.commands import RedisUnavailable
-from common.store import partitions
+from common.store import keys, partitions
 from functions.cleanup import tasks
 from functions.cleanup.run import TASKS
 from functions.cleanup.turn import Turn
@@ -210,6 +211,30 @@ async def test_a_dry_run_stops_at_the_month_that_the_run_stops_at(scene):
     due = await run(scene, "retention", dry_run=True)
     assert (due["partitions"], due["audit"]) == (0, 1)
     assert await run(scene, "retention") == due
+
+
+async def test_what_was_projected_ahead_of_a_commit_that_never_came_is_taken_back(scene):
+    """key_admin died between the two."""
+    worker = scene.worker()
+    key_id = await scene.key("one")
+    await run(scene, "projection")
+    before = scene.rows("SELECT * FROM api_keys")
+    async with worker.database.transaction() as connection:
+        await keys.revoke(connection, key_id)
+        revoked = await keys.projected(connection, key_id=key_id)
+        await put_keys_ahead(worker.redis, PREFIX, revoked)
+        state = await scene.state()
+        # While it goes on nobody meddles with it.
+        assert await run(scene, "projection") == {"rebuilt": 0, "replayed": 0}
+        assert await scene.state() == state
+        await connection.execute("ROLLBACK")
+    assert scene.rows("SELECT * FROM api_keys") == before
+    assert await scene.known("one") == b"revoked"
+    due = await run(scene, "projection", dry_run=True)
+    assert due == {"rebuilt": 0, "replayed": 1}
+    assert await run(scene, "projection") == due
+    assert await scene.known("one") == b"active"
+    assert await run(scene, "projection") == {"rebuilt": 0, "replayed": 0}
 
 
 @pytest.mark.parametrize("task", TASKS)
