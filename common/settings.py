@@ -139,7 +139,7 @@ class WorkerSettings(msgspec.Struct, frozen=True):
 def serve_settings(environment: Environment = os.environ) -> ServeSettings:
     """Where and how long to listen. Raises `SettingsError`."""
     return ServeSettings(
-        host=environment.get("RELAY_HOST", "0.0.0.0"),
+        host=environment.get("RELAY_HOST") or "0.0.0.0",
         port=_whole(environment, "PORT", 8080, 0, 65535),
         metrics_port=_whole(environment, "RELAY_METRICS_PORT", 9464, 0, 65535),
         timeout_s=_whole(environment, "RELAY_TIMEOUT_S", 600, 1, 86_400),

@@ -20,6 +20,8 @@ async def check_postgres(url: str) -> None:
     """Raises `CannotStart` for one that is away, refuses us, is too old or takes no writes."""
     import psycopg
 
+    from common.store.database import query
+
     where = f"The Postgres of {_place('RELAY_DATABASE_URL', url, 'postgresql', 'postgres')}"
     try:
         connection = await psycopg.AsyncConnection.connect(url, connect_timeout=CONNECT_S)
@@ -35,7 +37,7 @@ async def check_postgres(url: str) -> None:
                 f"{where} is version {version}: Relay needs {POSTGRES_VERSION_MIN} or later. "
                 f"Upgrade it, name another, {_OR_OURS}"
             )
-        row = await (await connection.execute("SELECT pg_is_in_recovery()")).fetchone()
+        row = await (await connection.execute(query("in_recovery"))).fetchone()
         if row is not None and row[0]:
             raise CannotStart(
                 f"{where} is a replica and takes no writes. Name the primary, {_OR_OURS}"

@@ -41,7 +41,7 @@ def _known_groupings(names: list[str]) -> list[str]:
 
 
 class UsageQuery(Sent):
-    """Which usage: `since` (inclusive), `until` (exclusive) are times, or dates in the zone `tz`."""
+    """Which usage: `since` (inclusive) and `until` (exclusive) are times, or dates in `tz`."""
 
     since: Bound | None = None
     until: Bound | None = None
