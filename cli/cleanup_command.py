@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from cli.admin.address import running
+
 if TYPE_CHECKING:
     from common.event_function import Worker
     from common.settings import WorkerSettings
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from functions.cleanup.turn import Turn
 
 TASKS = ("key_expiry", "leases", "outbox", "partitions", "projection", "retention")
+STORES = {"RELAY_DATABASE_URL": "postgres", "RELAY_REDIS_URL": "redis"}
 EXIT_FAILED = 1
 EXIT_WRONG_SETTINGS = 2
 EXIT_BUSY = 3
@@ -46,7 +49,8 @@ def cleanup(task: str, dry_run: bool, output: str) -> None:
     """Run a task of cleanup now, against the stores of the environment.
 
     \b
-    RELAY_DATABASE_URL, RELAY_REDIS_URL   the stores
+    RELAY_DATABASE_URL, RELAY_REDIS_URL   the stores (those of a `relayctl dev` that runs on
+                                          RELAY_STATE_DIR)
     RELAY_INSTALLATION                    whose keys in Redis, if it has a name
     RELAY_LEDGER_RETENTION_DAYS           what retention keeps; 0 is for ever (0)
     RELAY_ROLLUP_RETENTION_DAYS           (0)
@@ -67,7 +71,8 @@ def cleanup(task: str, dry_run: bool, output: str) -> None:
     started = time.monotonic()
     turn = Turn(now_ms(), dry_run=dry_run)
     try:
-        outcome = asyncio.run(_run(worker_settings(takes_events=False), task, turn))
+        settings = worker_settings(_environment(), takes_events=False)
+        outcome = asyncio.run(_run(settings, task, turn))
     except SettingsError as error:
         _end(str(error), EXIT_WRONG_SETTINGS)
     except InvalidRedisURL as error:
@@ -92,6 +97,17 @@ def cleanup(task: str, dry_run: bool, output: str) -> None:
         )
     if turn.over:
         click.echo(f"relayctl: {task} used up its time: run it again for the rest", err=True)
+
+
+def _environment() -> dict[str, str]:
+    """The environment; stores that it does not name are those of the `relayctl dev` that runs."""
+    from common.settings import inherited
+
+    environment = inherited()
+    for name, store in STORES.items():
+        if not environment.get(name) and (url := running(store).get("url")):
+            environment[name] = str(url)
+    return environment
 
 
 async def _run(settings: "WorkerSettings", task: str, turn: "Turn") -> "Outcome":

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import click
@@ -27,9 +27,8 @@ def find_address(given: str | None) -> Address:
                 raise click.UsageError(f"{name}: {url!r} is no http address, such as {URL_DEFAULT}")
             return Address(url)
     file = state_directory() / "processes.json"
-    try:
-        port = int(json.loads(file.read_text(encoding="utf-8"))["front_door"]["port"])
-    except (OSError, ValueError, KeyError, TypeError):
+    port = running("front_door").get("port")
+    if not isinstance(port, int):
         return Address(
             URL_DEFAULT,
             f"that is where it is by default: no `relayctl dev` is written down in {file}. Give "
@@ -39,6 +38,16 @@ def find_address(given: str | None) -> Address:
         f"http://127.0.0.1:{port}",
         f"that is what {file} says: does that `relayctl dev` still run? Or give --url",
     )
+
+
+def running(part: str) -> dict[str, Any]:
+    """What the `relayctl dev` of the state directory has written down of a part; {} if nothing."""
+    try:
+        text = (state_directory() / "processes.json").read_text(encoding="utf-8")
+        entry = json.loads(text)[part]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return entry if isinstance(entry, dict) else {}
 
 
 def state_directory() -> Path:

@@ -12,6 +12,7 @@ import click
 from cli.admin.address import Address, find_address, state_directory
 from cli.admin.client import Client
 from cli.admin.errors import EXIT_CODES, Refused, Unreachable
+from cli.admin.examples import EXAMPLES
 from cli.admin.output import OUTPUTS, Item, Shape, print_item, print_items
 from cli.admin.text import printable
 from common.settings import variable
@@ -141,8 +142,13 @@ class AdminCommand(click.Command):
         return named
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """What the exit codes mean."""
+        """Examples, and what the exit codes mean."""
         super().format_epilog(ctx, formatter)
+        if examples := EXAMPLES.get(ctx.command_path.removeprefix("relayctl ")):
+            with formatter.section("Examples"):
+                for example in examples:
+                    # Whole, however long: it is there to be copied.
+                    formatter.write(f"{'':{formatter.current_indent}}{example}\n")
         with formatter.section("Exit codes"):
             formatter.write_dl(EXIT_CODES)
 

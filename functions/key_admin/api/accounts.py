@@ -96,6 +96,8 @@ async def patch(call: Call) -> Response:
         before = await _found(call, connection)
         call.check_version(before.version)
         record = _patched(call, before.record, given)
+        if record == before.record:
+            return _shown(before)
         try:
             account = await accounts.update(connection, record, before.version)
         except psycopg.errors.UniqueViolation:

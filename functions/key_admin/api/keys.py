@@ -44,7 +44,7 @@ async def create(call: Call) -> Response:
         kept = await idempotency.kept_reply(call.services, connection, repeatable)
         if kept is not None:
             return kept
-        await directory.ensure_user(connection, record.user_id)
+        user_made = await directory.ensure_user(connection, record.user_id)
         try:
             key = await keys.create(
                 connection,
@@ -55,7 +55,8 @@ async def create(call: Call) -> Response:
             )
         except psycopg.errors.ForeignKeyViolation:
             raise _no_such_team(given.team_id) from None
-        await call.audit(connection, "key.create", record.id, after=_audited(key))
+        after = _audited(key) | ({"user_created": True} if user_made else {})
+        await call.audit(connection, "key.create", record.id, after=after)
         made = KeyMade(**_members(key), key=secret)
         headers = {"location": f"{PATH}/{record.id}", "etag": etag(key.record.version)}
         answer = answered(made, 201, headers)
@@ -89,15 +90,17 @@ async def show(call: Call) -> Response:
 
 
 async def patch(call: Call) -> Response:
-    """What was sent is changed, on the next request everywhere."""
+    """What was sent is changed, on the next request everywhere; what is so already stays."""
     given = call.sent(KeyPatch)
     async with call.services.database.transaction() as connection:
         key = await _found(call, connection)
         call.check_version(key.record.version)
         if key.status == "revoked":
             raise conflict("A revoked key cannot be changed: restore it first.")
-        changed = await _write(call, connection, key, _patched(key, given), "key.update")
-    return await _done(call, changed)
+        patched = _patched(key, given)
+        if patched != key:
+            key = await _write(call, connection, key, patched, "key.update")
+    return await _done(call, key)
 
 
 async def revoke(call: Call) -> Response:

@@ -190,7 +190,7 @@ def test_another_method_is_told_which_there_are(key_admin, method, path, allowed
     ("query", "field"),
     [
         ({"limit": "0"}, "limit"), ({"limit": "501"}, "limit"), ({"limit": "x"}, "limit"),
-        ({"cursor": "x"}, "cursor"), ({"cursor": ""}, "cursor"), ({"status": "expired"}, "status"),
+        ({"cursor": "x"}, "cursor"), ({"cursor": ""}, "cursor"), ({"status": "lapsed"}, "status"),
         ({"user_id": "a\0b"}, "user_id"), ({"page": "2"}, "page"),
     ],
 )  # fmt: skip
@@ -300,6 +300,34 @@ async def test_guesses_that_a_dead_process_left_without_an_end_get_one(redis_url
     assert await commands.call("SCARD", name) == 2
     assert 0 < await commands.call("PTTL", name) <= 60_000
     await commands.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "words"),
+    [
+        (f"{KEYS}?team_id=x", "team_id", "must be an id as an answer of this API gave it"),
+        (f"{KEYS}?limt=3", "limt", "is not known here"),
+        (f"{KEYS}?user_id=%00", "user_id", "must not contain the character NUL"),
+    ],
+)
+def test_a_message_is_for_people(key_admin, path, field, words):
+    (error,) = problem(key_admin.call("GET", path), 422)["errors"]
+    assert error["field"] == field
+    assert error["message"].startswith(words)
+
+
+def test_a_missing_field_and_a_wrong_address_are_in_plain_words(key_admin):
+    (error,) = problem(key_admin.call("POST", KEYS, json={}), 422)["errors"]
+    assert error == {"field": "name", "message": "is required"}
+    body = {"id": "bob", "email": "bob"}
+    (error,) = problem(key_admin.call("POST", "/internal/users", json=body), 422)["errors"]
+    assert "alice@example.com" in error["message"]
+
+
+def test_what_is_not_there_and_what_it_takes_instead_are_said(key_admin):
+    assert "/docs" in problem(key_admin.call("GET", "/internal/nothing"), 404)["detail"]
+    detail = problem(key_admin.call("PUT", "/internal/teams"), 405)["detail"]
+    assert detail == "/internal/teams takes GET, HEAD, POST, not PUT."
 
 
 def test_what_was_asked_is_logged_without_secrets(key_admin):
