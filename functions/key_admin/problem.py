@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
@@ -96,7 +95,7 @@ def _path(location: tuple[int | str, ...]) -> str:
     return text
 
 
-def _message(error: ErrorDetails) -> str:
+def _message(error: Any) -> str:
     """What to do about it. A pattern is for programs, its words are in `words_for`."""
     match error["type"]:
         case "string_pattern_mismatch":
@@ -106,4 +105,4 @@ def _message(error: ErrorDetails) -> str:
         case "missing":
             return "is required"
         case _:
-            return error["msg"].removeprefix("Value error, ")
+            return str(error["msg"]).removeprefix("Value error, ")
