@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from cli.admin.address import running
+
 if TYPE_CHECKING:
     from common.event_function import Worker
     from common.settings import WorkerSettings
+    from functions.cleanup.run import Outcome
     from functions.cleanup.turn import Turn
 
 TASKS = ("key_expiry", "leases", "outbox", "partitions", "projection", "retention")
+STORES = {"RELAY_DATABASE_URL": "postgres", "RELAY_REDIS_URL": "redis"}
 EXIT_FAILED = 1
 EXIT_WRONG_SETTINGS = 2
 EXIT_BUSY = 3
@@ -45,7 +49,8 @@ def cleanup(task: str, dry_run: bool, output: str) -> None:
     """Run a task of cleanup now, against the stores of the environment.
 
     \b
-    RELAY_DATABASE_URL, RELAY_REDIS_URL   the stores
+    RELAY_DATABASE_URL, RELAY_REDIS_URL   the stores (those of a `relayctl dev` that runs on
+                                          RELAY_STATE_DIR)
     RELAY_INSTALLATION                    whose keys in Redis, if it has a name
     RELAY_LEDGER_RETENTION_DAYS           what retention keeps; 0 is for ever (0)
     RELAY_ROLLUP_RETENTION_DAYS           (0)
@@ -53,7 +58,7 @@ def cleanup(task: str, dry_run: bool, output: str) -> None:
     RELAY_QUARANTINE_RETENTION_DAYS       (90)
 
     Progress goes to standard error. Ends with 0 when the task is done, 1 when a store is away, 2
-    when a setting is wrong, 3 when another process is at the task.
+    when a setting is wrong, 3 when another run of the task goes on.
     """  # noqa: D301 - \b is click's mark for text it must not rewrap
     from common.identifiers import now_ms
     from common.settings import SettingsError, worker_settings
@@ -66,30 +71,47 @@ def cleanup(task: str, dry_run: bool, output: str) -> None:
     started = time.monotonic()
     turn = Turn(now_ms(), dry_run=dry_run)
     try:
-        ran = asyncio.run(_run(worker_settings(takes_events=False), task, turn))
+        settings = worker_settings(_environment(), takes_events=False)
+        outcome = asyncio.run(_run(settings, task, turn))
     except SettingsError as error:
         _end(str(error), EXIT_WRONG_SETTINGS)
     except InvalidRedisURL as error:
         _end(f"RELAY_REDIS_URL is wrong: {error}", EXIT_WRONG_SETTINGS)
     except _Failed as error:
         _end(f"{task} is not done: {error}", EXIT_FAILED)
-    if not ran:
+    if outcome == "busy":
         _end(
-            f"another process is at {task}: try again when it is through, within 5 minutes at most",
+            f"another run of {task} goes on: try again when it is through, in 5 minutes at most",
             EXIT_BUSY,
         )
     duration_ms = int((time.monotonic() - started) * 1000)
     if output == "json":
-        outcome = {"task": task, "dry_run": dry_run, "duration_ms": duration_ms, "done": turn.done}
-        click.echo(json.dumps(outcome, indent=2))
+        said = {"task": task, "dry_run": dry_run, "duration_ms": duration_ms, "done": turn.done}
+        click.echo(json.dumps(said, indent=2))
     else:
         _print_table(task, turn, duration_ms)
+    if turn.stopped:
+        _end(
+            f"{task} stopped in its middle: its lease in Redis was lost. Run it again for the rest",
+            EXIT_FAILED,
+        )
     if turn.over:
         click.echo(f"relayctl: {task} used up its time: run it again for the rest", err=True)
 
 
-async def _run(settings: "WorkerSettings", task: str, turn: "Turn") -> bool:
-    """Whether it was the task's turn. Raises `_Failed`."""
+def _environment() -> dict[str, str]:
+    """The environment; stores that it does not name are those of the `relayctl dev` that runs."""
+    from common.settings import inherited
+
+    environment = inherited()
+    for name, store in STORES.items():
+        if not environment.get(name) and (url := running(store).get("url")):
+            environment[name] = str(url)
+    return environment
+
+
+async def _run(settings: "WorkerSettings", task: str, turn: "Turn") -> "Outcome":
+    """What became of it. Raises `_Failed`."""
     from common.event_function import Worker
 
     worker = Worker(settings)
@@ -101,7 +123,7 @@ async def _run(settings: "WorkerSettings", task: str, turn: "Turn") -> bool:
         await worker.stop()
 
 
-async def _performed(worker: "Worker", task: str, turn: "Turn") -> bool:
+async def _performed(worker: "Worker", task: str, turn: "Turn") -> "Outcome":
     from common.state.commands import RedisReplyError, RedisUnavailable
     from common.store.database import DatabaseUnavailable
     from functions.cleanup.run import perform

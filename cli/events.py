@@ -119,7 +119,8 @@ def fire(broker: str | None, ping_source: str, manifests: Path | None) -> None:
         raise click.ClickException(str(error)) from None
     from cli.dev.cron import ingress, send, tick
 
-    event = tick(source)
+    # Without a time it belongs to no slot, and so is no repetition of cron's own tick.
+    event = tick(source, timed=False)
     address = ingress(_address(broker), loaded)
 
     async def post() -> str:

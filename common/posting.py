@@ -77,10 +77,23 @@ async def post(database: Database, outbox: Outbox, arrivals: Sequence[Arrival]) 
     """
     posted = Posted()
     async with database.transaction() as connection:
-        await _write(connection, arrivals, posted)
+        quarantined = await _write(connection, arrivals, posted)
+    for arrival in quarantined:
+        logs.log("record_quarantined", level="warning", reason=arrival.reason, why=arrival.detail)
     for result in ("inserted", "duplicate", "quarantined"):
         catalogue.LEDGER_RECORDS.increment(getattr(posted, result), result=result)
     await outbox.delete([arrival.outbox_id for arrival in arrivals if arrival.outbox_id])
+    return posted
+
+
+async def rehearse(database: Database, arrivals: Sequence[Arrival]) -> Posted:
+    """What `post` would do with arrivals: done, and then taken back, so that nothing is changed.
+
+    Raises `DatabaseUnavailable`.
+    """
+    posted = Posted()
+    async with database.transaction() as connection, connection.transaction(force_rollback=True):
+        await _write(connection, arrivals, posted)
     return posted
 
 
@@ -101,18 +114,22 @@ def _judged(members: Any, raw: bytes, outbox_id: str | None) -> Arrival:
     return Arrival(raw, outbox_id, record)
 
 
-async def _write(connection: Connection, arrivals: Sequence[Arrival], posted: Posted) -> None:
+async def _write(
+    connection: Connection, arrivals: Sequence[Arrival], posted: Posted
+) -> list[Arrival]:
+    """Write all, count it, and return what went to quarantine."""
     good = [arrival for arrival in arrivals if arrival.record is not None]
     bad = [arrival for arrival in arrivals if arrival.record is None]
     placed, unplaced = await _split_by_partition(connection, good)
     refused = await _insert(connection, placed, posted)
     # In a fixed order, as all that is written here, so that two never wait in a circle.
-    for arrival in sorted([*bad, *unplaced, *refused], key=lambda arrival: arrival.raw):
-        posted.quarantined += 1
-        logs.log("record_quarantined", level="warning", reason=arrival.reason, why=arrival.detail)
+    quarantined = sorted([*bad, *unplaced, *refused], key=lambda arrival: arrival.raw)
+    posted.quarantined += len(quarantined)
+    for arrival in quarantined:
         await ledger.quarantine(
             connection, arrival.reason, arrival.detail, arrival.outbox_id, arrival.raw
         )
+    return quarantined
 
 
 async def _insert(

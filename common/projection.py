@@ -12,7 +12,14 @@ from common.domain.accounts import AccountRecord
 from common.identifiers import new_ulid
 from common.state import locks
 from common.state.commands import RedisCommands
-from common.state.projection import put_accounts, put_key, set_epoch
+from common.state.projection import (
+    forget_ahead,
+    note_ahead,
+    noted_ahead,
+    put_accounts,
+    put_key,
+    set_epoch,
+)
 from common.store import accounts, keys
 from common.store.database import Database
 
@@ -21,6 +28,7 @@ PAGE = 500
 REBUILD_LOCK_MS = 60_000
 CHANGES_AT_ONCE = 500
 _LOCK = "rebuild"
+_OUTRUN = {"account": accounts.outrun, "key": keys.outrun}
 
 
 async def project_key(
@@ -64,6 +72,32 @@ async def replay_changes(database: Database, commands: RedisCommands, prefix: st
     return len(changes)
 
 
+async def settle_ahead(database: Database, commands: RedisCommands, prefix: str) -> int:
+    """Have projected anew what Redis got ahead of a commit that never came; returns how many.
+
+    Redis then has a version that Postgres has not: so Postgres gets a newer one, with a change row,
+    of what it says. What is being changed at this moment is left alone.
+    """
+    raised = 0
+    for kind, subject, version in await noted_ahead(commands, prefix):
+        async with database.transaction() as connection:
+            outrun = await _OUTRUN[kind](connection, subject, version)
+        if outrun is not None:
+            await forget_ahead(commands, prefix, kind, subject, version)
+            raised += outrun
+    return raised
+
+
+async def count_ahead(database: Database, commands: RedisCommands, prefix: str) -> int:
+    """How many `settle_ahead` would have projected anew; nothing is changed."""
+    noted = await noted_ahead(commands, prefix)
+    async with database.transaction() as connection, connection.transaction(force_rollback=True):
+        raised = [
+            await _OUTRUN[kind](connection, subject, version) for kind, subject, version in noted
+        ]
+        return raised.count(True)
+
+
 async def rebuild(database: Database, commands: RedisCommands, prefix: str) -> bool:
     """Project everything and set the epoch last; false when another process is at it."""
     token = new_ulid()
@@ -83,6 +117,28 @@ async def rebuild(database: Database, commands: RedisCommands, prefix: str) -> b
         return True
     finally:
         await locks.free(commands, prefix, _LOCK, token)
+
+
+async def put_keys_ahead(
+    commands: RedisCommands, prefix: str, secrets: list[keys.ProjectedKey]
+) -> None:
+    """Project secrets of one key before the commit; the row is locked. Raises as `put`."""
+    if secrets:
+        record = secrets[0].record
+        await note_ahead(commands, prefix, "key", record.id, record.version)
+    await put(commands, prefix, secrets)
+
+
+async def put_accounts_ahead(
+    commands: RedisCommands,
+    prefix: str,
+    version: int,
+    records: list[AccountRecord],
+    changing: str,
+) -> None:
+    """Project the list of accounts before the commit of the one that changes. Raises as `put`."""
+    await note_ahead(commands, prefix, "account", changing, version)
+    await put_account_list(commands, prefix, version, records)
 
 
 async def put_account_list(

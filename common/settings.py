@@ -17,7 +17,9 @@ from common.store_address import HasPassword, with_password
 Environment = Mapping[str, str]
 _Value = TypeVar("_Value")
 
-MASTER_KEY_CHARACTERS_MIN = 8
+# Guesses are throttled by address only, so the key itself must be out of reach: 16 hexadecimal
+# digits, the poorest that anybody makes, are 64 bits. The chart makes 32 characters.
+MASTER_KEY_CHARACTERS_MIN = 16
 INTERNAL_SECRET_CHARACTERS_MIN = 32
 # The queue-proxy waits 30 s before it passes SIGTERM on, out of the same grace period
 # (knative/serving pkg/queue/sharedmain/main.go); 15 s more are left for flushing.
@@ -25,6 +27,7 @@ DRAIN_RESERVE_S = 45
 # 27 years: before 2000 there is nothing to keep, and no date overflows.
 DAYS_MAX = 10_000
 LOG_BYTES_LEAST = 64 << 10
+MONTH_DAYS_MAX = 31
 
 
 class SettingsError(ValueError):
@@ -136,7 +139,7 @@ class WorkerSettings(msgspec.Struct, frozen=True):
 def serve_settings(environment: Environment = os.environ) -> ServeSettings:
     """Where and how long to listen. Raises `SettingsError`."""
     return ServeSettings(
-        host=environment.get("RELAY_HOST", "0.0.0.0"),
+        host=environment.get("RELAY_HOST") or "0.0.0.0",
         port=_whole(environment, "PORT", 8080, 0, 65535),
         metrics_port=_whole(environment, "RELAY_METRICS_PORT", 9464, 0, 65535),
         timeout_s=_whole(environment, "RELAY_TIMEOUT_S", 600, 1, 86_400),
@@ -262,11 +265,27 @@ def _retention(environment: Environment) -> Retention:
         return _whole(environment, f"RELAY_{name}_RETENTION_DAYS", default, 0, DAYS_MAX)
 
     default = Retention()
-    return Retention(
+    retention = Retention(
         ledger_days=days("LEDGER", default.ledger_days),
         rollup_days=days("ROLLUP", default.rollup_days),
         audit_days=days("AUDIT", default.audit_days),
         quarantine_days=days("QUARANTINE", default.quarantine_days),
+    )
+    _check_sums_outlive_rows(retention)
+    return retention
+
+
+def _check_sums_outlive_rows(retention: Retention) -> None:
+    """The ledger goes by whole months, so its oldest row is a month older than its days say."""
+    rollups, ledger = retention.rollup_days, retention.ledger_days
+    least = ledger + MONTH_DAYS_MAX
+    if rollups == 0 or (ledger != 0 and rollups >= least):
+        return
+    enough = f"at least {least}, a month more than the ledger's days" if ledger else ""
+    raise SettingsError(
+        f"RELAY_ROLLUP_RETENTION_DAYS={rollups} with RELAY_LEDGER_RETENTION_DAYS={ledger}"
+        f"{'' if ledger else ' (for ever)'}: sums would end before the rows that they are made of; "
+        f"set RELAY_ROLLUP_RETENTION_DAYS to 0 (for ever){' or ' if enough else ''}{enough}"
     )
 
 

@@ -92,7 +92,7 @@ def create(
 @keys.command("list")
 @click.option("--user-id", metavar="ID")
 @click.option("--team-id", metavar="ID")
-@click.option("--status", type=click.Choice(["active", "disabled", "revoked"]))
+@click.option("--status", type=click.Choice(["active", "disabled", "revoked", "expired"]))
 @paged
 @click.pass_obj
 def list_keys(

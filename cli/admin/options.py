@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
 import click
 
+from cli.admin.address import Address, find_address, state_directory
 from cli.admin.client import Client
 from cli.admin.errors import EXIT_CODES, Refused, Unreachable
+from cli.admin.examples import EXAMPLES
 from cli.admin.output import OUTPUTS, Item, Shape, print_item, print_items
 from cli.admin.text import printable
 from common.settings import variable
 
-URL_DEFAULT = "http://127.0.0.1:8000"
 LIMIT_DEFAULT = 50
 _CONNECTION = ("url", "master_key_file", "ca_file", "retries", "timeout", "output")
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -44,16 +44,18 @@ class Session:
         self.master_key: str | None = None
 
     @cached_property
+    def address(self) -> Address:
+        """Where the server is. Raises `click.UsageError`."""
+        return find_address(self._connection.url)
+
+    @cached_property
     def client(self) -> Client:
         """The server. Raises `click.UsageError`."""
         given = self._connection
-        url = given.url or variable("RELAY_URL") or URL_DEFAULT
-        if not _is_address(url):
-            raise click.UsageError(f"--url: {url!r} is no http address, such as {URL_DEFAULT}")
         key = self.master_key or master_key(given.master_key_file)
         try:
             return Client(
-                url,
+                self.address.url,
                 key,
                 retries=given.retries,
                 timeout_s=given.timeout,
@@ -118,6 +120,10 @@ class AdminCommand(click.Command):
         except Refused as error:
             error.options = self._options()
             raise
+        except Unreachable as error:
+            if session.address.note:
+                raise Unreachable(f"{error.message}; {session.address.note}") from error
+            raise
         except click.UsageError as error:
             error.ctx = error.ctx or ctx
             raise
@@ -136,8 +142,13 @@ class AdminCommand(click.Command):
         return named
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """What the exit codes mean."""
+        """Examples, and what the exit codes mean."""
         super().format_epilog(ctx, formatter)
+        if examples := EXAMPLES.get(ctx.command_path.removeprefix("relayctl ")):
+            with formatter.section("Examples"):
+                for example in examples:
+                    # Whole, however long: it is there to be copied.
+                    formatter.write(f"{'':{formatter.current_indent}}{example}\n")
         with formatter.section("Exit codes"):
             formatter.write_dl(EXIT_CODES)
 
@@ -199,7 +210,7 @@ def master_key(file: str | None) -> str:
 
 def kept_master_key() -> Path:
     """Where `relayctl dev` keeps the master key that it made."""
-    return Path(variable("RELAY_STATE_DIR", ".relay")) / "master-key"
+    return state_directory() / "master-key"
 
 
 def read_secret(file: str, option: str) -> str:
@@ -249,16 +260,6 @@ def say(text: str) -> None:
     click.echo(printable(text), err=True)
 
 
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        port_is_right = parts.port is None or parts.port > 0
-    except ValueError:
-        return False
-    right = port_is_right and parts.scheme in ("http", "https") and bool(parts.hostname)
-    return right and url.isprintable() and not parts.query and not parts.fragment
-
-
 def _header_safe(key: str, where: str) -> str:
     if not key.isascii() or not key.isprintable():
         raise click.UsageError(f"{where} is not one line of printable ASCII")
@@ -280,7 +281,10 @@ def _idempotency_key(
 def _connection_options() -> Iterable[click.Option]:
     return (
         click.Option(
-            ["--url"], metavar="URL", help=f"The server's address (RELAY_URL, {URL_DEFAULT})."
+            ["--url"],
+            metavar="URL",
+            help="The server's address (RELAY_URL, then that of the `relayctl dev` in "
+            "$RELAY_STATE_DIR, then port 8000 here).",
         ),
         click.Option(
             ["--master-key-file"],

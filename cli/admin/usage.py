@@ -26,7 +26,8 @@ RECORDS = Shape(
         Column("ID", "id"),
         Column("KIND", "kind"),
         Column("USER", "user_id"),
-        Column("MODEL", "model_requested"),
+        Column("REQUESTED", "model_requested"),
+        Column("SERVED", "model_served"),
         Column("STATUS", "status"),
         *(column for column in FIGURES if column.path != "requests"),
     ),
@@ -40,7 +41,7 @@ RECORDS = Shape(
 )
 _FILTERS = (
     *("since", "until", "tz", "key_id", "user_id", "team_id", "account_id", "model", "provider"),
-    "endpoint",
+    *("endpoint", "status"),
 )
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -48,9 +49,10 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 def _filtered(command: _Command) -> _Command:
     """Which usage."""
     for option in (
+        click.option("--status", type=click.Choice(["ok", "error", "cancelled", "interrupted"])),
         click.option("--endpoint", help="Such as chat.completions."),
-        click.option("--provider"),
-        click.option("--model"),
+        click.option("--provider", help="Such as openai."),
+        click.option("--model", help="The model that answered; the one asked for when none did."),
         click.option("--account-id", metavar="ID"),
         click.option("--team-id", metavar="ID"),
         click.option("--user-id", metavar="ID"),
@@ -97,15 +99,17 @@ def sums(session: Session, /, group_by: str | None, **given: Any) -> None:
 
 
 @usage.command()
-@click.option("--status", type=click.Choice(["ok", "error", "cancelled", "interrupted"]))
+@click.option(
+    "--model-requested", metavar="MODEL", help="The model that was asked for, whichever answered."
+)
 @_filtered
 @paged
 @click.pass_obj
 def records(
-    session: Session, /, status: str | None, limit: int | None, all_: bool, **given: Any
+    session: Session, /, model_requested: str | None, limit: int | None, all_: bool, **given: Any
 ) -> None:
     """List the ledger's rows, the newest first."""
-    query = {**_query(given), "status": status}
+    query = {**_query(given), "model_requested": model_requested}
     session.show_list(RECORDS, f"{PATH}/records", query, how_many(limit, all_))
 
 

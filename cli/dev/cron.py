@@ -41,8 +41,8 @@ _SLEEP_S_MAX = 30.0
 _random = random.SystemRandom()
 
 
-def tick(source: PingSource) -> BrokerEvent:
-    """The event of one tick, as of now."""
+def tick(source: PingSource, *, timed: bool = True) -> BrokerEvent:
+    """The event of one tick, as of now; without its time when it is not `timed`."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return BrokerEvent(
         attributes={
@@ -50,7 +50,7 @@ def tick(source: PingSource) -> BrokerEvent:
             "id": str(uuid4()),
             "source": source.source,
             "type": CRON_TASK,
-            "time": now,
+            **({"time": now} if timed else {}),
             **source.extensions,
         },
         content_type=source.content_type,

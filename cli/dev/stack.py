@@ -6,9 +6,11 @@ import signal
 import sys
 from typing import Any
 
+from cli.dev.console import say
 from cli.dev.embedded_postgres import STOP_SIGNAL as POSTGRES_STOP_SIGNAL
 from cli.dev.embedded_postgres import EmbeddedPostgres, find_postgres, prepare_postgres
 from cli.dev.embedded_redis import find_redis, prepare_redis
+from cli.dev.foreign_stores import check_foreign_stores
 from cli.dev.manifests import MANIFESTS_DIRECTORY, load_manifests
 from cli.dev.options import DevOptions
 from cli.dev.part import Part, at_once, http_ready, in_thread, run_to_end
@@ -59,6 +61,7 @@ class Stack:
         self._sink = self._url("broker") + load_manifests(MANIFESTS_DIRECTORY).broker.path
         stores = self._stores()
         self.stages: list[Stage] = [
+            self._check_foreign_stores,
             stores,
             self._migrate,
             [self._broker(), *(self._function(name) for name in FUNCTIONS), *self._echo()],
@@ -107,6 +110,11 @@ class Stack:
             death_signal=signal.SIGTERM,
             essential=True,
         )
+
+    async def _check_foreign_stores(self) -> None:
+        urls = (self._options.database_url, self._options.redis_url)
+        for warning in await check_foreign_stores(*urls):
+            say("relayctl", f"warning: {warning}")
 
     async def _migrate(self) -> None:
         if self._postgres is not None:

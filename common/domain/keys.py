@@ -27,6 +27,8 @@ class KeyRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     scopes: list[str] = []
     models_allow: list[str] = []
     models_deny: list[str] = []
+    # While a change of `models_allow` is on its way (`narrowing.py`): both must admit a model.
+    models_allow_too: list[str] = []
     expires_at_ms: int | None = None
     account_id: str | None = None
     group_id: str | None = None
@@ -43,9 +45,10 @@ class KeyRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         """Deny wins; an empty allow list admits every model. Shell globs, case-sensitive."""
         if any(_glob(pattern).match(model) for pattern in self.models_deny):
             return False
-        if not self.models_allow:
-            return True
-        return any(_glob(pattern).match(model) for pattern in self.models_allow)
+        return all(
+            not patterns or any(_glob(pattern).match(model) for pattern in patterns)
+            for patterns in (self.models_allow, self.models_allow_too)
+        )
 
 
 def hash_key(secret: str) -> str:

@@ -4,11 +4,14 @@ Postgres is the truth. Versions come from one Postgres sequence and only rise, s
 repeated write never replaces a newer one.
 """
 
+from typing import Literal
+
 import msgspec
 
 from common.domain.keys import KeyRecord
 from common.state.commands import RedisCommands, Script
 
+AheadKind = Literal["account", "key"]
 _encoder = msgspec.json.Encoder()
 
 
@@ -40,6 +43,29 @@ async def put_accounts(commands: RedisCommands, prefix: str, version: int, accou
     arguments = (version, accounts)
     keys = (f"{prefix}:accounts",)
     return bool(await commands.script(Script.load("put_accounts"), keys, arguments))
+
+
+async def note_ahead(
+    commands: RedisCommands, prefix: str, kind: AheadKind, subject: str, version: int
+) -> None:
+    """Remember, before it is done, that something is projected ahead of its commit."""
+    await commands.call("SADD", f"{prefix}:ahead", f"{kind}:{subject}:{version}")
+
+
+async def noted_ahead(commands: RedisCommands, prefix: str) -> list[tuple[AheadKind, str, int]]:
+    """What is remembered so: kind, id of what changes, version that Redis was given."""
+    found = []
+    for member in await commands.call("SMEMBERS", f"{prefix}:ahead"):
+        kind, subject, version = member.decode().split(":")
+        found.append((kind, subject, int(version)))
+    return sorted(found)
+
+
+async def forget_ahead(
+    commands: RedisCommands, prefix: str, kind: AheadKind, subject: str, version: int
+) -> None:
+    """Its commit came, or something newer is on its way to Redis."""
+    await commands.call("SREM", f"{prefix}:ahead", f"{kind}:{subject}:{version}")
 
 
 async def has_epoch(commands: RedisCommands, prefix: str) -> bool:

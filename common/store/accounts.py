@@ -50,6 +50,31 @@ async def delete(connection: Connection, account_id: str) -> bool:
     return True
 
 
+async def lock(connection: Connection) -> None:
+    """Hold back other changes of accounts until the transaction ends: they share one list."""
+    await connection.execute(query("lock_accounts"))
+
+
+async def bump(connection: Connection, account_id: str) -> None:
+    """Raise the version of an account that stays as it is, with a change row."""
+    identifier = ulid_to_uuid(account_id)
+    await connection.execute(query("bump_account"), [identifier])
+    await connection.execute(query("insert_accounts_change"), [identifier])
+
+
+async def outrun(connection: Connection, account_id: str, version: int) -> bool | None:
+    """As `keys.outrun`, for the list of accounts by the account that is changing."""
+    identifier = ulid_to_uuid(account_id)
+    cursor = await connection.execute(query("lock_account_version"), [identifier])
+    row = await cursor.fetchone()
+    if row is None:
+        return None
+    if row["version"] >= version:
+        return False
+    await bump(connection, account_id)
+    return True
+
+
 async def find(connection: Connection, account_id: str) -> Account | None:
     """One account that is not deleted."""
     found = await page(connection, account_id=account_id, limit=1)

@@ -35,9 +35,9 @@ class Team(msgspec.Struct, frozen=True):
     updated_at: datetime
 
 
-async def ensure_user(connection: Connection, user_id: str) -> None:
-    """Make the user unless it is there."""
-    await connection.execute(query("upsert_user"), [user_id])
+async def ensure_user(connection: Connection, user_id: str) -> bool:
+    """Make the user unless it is there; whether it was made."""
+    return bool((await connection.execute(query("upsert_user"), [user_id])).rowcount)
 
 
 async def create_user(

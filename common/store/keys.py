@@ -125,6 +125,22 @@ async def bump(connection: Connection, key_id: str) -> None:
     await connection.execute(query("insert_change"), [identifier])
 
 
+async def outrun(connection: Connection, key_id: str, version: int) -> bool | None:
+    """Raise a key's version above `version`, with a change row, unless it is there already.
+
+    Returns whether it was raised, None when the key is being changed at this moment.
+    """
+    identifier = ulid_to_uuid(key_id)
+    cursor = await connection.execute(query("lock_key_version"), [identifier])
+    row = await cursor.fetchone()
+    if row is None:
+        return None
+    if row["version"] >= version:
+        return False
+    await bump(connection, key_id)
+    return True
+
+
 async def update(connection: Connection, key: Key) -> bool:
     """Write what of a key can change, if it still has that version; with a change row.
 

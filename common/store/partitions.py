@@ -97,10 +97,8 @@ async def drop_oldest(connection: Connection, before: datetime) -> str | None:
         names = await ended(connection, before)
         if not names:
             return None
-        cursor = await connection.execute(query("partition_attached"), [names[0]])
-        row = await cursor.fetchone()
         # What somebody has taken out of the ledger, to keep it elsewhere, is not ours to drop.
-        if row is not None and row["attached"]:
+        if await _attached(connection, names[0]):
             await _drop(connection, names[0], _first_id(before))
         await connection.execute(query("delete_partition"), [names[0]])
     except psycopg.errors.LockNotAvailable as error:
@@ -108,17 +106,38 @@ async def drop_oldest(connection: Connection, before: datetime) -> str | None:
     return names[0]
 
 
-async def _drop(connection: Connection, name: str, before: UUID) -> None:
-    # Statements of this kind take no parameters; a name of another form raises `ValueError`.
-    datetime.strptime(name, _NAME)  # noqa: DTZ007 - only whether it is one
-    await connection.execute(_about("lock_partition", name))
+async def count_droppable(connection: Connection, before: datetime, limit: int) -> int:
+    """How many partitions `drop_oldest` would drop one after the other, counted up to `limit`."""
+    count = 0
+    for name in (await ended(connection, before))[:limit]:
+        if await _attached(connection, name) and await _has_newer(
+            connection, name, _first_id(before)
+        ):
+            break
+        count += 1
+    return count
+
+
+async def _attached(connection: Connection, name: str) -> bool:
+    row = await (await connection.execute(query("partition_attached"), [name])).fetchone()
+    return row is not None and bool(row["attached"])
+
+
+async def _has_newer(connection: Connection, name: str, before: UUID) -> bool:
     row = await (await connection.execute(_about("partition_has_newer", name), [before])).fetchone()
-    if row is None or row["newer"]:
+    return row is None or bool(row["newer"])
+
+
+async def _drop(connection: Connection, name: str, before: UUID) -> None:
+    await connection.execute(_about("lock_partition", name))
+    if await _has_newer(connection, name, before):
         raise PartitionHasNewer(f"{name} has records that are not old enough to be dropped")
     await connection.execute(_about("drop_partition", name))
 
 
 def _about(statement: str, name: str) -> bytes:
+    # Statements of this kind take no parameters; a name of another form raises `ValueError`.
+    datetime.strptime(name, _NAME)  # noqa: DTZ007 - only whether it is one
     return query(statement).decode().format(name=name).encode()
 
 

@@ -23,10 +23,10 @@ async def delete_old(connection: Connection, table: str, before: datetime, limit
     return (await connection.execute(statement, [_bound(table, before), limit])).rowcount
 
 
-async def count_old(connection: Connection, table: str, before: datetime) -> int:
-    """How many rows of a table of `AGES` are older."""
+async def count_old(connection: Connection, table: str, before: datetime, limit: int) -> int:
+    """How many rows of a table of `AGES` are older, counted up to `limit`."""
     statement = _statement("count_old", table)
-    row = await (await connection.execute(statement, [_bound(table, before)])).fetchone()
+    row = await (await connection.execute(statement, [_bound(table, before), limit])).fetchone()
     return int(row["count"]) if row is not None else 0
 
 

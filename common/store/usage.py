@@ -43,7 +43,10 @@ class UnknownTimeZone(ValueError):
 
 
 class Filters(msgspec.Struct, frozen=True):
-    """Which usage. Times are UTC-aware, `since` inclusive, `until` exclusive; ids are ULIDs."""
+    """Which usage. Times are UTC-aware, `since` inclusive, `until` exclusive; ids are ULIDs.
+
+    `model` is the one that answered, or the one that was asked for when none did.
+    """
 
     since: datetime | None = None
     until: datetime | None = None
@@ -119,13 +122,19 @@ async def sums(
 
 
 async def records(
-    connection: Connection, filters: Filters, *, before: str | None, limit: int
+    connection: Connection,
+    filters: Filters,
+    *,
+    model_requested: str | None = None,
+    before: str | None,
+    limit: int,
 ) -> list[dict[str, Any]]:
     """Rows of the ledger, newest first; `before` is the last id of the page before."""
     values = filters.values()
     values |= {
         "since": _first_id(filters.since),
         "until": _first_id(filters.until),
+        "model_requested": model_requested,
         "before": _uuid(before),
         "limit": limit,
     }

@@ -1,4 +1,4 @@
-"""A tick: the task it names, unless another process is at it.
+"""A tick: the task it names, unless another run of it goes on or its time slot had one.
 
 PingSource ids are new at every fire and a missed tick is lost (knative/eventing docs,
 PingSource), so a task works off all that is due and never counts ticks.
@@ -6,14 +6,14 @@ PingSource), so a task works off all that is due and never counts ticks.
 
 import time
 from collections.abc import Awaitable, Callable
+from typing import Literal
 
 from common.event_function import Worker
 from common.events.receive import Event, MalformedEvent, data_as
 from common.events.types import CRON_TASK, CronTask
-from common.identifiers import new_ulid, now_ms
-from common.state import locks
-from common.state.commands import RedisUnavailable
+from common.identifiers import now_ms
 from common.telemetry import catalogue, logs
+from functions.cleanup.lease import leased, slot_of
 from functions.cleanup.tasks import key_expiry, leases, outbox, partitions, projection, retention
 from functions.cleanup.turn import Turn
 
@@ -28,8 +28,8 @@ TASKS: dict[str, Task] = {
     "projection": projection.run,
     "retention": retention.run,
 }
-# As long as the trigger waits for an answer; a process that died holds a task back no longer.
-LOCK_MS = 300_000
+
+Outcome = Literal["done", "busy", "repeated"]
 
 
 async def run_task(worker: Worker, event: Event) -> None:
@@ -39,45 +39,30 @@ async def run_task(worker: Worker, event: Event) -> None:
     name = data_as(event, CronTask).task
     if name not in TASKS:
         raise MalformedEvent(f"no task is named {name[:40]!r}: there are {', '.join(TASKS)}")
-    await perform(worker, name, Turn(now_ms()))
+    await perform(worker, name, Turn(now_ms()), slot_of(event.time))
 
 
-async def perform(worker: Worker, name: str, turn: Turn) -> bool:
-    """Run a task of `TASKS`; false when another process is at it, and nothing was done.
+async def perform(worker: Worker, name: str, turn: Turn, slot: str = "") -> Outcome:
+    """Run a task of `TASKS` unless another run of it goes on, or its slot had one (`lease.py`).
 
-    What was done stands in `turn.done`. Raises what means that a store is away.
+    Without a slot only the first counts. What was done stands in `turn.done`. Raises what means
+    that a store is away.
     """
     if turn.dry_run:
         await TASKS[name](worker, turn)
-        return True
-    token = new_ulid()
-    if not await _take(worker, name, token):
-        catalogue.TASK_RUNS.increment(task=name, result="busy")
-        return False
-    started = time.monotonic()
-    try:
-        done = await TASKS[name](worker, turn)
-    except Exception:
-        catalogue.TASK_RUNS.increment(task=name, result="failed")
-        raise
-    finally:
-        await _free(worker, name, token)
-    catalogue.TASK_RUNS.increment(task=name, result="done")
-    duration_ms = int((time.monotonic() - started) * 1000)
-    logs.log("task", task=name, duration_ms=duration_ms, done=done)
-    return True
-
-
-async def _take(worker: Worker, name: str, token: str) -> bool:
-    """Whether the task is ours. A lock only spares work: without Redis a task may go on."""
-    try:
-        return await locks.take(worker.redis, worker.prefix, f"task-{name}", token, LOCK_MS)
-    except RedisUnavailable:
-        return True
-
-
-async def _free(worker: Worker, name: str, token: str) -> None:
-    try:
-        await locks.free(worker.redis, worker.prefix, f"task-{name}", token)
-    except RedisUnavailable as error:
-        logs.log("lock_kept", level="warning", task=name, error=str(error))
+        return "done"
+    async with leased(worker, name, slot, turn) as share:
+        if share != "ours":
+            catalogue.TASK_RUNS.increment(task=name, result=share)
+            logs.log("task_left", task=name, slot=slot, reason=share)
+            return share
+        started = time.monotonic()
+        try:
+            done = await TASKS[name](worker, turn)
+        except Exception:
+            catalogue.TASK_RUNS.increment(task=name, result="failed")
+            raise
+        catalogue.TASK_RUNS.increment(task=name, result="done")
+        duration_ms = int((time.monotonic() - started) * 1000)
+        logs.log("task", task=name, slot=slot, duration_ms=duration_ms, done=done)
+    return "done"

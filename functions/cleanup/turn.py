@@ -11,7 +11,7 @@ class Turn:
     """One run of a task. With `dry_run` it changes nothing and counts what it would do.
 
     `now_ms` (ms since 1970) is what the task takes for now. `done` has what was done so far, by
-    name, for whoever watches.
+    name, for whoever watches; `stopped` says that the turn was ended before its time.
     """
 
     def __init__(
@@ -20,12 +20,17 @@ class Turn:
         self.now_ms = now_ms
         self.dry_run = dry_run
         self.done: dict[str, int] = {}
+        self.stopped = False
         self._end = time.monotonic() + duration_s
 
     @property
     def over(self) -> bool:
         """Whether the task is to stop where it is; the next turn goes on."""
-        return time.monotonic() >= self._end
+        return self.stopped or time.monotonic() >= self._end
+
+    def stop(self) -> None:
+        """End the turn before its time: it may be another's now."""
+        self.stopped = True
 
     @property
     def now(self) -> datetime:

@@ -53,7 +53,6 @@ ROUTES = [
     Route("/docs", _docs.page, methods=["GET"]),
     Route("/internal/openapi.json", _docs.openapi, methods=["GET"]),
 ]
-_TITLES = {404: "Not found", 405: "Method not allowed"}
 
 
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -104,10 +103,7 @@ async def _problem(request: Request, error: Exception) -> Response:
         case DatabaseUnavailable() | RedisUnavailable():
             return response(request, unavailable(f"{error}; nothing was changed, try again."))
         case HTTPException():
-            title = _TITLES.get(error.status_code, "Request refused")
-            detail = f"{request.method} {request.url.path}: {error.detail}"
-            headers = {"allow": _allowed(request)} if error.status_code == 405 else error.headers
-            return response(request, Problem(error.status_code, title, detail, headers=headers))
+            return response(request, _no_operation(request, error))
         case _:
             logs.log(
                 "internal_error",
@@ -116,6 +112,20 @@ async def _problem(request: Request, error: Exception) -> Response:
                 error=repr(error),
             )
             return response(request, Problem(500, "Internal error", "Relay failed; see its log."))
+
+
+def _no_operation(request: Request, error: HTTPException) -> Problem:
+    path = request.url.path[:200]
+    match error.status_code:
+        case 404:
+            detail = f"There is nothing at {path}; /docs has all there is."
+            return Problem(404, "Not found", detail)
+        case 405:
+            allowed = _allowed(request)
+            detail = f"{path} takes {allowed}, not {request.method}."
+            return Problem(405, "Method not allowed", detail, headers={"allow": allowed})
+        case status:
+            return Problem(status, "Request refused", error.detail, headers=error.headers)
 
 
 def _allowed(request: Request) -> str:

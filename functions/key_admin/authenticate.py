@@ -1,4 +1,4 @@
-"""Who calls: the holder of the master key. Failed attempts are throttled by address."""
+"""Who calls: the holder of the master key. Guesses at it are throttled by address."""
 
 import hmac
 import time
@@ -13,39 +13,52 @@ from common.telemetry import logs
 from functions.key_admin.problem import Problem
 from functions.key_admin.services import Services
 
-# Failures of an address within a minute; then even the right key is refused, or a guess that hits
-# would be let in.
-FAILURES_MAX = 10
+# Different wrong keys of an address within a minute; then even the right key is refused, or a guess
+# that hits would be let in. The same wrong key again is no guess: it is a job with an old setting,
+# and others behind the same address go on.
+GUESSES_MAX = 10
 WINDOW_MS = 60_000
 ADDRESSES_MAX = 10_000
+GUESS_CHARACTERS = 16
 ACTOR = "master-key"
 
-# While Redis is away each process counts for itself: address -> (failures, end of its minute).
-_local: dict[str, tuple[int, float]] = {}
+# While Redis is away each process counts for itself: address -> (guesses, end of their minute).
+_local: dict[str, tuple[set[str], float]] = {}
 
 
 async def require_master_key(services: Services, request: Request) -> None:
     """Raises `Problem` 401 or 429."""
     address = request.scope["relay.address"]
-    if await _failures(services, address) >= FAILURES_MAX:
+    guesses = await _guesses(services, address)
+    if len(guesses) >= GUESSES_MAX:
         raise Problem(
             429,
             "Too many failed attempts",
-            "Too many requests with a wrong master key from this address; try again in a minute.",
+            "Too many different wrong master keys from this address; try again in a minute.",
             headers={"retry-after": str(WINDOW_MS // 1000)},
         )
     given = presented_key(request)
-    if given:
-        if constant_time_equal(given, services.settings.master_key):
-            return
-        if await _has_grace(services, given):
-            return
-        await _count_failure(services, address)
-        logs.log("authentication_failed", level="warning", address=address)
-        detail = "The master key is wrong."
-    else:
-        detail = "No master key was given. Send it as `Authorization: Bearer <master key>`."
-    raise Problem(401, "Unauthorized", detail, headers={"www-authenticate": "Bearer"})
+    if not given:
+        raise _unauthorized(
+            "No master key was given. Send it as `Authorization: Bearer <master key>`."
+        )
+    if constant_time_equal(given, services.settings.master_key):
+        return
+    guess = graced_hash(services, given)[:GUESS_CHARACTERS]
+    if guess not in guesses:
+        try:
+            if await _has_grace(services, given):
+                return
+        except DatabaseUnavailable:
+            # A guess like any other, but not known to be wrong: with Postgres it is looked up.
+            guess = f"?{guess}"
+        await _count_guess(services, address, guess)
+    logs.log("authentication_failed", level="warning", address=address)
+    raise _unauthorized("The master key is wrong.")
+
+
+def _unauthorized(detail: str) -> Problem:
+    return Problem(401, "Unauthorized", detail, headers={"www-authenticate": "Bearer"})
 
 
 def presented_key(request: Request) -> str:
@@ -62,41 +75,39 @@ def graced_hash(services: Services, key: str) -> str:
 
 
 async def _has_grace(services: Services, given: str) -> bool:
-    """Whether it is a replaced key whose grace has not ended. Without Postgres it is not."""
-    try:
-        async with services.database.transaction() as connection:
-            return await master_keys.has_grace(connection, graced_hash(services, given))
-    except DatabaseUnavailable:
-        return False
+    """Whether it is a replaced key whose grace has not ended. Raises `DatabaseUnavailable`."""
+    async with services.database.transaction() as connection:
+        return await master_keys.has_grace(connection, graced_hash(services, given))
 
 
 def _key(services: Services, address: str) -> str:
-    return f"{services.settings.state_prefix}:auth-failures:admin:{address}"
+    return f"{services.settings.state_prefix}:auth-failures:master-key:{address}"
 
 
-async def _failures(services: Services, address: str) -> int:
+async def _guesses(services: Services, address: str) -> set[str]:
+    """What stands for the wrong keys of the address within its minute."""
     commands = services.redis
     try:
-        count = await commands.call("GET", _key(services, address))
+        found = await commands.call("SMEMBERS", _key(services, address))
     except RedisUnavailable:
-        failures, until = _local.get(address, (0, 0.0))
-        return failures if until > time.monotonic() else 0
-    return int(count or 0)
+        guesses, until = _local.get(address, (set(), 0.0))
+        return guesses if until > time.monotonic() else set()
+    return {guess.decode() for guess in found}
 
 
-async def _count_failure(services: Services, address: str) -> None:
-    failures, until = _local.get(address, (0, 0.0))
+async def _count_guess(services: Services, address: str, guess: str) -> None:
+    guesses, until = _local.get(address, (set(), 0.0))
     now = time.monotonic()
     if until <= now:
-        failures, until = 0, now + WINDOW_MS / 1000
+        guesses, until = set(), now + WINDOW_MS / 1000
     if len(_local) >= ADDRESSES_MAX:
         _local.clear()
-    _local[address] = (failures + 1, until)
+    _local[address] = ({*guesses, guess}, until)
     commands, key = services.redis, _key(services, address)
     try:
-        await commands.call("SET", key, 0, "NX", "PX", WINDOW_MS)
-        if await commands.call("INCR", key) == 1:
-            # The minute may have ended between the two, and INCR would make a key without an end.
+        await commands.call("SADD", key, guess)
+        # The first of a minute; or a process died between the two, and the set had no end.
+        if await commands.call("PTTL", key) == -1:
             await commands.call("PEXPIRE", key, WINDOW_MS)
     except RedisUnavailable:
         return  # counted here

@@ -33,6 +33,8 @@ class Call:
         self.body: BaseModel | None = None
         self.query: BaseModel | None = None
         self.path: dict[str, str] = request.path_params
+        # Whether Redis was given what is not committed yet.
+        self.projected_ahead = False
 
     @property
     def request_id(self) -> str:
@@ -129,7 +131,14 @@ class Operation(msgspec.Struct, frozen=True):
         if self.body is not None:
             call.raw_body = await read_bytes(request, required=self.body_required)
             call.body = read_model(call.raw_body or self._nothing_sent, self.body)
-        return await self.handler(call)
+        try:
+            return await self.handler(call)
+        except Exception:
+            if call.projected_ahead:
+                # It was not committed: Redis gets back what holds. What it cannot get now, the
+                # next change or cleanup gives it.
+                await parts.bring_projection_up_to_date()
+            raise
 
 
 def etag(version: int) -> str:

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from functions.key_admin.models.patterns import words_for
+
 RETRY_AFTER_S = 2
 
 
@@ -55,7 +57,7 @@ def response(request: Request, problem: Problem) -> JSONResponse:
 def invalid(error: ValidationError, where: str) -> Problem:
     """What pydantic found, field by field. `where` is the body or the query."""
     found = [
-        (_path(one["loc"]) or where, _message(one["msg"]))
+        (_path(one["loc"]) or where, _message(one))
         for one in error.errors(include_url=False, include_input=False)
     ]
     errors = [FieldError(field=field, message=text) for field, text in dict.fromkeys(found)]
@@ -93,5 +95,14 @@ def _path(location: tuple[int | str, ...]) -> str:
     return text
 
 
-def _message(text: str) -> str:
-    return text.removeprefix("Value error, ")
+def _message(error: Any) -> str:
+    """What to do about it. A pattern is for programs, its words are in `words_for`."""
+    match error["type"]:
+        case "string_pattern_mismatch":
+            return words_for(error["ctx"]["pattern"])
+        case "extra_forbidden":
+            return "is not known here: leave it out, or see /docs for the right name"
+        case "missing":
+            return "is required"
+        case _:
+            return str(error["msg"]).removeprefix("Value error, ")

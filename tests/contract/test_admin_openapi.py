@@ -5,6 +5,8 @@ may make a server fail, and every answer has a status, a type and a shape of the
 """
 
 import itertools
+import os
+import re
 
 import pytest
 import schemathesis
@@ -17,9 +19,13 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from common.domain.ids import ulid_to_uuid
+from common.domain.usage import encode
+from common.identifiers import new_ulid
 from functions.key_admin.application import OPERATIONS
 from functions.key_admin.openapi import document
 from tests.support.key_admin import EDGE_TOKEN, MASTER_KEY, new_address, served_key_admin
+from tests.support.usage_records import make_record
 
 EXAMPLES_MAX = 8
 CHECKS = [
@@ -47,6 +53,17 @@ def existing(served, redis_server):
     def post(path, **members):
         return served.call("POST", path, json=members).json()["id"]
 
+    record_id, letter_id = os.urandom(32), new_ulid()
+    served.rows(
+        "INSERT INTO quarantine (fingerprint, reason, detail, record) "
+        "VALUES (%s, 'malformed', '', %s)",
+        *(record_id, encode(make_record())),
+    )
+    served.rows(
+        "INSERT INTO dead_letters (id, event_id, event_source, event_type, attributes, body) "
+        "VALUES (%s, %s, '/tests', 'a.type', '{}', '')",
+        *(ulid_to_uuid(letter_id), letter_id),
+    )
     name, credential = new_address(), {"api_key": "sk"}
     account = {"name": name, "provider": "openai", "credential": credential}
     return {
@@ -54,7 +71,14 @@ def existing(served, redis_server):
         "account_id": post("/internal/accounts", **account),
         "user_id": post("/internal/users", id=name),
         "team_id": post("/internal/teams", name=name),
+        "record_id": record_id.hex(),
+        "letter_id": letter_id,
     }
+
+
+def test_every_parameter_of_a_path_has_one_that_there_is(existing):
+    named = {name for operation in OPERATIONS for name in re.findall("{(.*?)}", operation.path)}
+    assert named == set(existing)
 
 
 counted = itertools.count()

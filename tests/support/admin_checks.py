@@ -71,6 +71,7 @@ def in_redis(key_admin: KeyAdmin) -> str:
             "hash": connection.hgetall,
             "zset": lambda name: connection.zrange(name, 0, -1, withscores=True),
             "stream": connection.xrange,
+            "set": connection.smembers,
         }
         names = sorted(connection.scan_iter())
         return "\n".join(f"{name} {reads[connection.type(name)](name)}" for name in names)

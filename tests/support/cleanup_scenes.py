@@ -20,10 +20,10 @@ from tests.support.event_worker import PREFIX, EventWorker
 from tests.support.processes import INTERNAL_SECRET
 from tests.support.usage_records import make_record, ulid_at
 
-RETENTION = Retention(ledger_days=40, rollup_days=50, audit_days=60, quarantine_days=70)
+RETENTION = Retention(ledger_days=40, rollup_days=75, audit_days=60, quarantine_days=70)
 ENVIRONMENT = {
     "RELAY_LEDGER_RETENTION_DAYS": "40",
-    "RELAY_ROLLUP_RETENTION_DAYS": "50",
+    "RELAY_ROLLUP_RETENTION_DAYS": "75",
     "RELAY_AUDIT_RETENTION_DAYS": "60",
     "RELAY_QUARANTINE_RETENTION_DAYS": "70",
 }

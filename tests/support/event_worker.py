@@ -81,7 +81,13 @@ class EventWorker:
         await self.commands.close()
 
     async def post(
-        self, event_type: str, data: Any, *, path: str = "/", structured: bool = False
+        self,
+        event_type: str,
+        data: Any,
+        *,
+        path: str = "/",
+        structured: bool = False,
+        time: str | None = None,
     ) -> httpx.Response:
         """Send an event in binary or structured mode."""
         attributes = {
@@ -89,6 +95,7 @@ class EventWorker:
             "id": str(uuid.uuid4()),
             "source": "/tests",
             "type": event_type,
+            **({} if time is None else {"time": time}),
         }
         if structured:
             event = {**attributes, "datacontenttype": "application/json", "data": data}

@@ -1,1 +1,1 @@
-SELECT count(*) AS count FROM {table} WHERE {column} < %s
+SELECT count(*) AS count FROM (SELECT FROM {table} WHERE {column} < %s LIMIT %s) AS old

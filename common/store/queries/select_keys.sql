@@ -12,6 +12,10 @@ WHERE (%(id)s::uuid IS NULL OR keys.id = %(id)s)
   AND (%(before)s::uuid IS NULL OR keys.id < %(before)s)
   AND (%(team_id)s::uuid IS NULL OR keys.team_id = %(team_id)s)
   AND (%(user_id)s::text IS NULL OR keys.user_id = %(user_id)s)
-  AND (%(status)s::text IS NULL OR keys.status = %(status)s)
+  -- As it is shown: an active key whose end has come is expired.
+  AND (%(status)s::text IS NULL OR %(status)s = CASE
+        WHEN keys.status = 'active' AND keys.expires_at <= now() THEN 'expired'
+        ELSE keys.status
+      END)
 ORDER BY keys.id DESC
 LIMIT %(limit)s

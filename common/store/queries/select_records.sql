@@ -14,6 +14,7 @@ WHERE (%(since)s::uuid IS NULL OR id >= %(since)s)
   AND (%(provider)s::text IS NULL OR provider = %(provider)s)
   AND (%(endpoint)s::text IS NULL OR endpoint = %(endpoint)s)
   AND (%(status)s::text IS NULL OR status = %(status)s)
-  AND (%(model)s::text IS NULL OR model_requested = %(model)s OR model_served = %(model)s)
+  AND (%(model)s::text IS NULL OR coalesce(model_served, model_requested) = %(model)s)
+  AND (%(model_requested)s::text IS NULL OR model_requested = %(model_requested)s)
 ORDER BY id DESC
 LIMIT %(limit)s

@@ -1,7 +1,7 @@
-"""What administrators changed while Redis was away, and all of it when Redis lost everything."""
+"""What administrators changed while Redis was away, or never committed; all when Redis lost all."""
 
 from common.event_function import Worker
-from common.projection import rebuild, replay_changes
+from common.projection import count_ahead, rebuild, replay_changes, settle_ahead
 from common.state.projection import has_epoch
 from common.store import keys
 from common.telemetry import catalogue
@@ -16,10 +16,12 @@ async def run(worker: Worker, turn: Turn) -> dict[str, int]:
         done["rebuilt"] = int(not complete)
         async with worker.database.transaction() as connection:
             done["replayed"] = await keys.count_changes(connection)
+        done["replayed"] += await count_ahead(worker.database, worker.redis, worker.prefix)
         return done
     if not complete:
         done["rebuilt"] = int(await rebuild(worker.database, worker.redis, worker.prefix))
         catalogue.REBUILDS.increment(done["rebuilt"])
+    await settle_ahead(worker.database, worker.redis, worker.prefix)
     while not turn.over and (
         count := await replay_changes(worker.database, worker.redis, worker.prefix)
     ):

@@ -48,7 +48,9 @@ async def _drop_partitions(worker: Worker, turn: Turn, days: int) -> None:
     before = turn.ago(days)
     if turn.dry_run:
         async with worker.database.transaction() as connection:
-            turn.done["partitions"] = len(await partitions.ended(connection, before))
+            turn.done["partitions"] = await partitions.count_droppable(
+                connection, before, PARTITIONS_MAX
+            )
         return
     busy = 0
     while turn.done["partitions"] < PARTITIONS_MAX and not turn.over:
@@ -76,7 +78,7 @@ async def _delete_rows(worker: Worker, turn: Turn, table: str, days: int) -> Non
     before = turn.ago(days)
     if turn.dry_run:
         async with worker.database.transaction() as connection:
-            turn.done[table] = await retention.count_old(connection, table, before)
+            turn.done[table] = await retention.count_old(connection, table, before, ROWS_MAX)
         return
     while turn.done[table] < ROWS_MAX and not turn.over:
         async with worker.database.transaction() as connection:

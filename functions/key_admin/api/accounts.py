@@ -7,6 +7,7 @@ import psycopg
 from starlette.responses import Response
 
 from common import projection
+from common.domain import narrowing
 from common.domain.accounts import AccountRecord, built_in_account_id, credential_name
 from common.identifiers import new_ulid
 from common.settings import BuiltInAccount
@@ -91,20 +92,26 @@ async def patch(call: Call) -> Response:
     """What was sent is changed, on the next request everywhere."""
     given = call.sent(AccountPatch)
     async with call.services.database.transaction() as connection:
+        await accounts.lock(connection)
         before = await _found(call, connection)
         call.check_version(before.version)
         record = _patched(call, before.record, given)
+        if record == before.record:
+            return _shown(before)
         try:
             account = await accounts.update(connection, record, before.version)
         except psycopg.errors.UniqueViolation:
             raise _name_taken(record.name) from None
         if account is None:
             raise conflict("The account was changed by another call at the same time; try again.")
+        if await _project_ahead(call, connection, before.record, record):
+            # What is committed is another version than what Redis has until then.
+            await accounts.bump(connection, record.id)
+            account = await _found(call, connection)
         after = _audited(account) | {"credential_changed": "credential" in given.model_fields_set}
         await call.audit(
             connection, "account.update", record.id, before=_audited(before), after=after
         )
-        await _project(call, connection)
     await call.services.bring_projection_up_to_date()
     return _shown(account)
 
@@ -112,21 +119,42 @@ async def patch(call: Call) -> Response:
 async def delete(call: Call) -> Response:
     """Its credential is wiped; requests that it serves end by themselves."""
     async with call.services.database.transaction() as connection:
+        await accounts.lock(connection)
         before = await _found(call, connection)
         if await accounts.delete(connection, before.record.id):
             await call.audit(
                 connection, "account.delete", before.record.id, before=_audited(before)
             )
-            await _project(call, connection)
+            await _project_ahead(call, connection, before.record, None)
     await call.services.bring_projection_up_to_date()
     return Response(status_code=204)
 
 
-async def _project(call: Call, connection: Connection) -> None:
-    """Redis before the commit: should it be away, nothing is changed and 503 said."""
+async def _project_ahead(
+    call: Call, connection: Connection, old: AccountRecord, new: AccountRecord | None
+) -> bool:
+    """Redis before the commit gets what the change takes away, as `keys.py` has it.
+
+    Another address, credential or served model counts as taken away too: nothing is answered
+    without Redis, though until the commit it goes on with the old ones. Returns whether Redis has
+    something else now than what is going to be committed.
+    """
+    both = None if new is None else narrowing.narrowed_account(old, new)
+    replaced = new is not None and (
+        (old.base_url, old.sealed_credential) != (new.base_url, new.sealed_credential)
+        or any(new.models.get(name, served) != served for name, served in old.models.items())
+    )
+    if both == old and not replaced:
+        return False
     version, records = await accounts.projected(connection)
-    prefix = call.services.settings.state_prefix
-    await projection.put_account_list(call.services.redis, prefix, version, records)
+    records = [record for record in records if record.id != old.id]
+    if both is not None:
+        records.append(both)
+    call.projected_ahead = True
+    await projection.put_accounts_ahead(
+        call.services.redis, call.services.settings.state_prefix, version, records, old.id
+    )
+    return both != new
 
 
 async def _found(call: Call, connection: Connection) -> Account:

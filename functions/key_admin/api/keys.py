@@ -8,12 +8,13 @@ import psycopg
 from starlette.responses import Response
 
 from common import projection
+from common.domain import narrowing
 from common.domain.keys import KeyRecord, hash_key, key_prefix_of
 from common.identifiers import new_ulid
 from common.secrets import new_api_key
 from common.store import directory, keys
 from common.store.database import Connection
-from common.store.keys import Key
+from common.store.keys import Key, ProjectedKey
 from functions.key_admin import idempotency
 from functions.key_admin.bodies import check_id
 from functions.key_admin.models.keys import (
@@ -43,7 +44,7 @@ async def create(call: Call) -> Response:
         kept = await idempotency.kept_reply(call.services, connection, repeatable)
         if kept is not None:
             return kept
-        await directory.ensure_user(connection, record.user_id)
+        user_made = await directory.ensure_user(connection, record.user_id)
         try:
             key = await keys.create(
                 connection,
@@ -54,7 +55,8 @@ async def create(call: Call) -> Response:
             )
         except psycopg.errors.ForeignKeyViolation:
             raise _no_such_team(given.team_id) from None
-        await call.audit(connection, "key.create", record.id, after=_audited(key))
+        after = _audited(key) | ({"user_created": True} if user_made else {})
+        await call.audit(connection, "key.create", record.id, after=after)
         made = KeyMade(**_members(key), key=secret)
         headers = {"location": f"{PATH}/{record.id}", "etag": etag(key.record.version)}
         answer = answered(made, 201, headers)
@@ -88,15 +90,17 @@ async def show(call: Call) -> Response:
 
 
 async def patch(call: Call) -> Response:
-    """What was sent is changed, on the next request everywhere."""
+    """What was sent is changed, on the next request everywhere; what is so already stays."""
     given = call.sent(KeyPatch)
     async with call.services.database.transaction() as connection:
         key = await _found(call, connection)
         call.check_version(key.record.version)
         if key.status == "revoked":
             raise conflict("A revoked key cannot be changed: restore it first.")
-        changed = await _write(call, connection, key, _patched(key, given), "key.update")
-    return await _done(call, changed)
+        patched = _patched(key, given)
+        if patched != key:
+            key = await _write(call, connection, key, patched, "key.update")
+    return await _done(call, key)
 
 
 async def revoke(call: Call) -> Response:
@@ -135,11 +139,12 @@ async def rotate(call: Call) -> Response:
             raise conflict("A revoked key cannot be rotated: restore it first.")
         prefix = key_prefix_of(secret, settings.api_key_prefix)
         before = {"key_prefix": key.key_prefix}
+        old = await keys.projected(connection, key_id=key.record.id)
         await keys.rotate(connection, key.record.id, hash_key(secret), prefix, given.grace_s)
         key = await _found(call, connection)
         after = {"key_prefix": prefix, "grace_s": given.grace_s}
         await call.audit(connection, "key.rotate", key.record.id, before=before, after=after)
-        await _project(call, connection, key.record.id)
+        await _project_ahead(call, connection, old)
         answer = answered(KeyMade(**_members(key), key=secret), 201)
         await idempotency.keep(call.services, connection, repeatable, key.record.id, answer)
     await call.services.bring_projection_up_to_date()
@@ -149,41 +154,77 @@ async def rotate(call: Call) -> Response:
 async def _revoke(call: Call) -> Key:
     async with call.services.database.transaction() as connection:
         before = await _found(call, connection)
+        old = await keys.projected(connection, key_id=before.record.id)
         changed = await keys.revoke(connection, before.record.id)
         key = await _found(call, connection)
         if not changed:
-            # Whatever Redis has, even of a restore whose commit failed, revoking wins.
+            # Whatever Redis has, even of a copy of it that was restored, revoking wins.
             await keys.bump(connection, key.record.id)
             return await _found(call, connection)
         await call.audit(
             connection, "key.revoke", key.record.id, before=_audited(before), after=_audited(key)
         )
-        await _project(call, connection, key.record.id)
+        await _project_ahead(call, connection, old)
         return key
 
 
 async def _write(call: Call, connection: Connection, before: Key, key: Key, action: str) -> Key:
+    old = await keys.projected(connection, key_id=key.record.id)
     try:
         written = await keys.update(connection, key)
     except psycopg.errors.ForeignKeyViolation:
         raise _no_such_team(key.record.team_id) from None
     if not written:
         raise conflict("The key was changed by another call at the same time; try again.")
+    if await _project_ahead(call, connection, old):
+        # What is committed is another version than what Redis has until then.
+        await keys.bump(connection, key.record.id)
     key = await _found(call, connection)
     await call.audit(
         connection, action, key.record.id, before=_audited(before), after=_audited(key)
     )
-    await _project(call, connection, key.record.id)
     return key
 
 
-async def _project(call: Call, connection: Connection, key_id: str) -> None:
-    """Redis before the commit: should it be away, nothing is changed and 503 said.
+async def _project_ahead(call: Call, connection: Connection, old: list[ProjectedKey]) -> bool:
+    """Redis before the commit gets what the change takes away, and nothing that it gives.
 
-    So what takes rights away holds everywhere once it is answered.
+    So what takes rights away holds everywhere once it is answered, and should Redis be away nothing
+    is changed and 503 said. What gives rights only needs Redis after the commit. Returns whether
+    Redis has something else now than what is going to be committed.
     """
-    secrets = await keys.projected(connection, key_id=key_id)
-    await projection.put(call.services.redis, call.services.settings.state_prefix, secrets)
+    new = {
+        secret.key_hash: secret
+        for secret in await keys.projected(connection, key_id=call.path["key_id"])
+    }
+    both = [_narrowed(secret, new[secret.key_hash]) for secret in old if secret.key_hash in new]
+    taken = [
+        one
+        for one, other in zip(both, old, strict=True)
+        if _unversioned(one) != _unversioned(other)
+    ]
+    if not taken:
+        return False
+    call.projected_ahead = True
+    await projection.put_keys_ahead(call.services.redis, call.services.settings.state_prefix, taken)
+    return any(one != new[one.key_hash] for one in taken)
+
+
+def _narrowed(old: ProjectedKey, new: ProjectedKey) -> ProjectedKey:
+    record = msgspec.structs.replace(
+        narrowing.narrowed_key(old.record, new.record), version=new.record.version
+    )
+    return msgspec.structs.replace(
+        old,
+        record=record,
+        status=narrowing.narrowed_status(old.status, new.status),
+        expires_at_ms=narrowing.sooner(old.expires_at_ms, new.expires_at_ms),
+    )
+
+
+def _unversioned(secret: ProjectedKey) -> ProjectedKey:
+    record = msgspec.structs.replace(secret.record, version=0)
+    return msgspec.structs.replace(secret, record=record)
 
 
 async def _done(call: Call, key: Key) -> Response:

@@ -65,10 +65,11 @@ async def patch(call: Call) -> Response:
         before = await _found(connection, call.path["team_id"])
         call.check_version(before.version)
         changes = {name: getattr(given, name) for name in given.model_fields_set}
+        patched = msgspec.structs.replace(before, **changes)
+        if patched == before:
+            return _shown(before)
         try:
-            written = await directory.update_team(
-                connection, msgspec.structs.replace(before, **changes)
-            )
+            written = await directory.update_team(connection, patched)
         except psycopg.errors.UniqueViolation:
             raise _name_taken(given.name) from None
         if not written:

@@ -58,7 +58,8 @@ async def list_records(call: Call) -> Response:
     async with call.services.database.transaction() as connection:
         found = await usage.records(
             connection,
-            _filters(query, status=query.status),
+            _filters(query),
+            model_requested=query.model_requested,
             before=query.cursor,
             limit=query.limit + 1,
         )
@@ -82,7 +83,7 @@ async def _sums(
         raise invalid_field("tz", str(error)) from None
 
 
-def _filters(query: UsageQuery, *, status: str | None = None) -> Filters:
+def _filters(query: UsageQuery) -> Filters:
     since, until = query.moment(query.since), query.moment(query.until)
     if since is not None and until is not None and since >= until:
         raise invalid_field("until", "must be later than since")
@@ -96,7 +97,7 @@ def _filters(query: UsageQuery, *, status: str | None = None) -> Filters:
         model=query.model,
         provider=query.provider,
         endpoint=query.endpoint,
-        status=status,
+        status=query.status,
     )
 
 

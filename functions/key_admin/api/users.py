@@ -64,10 +64,11 @@ async def patch(call: Call) -> Response:
         before = await _found(connection, call.path["user_id"])
         call.check_version(before.version)
         changes = {name: getattr(given, name) for name in given.model_fields_set}
+        patched = msgspec.structs.replace(before, **changes)
+        if patched == before:
+            return _shown(before)
         try:
-            written = await directory.update_user(
-                connection, msgspec.structs.replace(before, **changes)
-            )
+            written = await directory.update_user(connection, patched)
         except psycopg.errors.ForeignKeyViolation:
             raise _no_such_team(given.team_id) from None
         if not written:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from functions.key_admin.models import patterns
 from functions.key_admin.models.fields import (
     LEFT_OUT,
     Kept,
@@ -15,8 +16,8 @@ from functions.key_admin.models.fields import (
     Ulid,
 )
 
-Email = Annotated[str, Field(max_length=254, pattern=r"^([^@\s\x00]+@[^@\s\x00]+)?$")]
-Words = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")]
+Email = Annotated[str, Field(max_length=254, pattern=patterns.EMAIL)]
+Words = Annotated[str, Field(max_length=1000, pattern=patterns.NO_NUL)]
 
 
 class UserCreate(Sent):

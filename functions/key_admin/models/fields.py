@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from common.domain.ids import is_ulid
+from functions.key_admin.models import patterns
 
 PAGE_DEFAULT = 50
 PAGE_MAX = 500
@@ -77,9 +78,9 @@ def _not_null(value: Any) -> Any:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
-Ulid = Annotated[str, Field(pattern="^[0-7][0-9A-HJKMNP-TV-Z]{25}$"), AfterValidator(_a_ulid)]
+Ulid = Annotated[str, Field(pattern=patterns.ULID), AfterValidator(_a_ulid)]
 # What is only looked for: Postgres holds no NUL in a text.
-Sought = Annotated[str, Field(max_length=1024, pattern=r"^[^\x00]*$")]
+Sought = Annotated[str, Field(max_length=1024, pattern=patterns.NO_NUL)]
 Glob = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_printable)]
 Bound = Annotated[
     date | datetime,

@@ -19,7 +19,7 @@ from functions.key_admin.models.fields import (
 )
 
 _LATER = "is not enforced by this version of Relay and so not accepted: leave it out"
-Status = Literal["active", "disabled", "revoked"]
+Status = Literal["active", "disabled", "revoked", "expired"]
 
 
 def _nothing(value: Any) -> Any:
@@ -101,7 +101,7 @@ class KeyAnswer(BaseModel):
     user_id: str
     team_id: str | None
     key_prefix: str
-    status: Literal["active", "disabled", "revoked", "expired"]
+    status: Status
     scopes: list[str]
     models: ModelRules
     limits: dict[str, Any]

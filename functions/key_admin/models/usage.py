@@ -18,6 +18,8 @@ from functions.key_admin.models.fields import (
     Ulid,
 )
 
+MODEL = "the model that answered; the one that was asked for when none did. As in sums by model"
+
 
 def _known_zone(name: str) -> str:
     try:
@@ -39,10 +41,7 @@ def _known_groupings(names: list[str]) -> list[str]:
 
 
 class UsageQuery(Sent):
-    """Which usage. `since` (inclusive) and `until` (exclusive): times, or dates in the zone `tz`.
-
-    `model` is the model that answered, or for records also the one that was asked for.
-    """
+    """Which usage: `since` (inclusive) and `until` (exclusive) are times, or dates in `tz`."""
 
     since: Bound | None = None
     until: Bound | None = None
@@ -51,9 +50,10 @@ class UsageQuery(Sent):
     user_id: Sought | None = None
     team_id: Ulid | None = None
     account_id: Ulid | None = None
-    model: Sought | None = None
+    model: Annotated[Sought | None, Field(description=MODEL)] = None
     provider: Sought | None = None
     endpoint: Sought | None = None
+    status: Literal["ok", "error", "cancelled", "interrupted"] | None = None
 
     def moment(self, given: datetime | date | None) -> datetime | None:
         """A bound as a time; a date is its midnight in `tz`."""
@@ -85,7 +85,9 @@ class LeaderboardQuery(UsageQuery):
 class RecordsQuery(UsageQuery):
     """Which page of the ledger."""
 
-    status: Literal["ok", "error", "cancelled", "interrupted"] | None = None
+    model_requested: Annotated[
+        Sought | None, Field(description="the model that was asked for, whichever answered")
+    ] = None
     limit: int = Field(default=PAGE_DEFAULT, ge=1, le=PAGE_MAX)
     cursor: Ulid | None = None
 

@@ -24,7 +24,8 @@ def relayctl(postgres_url, redis_url):
         stores = {"RELAY_DATABASE_URL": postgres_url, "RELAY_REDIS_URL": redis_url}
         return subprocess.run(
             [sys.executable, "-m", "cli.main", "cleanup", *arguments],
-            env={**os.environ, **stores, **environment},
+            # Not the state of a stack that runs in this directory.
+            env={**os.environ, "RELAY_STATE_DIR": os.devnull, **stores, **environment},
             capture_output=True,
             text=True,
             timeout=60,
@@ -71,12 +72,25 @@ def test_the_settings_are_those_of_the_function(relayctl, postgres_url):
         assert connection.execute("SELECT count(*) FROM quarantine").fetchone() == (0,)
 
 
+def test_without_stores_of_its_own_it_takes_those_of_the_stack_that_runs(
+    relayctl, postgres_url, redis_url, tmp_path
+):
+    here = {"RELAY_STATE_DIR": str(tmp_path), "RELAY_DATABASE_URL": "", "RELAY_REDIS_URL": ""}
+    ended = relayctl("partitions", **here)
+    assert ended.returncode == EXIT_WRONG_SETTINGS
+    stores = {"postgres": {"url": postgres_url}, "redis": {"url": redis_url}}
+    (tmp_path / "processes.json").write_text(json.dumps(stores))
+    ended = relayctl("partitions", **here)
+    assert ended.returncode == 0, ended.stderr
+    assert "made 5" in " ".join(ended.stdout.split())
+
+
 def test_a_task_that_another_process_is_at_can_be_counted_and_waits(relayctl, redis_url):
     with redis.Redis.from_url(redis_url) as client:
         client.set("{relay}:lock:task-leases", "another")
         ended = relayctl("leases")
         assert (ended.returncode, ended.stdout) == (EXIT_BUSY, "")
-        assert "another process is at leases: try again" in ended.stderr
+        assert "another run of leases goes on: try again" in ended.stderr
         assert relayctl("leases", "--dry-run").returncode == 0
         assert client.get("{relay}:lock:task-leases") == b"another"
 

@@ -14,6 +14,7 @@ from common.state import locks
 from common.state.projection import has_epoch, set_epoch
 from common.store import idempotency, keys
 from common.store.database import Database
+from functions.cleanup.lease import LEASE_MS
 from tests.support.event_worker import PREFIX, EventWorker, is_empty_204, is_problem
 from tests.support.usage_records import make_record
 
@@ -123,12 +124,52 @@ async def known(function, key_id: str) -> bytes | None:
 
 async def test_a_task_that_another_process_is_at_is_left_to_it(function):
     await function.settle(encode(make_record()), now_ms() - 9_000)
-    assert await locks.take(function.commands, PREFIX, "task-outbox", "another", 60_000)
+    assert await locks.take(function.commands, PREFIX, "task-outbox", "another", LEASE_MS)
+    renewing = asyncio.create_task(renew(function, "task-outbox", "another"))
     assert is_empty_204(await tick(function, "outbox"))
     assert len(await function.waiting()) == 1
     assert await function.commands.call("GET", f"{PREFIX}:lock:task-outbox") == b"another"
+    renewing.cancel()
     await locks.free(function.commands, PREFIX, "task-outbox", "another")
     assert is_empty_204(await tick(function, "outbox"))
+    assert await function.waiting() == []
+
+
+async def renew(function, name, token):
+    while True:
+        assert await locks.renew(function.commands, PREFIX, name, token, LEASE_MS)
+        await asyncio.sleep(0.3)
+
+
+SLOT = "2026-11-24T02:10:{}Z"
+
+
+async def test_a_second_tick_of_a_slot_does_nothing_and_one_of_the_next_slot_does(function):
+    first = await function.settle(encode(make_record()), now_ms() - 9_000)
+    assert is_empty_204(await tick(function, "outbox", time=SLOT.format("00.417")))
+    assert first not in await function.waiting()
+    second = await function.settle(encode(make_record()), now_ms() - 9_000)
+    # Fired twice, or brought again: by whatever id, in another zone's words.
+    for time in (SLOT.format("59"), "2026-11-24T03:10:00.417000001+01:00"):
+        assert is_empty_204(await tick(function, "outbox", time=time))
+        assert await function.waiting() == [second]
+    assert [line["reason"] for line in function.lines("task_left")] == ["repeated"] * 2
+    # The slot is the task's own, and by hand there is none.
+    assert is_empty_204(await tick(function, "leases", time=SLOT.format("00")))
+    assert len(function.lines("task_left")) == 2
+    assert is_empty_204(await tick(function, "outbox", time="2026-11-24T02:11:00Z"))
+    assert await function.waiting() == []
+
+
+async def test_a_slot_whose_run_failed_or_died_is_taken_again(function, postgres_server):
+    settled = await function.settle(encode(make_record()), now_ms() - 9_000)
+    postgres_server.stop()
+    assert (await tick(function, "outbox", time=SLOT.format("00"))).status_code == 503
+    postgres_server.start()
+    # And then one took it and died: what comes waits for as long as its lease has still to go.
+    assert await locks.take(function.commands, PREFIX, "task-outbox", "dead", 2_000)
+    assert await function.waiting() == [settled]
+    assert is_empty_204(await tick(function, "outbox", time=SLOT.format("00")))
     assert await function.waiting() == []
 
 

@@ -152,8 +152,9 @@ def test_reading_needs_no_redis(key_admin, redis_server):
 def test_without_redis_wrong_keys_are_counted_here(key_admin, redis_server):
     address = new_address()
     redis_server.stop()
-    for _ in range(10):
-        answer = key_admin.call("GET", KEYS, authorization="Bearer wrong", address=address)
+    for number in range(10):
+        guess = f"Bearer wrong {number}"
+        answer = key_admin.call("GET", KEYS, authorization=guess, address=address)
         assert answer.status_code == 401
     closed = key_admin.call("GET", KEYS, address=address)
     assert (closed.status_code, closed.headers["retry-after"]) == (429, "60")
@@ -165,7 +166,8 @@ def test_what_was_counted_in_redis_is_known_when_it_goes(key_admin, redis_server
     for number in range(10):
         if number == 5:
             redis_server.stop()
-        answer = key_admin.call("GET", KEYS, authorization="Bearer wrong", address=address)
+        guess = f"Bearer wrong {number}"
+        answer = key_admin.call("GET", KEYS, authorization=guess, address=address)
         assert answer.status_code == 401
     assert key_admin.call("GET", KEYS, address=address).status_code == 429
 

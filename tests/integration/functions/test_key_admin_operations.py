@@ -9,7 +9,7 @@ from common.domain.ids import ulid_to_uuid, uuid_to_ulid
 from common.domain.usage import encode
 from common.identifiers import new_ulid
 from functions.key_admin.application import OPERATIONS
-from functions.key_admin.authenticate import FAILURES_MAX
+from functions.key_admin.authenticate import GUESSES_MAX
 from functions.key_admin.models.keys import KeyMade
 from tests.support.admin_checks import UNKNOWN, assert_nowhere, kept, problem
 from tests.support.event_receiver import Answer, Receiver
@@ -183,11 +183,12 @@ def test_nothing_is_open_to_everybody(key_admin, name, authorization):
     assert kept(key_admin) == before
 
 
-def test_after_ten_wrong_keys_every_operation_is_closed_to_the_address(key_admin):
+def test_after_ten_different_wrong_keys_every_operation_is_closed_to_the_address(key_admin):
     address = new_address()
-    for operation in OPERATIONS[:FAILURES_MAX]:
+    for number, operation in enumerate(OPERATIONS[:GUESSES_MAX]):
         call = (operation.method, path_of(operation))
-        problem(key_admin.call(*call, authorization="Bearer wrong", address=address), 401)
+        guess = f"Bearer wrong {number}"
+        problem(key_admin.call(*call, authorization=guess, address=address), 401)
     for operation in OPERATIONS:
         answer = key_admin.call(operation.method, path_of(operation), address=address)
         problem(answer, 429)

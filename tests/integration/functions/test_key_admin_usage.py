@@ -242,7 +242,8 @@ def test_a_bound_belongs_to_what_follows_it(key_admin, records, on_step):
 @pytest.mark.parametrize(
     ("name", "value"),
     [("key_id", KEY_IDS[1]), ("user_id", "Zoë"), ("team_id", TEAM_IDS[0]),
-     ("model", "gpt-4o-2026-01-01"), ("user_id", "nobody"), ("key_id", ACCOUNT_IDS[0])],
+     ("model", "gpt-4o-2026-01-01"), ("model", "gpt-4o"), ("user_id", "nobody"),
+     ("key_id", ACCOUNT_IDS[0]), ("status", "error")],
 )  # fmt: skip
 def test_filters(key_admin, records, name, value, off):
     def matches(record):
@@ -254,6 +255,20 @@ def test_filters(key_admin, records, name, value, off):
     check(key_admin.get(USAGE, group_by="user,model", **query), within, ["user", "model"])
     ids = {item["id"] for item in key_admin.get(RECORDS, limit=500, **query).json()["items"]}
     assert ids == {record.id for record in within}
+
+
+def test_records_can_be_found_by_the_model_that_was_asked_for(key_admin, records):
+    found = key_admin.get(RECORDS, limit=500, model_requested="gpt-4o").json()["items"]
+    expected = {record.id for record in records if record.model_requested == "gpt-4o"}
+    assert {item["id"] for item in found} == expected
+    served = {record.model_served for record in records if record.id in expected}
+    assert len(served) > 1, "some were answered by another"
+    assert fields_of(key_admin.get(USAGE, model_requested="gpt-4o")) == ["model_requested"]
+
+
+def fields_of(answer):
+    assert answer.status_code == 422, answer.text
+    return [error["field"] for error in answer.json()["errors"]]
 
 
 def test_records_are_shown_as_they_were_written(key_admin, records):

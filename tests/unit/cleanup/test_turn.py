@@ -2,11 +2,16 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from common.events.receive import parse
 from functions.cleanup.dead_letters import attributes_of
-from functions.cleanup.run import LOCK_MS, TASKS
+from functions.cleanup.lease import LEASE_MS, RENEW_EVERY_S, slot_of
+from functions.cleanup.run import TASKS
 from functions.cleanup.turn import DURATION_S_MAX, Turn
 
+# knative/310-trigger-cron.yaml
+TRIGGER_TIMEOUT_S = 300
 MOMENT = datetime(2026, 11, 24, 2, tzinfo=UTC)
 
 
@@ -28,9 +33,33 @@ def test_counts_begin_at_none_and_are_what_is_watched():
     assert turn.done == {"one": 3, "two": 0}
 
 
-def test_a_turn_ends_before_its_lock_and_its_tick_do():
+def test_a_turn_ends_before_its_tick_does():
     """One statement of half a minute after the end included."""
-    assert DURATION_S_MAX + 30 < LOCK_MS / 1000
+    assert DURATION_S_MAX + 30 < TRIGGER_TIMEOUT_S
+
+
+def test_a_turn_can_be_stopped():
+    turn = Turn(0)
+    turn.stop()
+    assert turn.over
+
+
+def test_a_lease_outlives_a_renewal_that_fails():
+    assert RENEW_EVERY_S * 2 < LEASE_MS / 1000
+
+
+@pytest.mark.parametrize(
+    ("time", "slot"),
+    [
+        ("2026-11-24T02:10:00Z", "2026-11-24T02:10Z"),
+        ("2026-11-24t02:10:59.999999999z", "2026-11-24T02:10Z"),
+        ("2026-11-24T02:10:00-05:30", "2026-11-24T07:40Z"),
+        ("2026-13-24T02:10:00Z", ""),
+        (None, ""),
+    ],
+)
+def test_the_slot_of_a_tick_is_its_minute(time, slot):
+    assert slot_of(time) == slot
 
 
 def test_names_of_tasks_are_in_order_for_who_reads_them():

@@ -143,6 +143,40 @@ def test_where_the_master_key_comes_from(run, monkeypatch, tmp_path):
     assert "PROXY_MASTER_KEY" in result.stderr
 
 
+def test_the_address_is_where_relayctl_dev_says_that_it_runs(run, monkeypatch, tmp_path):
+    port = int(run.server.url.rpartition(":")[2])
+    (tmp_path / ".relay").mkdir()
+    (tmp_path / ".relay" / "processes.json").write_text(json.dumps({"front_door": {"port": port}}))
+    run.server.says({"id": ID})
+    assert CliRunner().invoke(relayctl, ["teams", "show", ID]).exit_code == 0
+    assert run.server.asked[0].path == f"/internal/teams/{ID}"
+    monkeypatch.setenv("RELAY_STATE_DIR", str(tmp_path / ".relay"))
+    run.server.says({"id": ID})
+    assert CliRunner().invoke(relayctl, ["teams", "show", ID]).exit_code == 0
+
+
+@pytest.mark.parametrize("written", [None, "", "{}", "[]", '{"front_door": {}}'])
+def test_without_any_address_the_error_says_what_there_is_to_give(
+    run, monkeypatch, tmp_path, written
+):
+    monkeypatch.setattr("cli.admin.address.URL_DEFAULT", "http://127.0.0.1:1")
+    if written is not None:
+        (tmp_path / ".relay").mkdir()
+        (tmp_path / ".relay" / "processes.json").write_text(written)
+    result = CliRunner().invoke(relayctl, ["teams", "show", ID, "--retries", "0"])
+    assert result.exit_code == 3
+    for said in ("127.0.0.1:1", "processes.json", "--url", "RELAY_URL", "RELAY_STATE_DIR"):
+        assert said in result.stderr
+
+
+def test_a_stack_that_runs_no_more_is_asked_after(run, tmp_path):
+    (tmp_path / ".relay").mkdir()
+    (tmp_path / ".relay" / "processes.json").write_text('{"front_door": {"port": 1}}')
+    result = CliRunner().invoke(relayctl, ["teams", "show", ID, "--retries", "0"])
+    assert result.exit_code == 3
+    assert "does that `relayctl dev` still run?" in result.stderr
+
+
 def test_the_address_may_be_in_the_environment(run, monkeypatch):
     monkeypatch.setenv("RELAY_URL", run.server.url + "/")
     run.server.says({"id": ID})

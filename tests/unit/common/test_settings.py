@@ -54,7 +54,7 @@ def test_defaults():
         ("RELAY_UNPRICED_MODELS", "maybe", relay_settings),
         ("K_SINK", "kafka://x", relay_settings),
         ("PROXY_MASTER_KEY", "", key_admin_settings),
-        ("PROXY_MASTER_KEY", "short", key_admin_settings),
+        ("PROXY_MASTER_KEY", "m" * 15, key_admin_settings),
         ("RELAY_API_KEY_PREFIX", "with space", key_admin_settings),
     ],
 )
@@ -67,8 +67,36 @@ def test_what_is_kept_for_how_long():
     kept = worker_settings(ALL).retention
     assert kept == Retention(ledger_days=0, rollup_days=0, audit_days=365, quarantine_days=90)
     names = ("LEDGER", "ROLLUP", "AUDIT", "QUARANTINE")
-    given = {f"RELAY_{name}_RETENTION_DAYS": str(days) for days, name in enumerate(names)}
-    assert worker_settings(ALL | given).retention == Retention(0, 1, 2, 3)
+    days = (1, 32, 2, 3)
+    assert worker_settings(ALL | retention(names, days)).retention == Retention(*days)
+
+
+def retention(names, days):
+    return {
+        f"RELAY_{name}_RETENTION_DAYS": str(each) for name, each in zip(names, days, strict=True)
+    }
+
+
+@pytest.mark.parametrize(
+    ("ledger", "rollup", "said"),
+    [
+        (0, 1, r"for ever\): .* to 0 \(for ever\)$"),
+        (0, 10_000, r"for ever\): .* to 0 \(for ever\)$"),
+        (30, 7, "or at least 61"),
+        (30, 60, "or at least 61"),
+    ],
+)
+def test_sums_that_would_end_before_their_rows_stop_the_start(ledger, rollup, said):
+    wrong = ALL | retention(("LEDGER", "ROLLUP"), (ledger, rollup))
+    names = f"RELAY_ROLLUP_RETENTION_DAYS={rollup} with RELAY_LEDGER_RETENTION_DAYS={ledger}"
+    with pytest.raises(SettingsError, match=f"{names}.*{said}"):
+        worker_settings(wrong)
+
+
+@pytest.mark.parametrize(("ledger", "rollup"), [(0, 0), (30, 0), (30, 61), (10_000, 0)])
+def test_sums_that_outlive_their_rows_are_good(ledger, rollup):
+    given = ALL | retention(("LEDGER", "ROLLUP"), (ledger, rollup))
+    assert worker_settings(given).retention.rollup_days == rollup
 
 
 def test_who_takes_no_events_needs_no_secret_for_them():

@@ -1,0 +1,65 @@
+"""Examples for `--help`, one list a command, as they are typed. A test holds that each is one."""
+
+_KEY = "01ARYZ6S41TSV4RRFFQ69G5FAW"
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "accounts create": (
+        "relayctl accounts create --name main --provider openai --api-key-file key.txt",
+        "relayctl accounts create --name eu --provider openai_compatible "
+        "--base-url https://llm.example/v1 --model gpt-4o=our-deployment --api-key-file -",
+    ),
+    "accounts list": ("relayctl accounts list --provider anthropic",),
+    "accounts show": (f"relayctl accounts show {_KEY} --output json",),
+    "accounts update": (
+        f"relayctl accounts update {_KEY} --priority 10 --max-concurrency 20",
+        f"relayctl accounts update {_KEY} --api-key-file new.txt",
+    ),
+    "accounts delete": (f"relayctl accounts delete {_KEY}",),
+    "audit list": (
+        "relayctl audit list --action key.revoke --since 2026-11-01",
+        f"relayctl audit list --subject-id {_KEY} --output json",
+    ),
+    "dead-letters list": ("relayctl dead-letters list --limit 10",),
+    "dead-letters retry": (
+        f"relayctl dead-letters retry {_KEY}",
+        "relayctl dead-letters retry --all",
+    ),
+    "keys create": (
+        "relayctl keys create --name app --user-id alice --allow 'gpt-*' --scope chat",
+        "relayctl keys create --name ci --expires-at 2026-12-31T12:00:00Z --tag nightly",
+    ),
+    "keys list": (
+        "relayctl keys list --user-id alice",
+        "relayctl keys list --status expired --all",
+    ),
+    "keys show": (f"relayctl keys show {_KEY} --output json",),
+    "keys update": (
+        f"relayctl keys update {_KEY} --deny 'o1-*' --deny 'o3-*'",
+        f"relayctl keys update {_KEY} --status disabled",
+    ),
+    "keys revoke": (f"relayctl keys revoke {_KEY}",),
+    "keys restore": (f"relayctl keys restore {_KEY}",),
+    "keys rotate": (f"relayctl keys rotate {_KEY} --grace-s 86400",),
+    "master-key rotate": ("relayctl master-key rotate --minutes 60",),
+    "quarantine list": ("relayctl quarantine list --reason no_partition",),
+    "quarantine retry": ("relayctl quarantine retry --all",),
+    "teams create": ("relayctl teams create --name blue",),
+    "teams list": ("relayctl teams list --output csv",),
+    "teams show": (f"relayctl teams show {_KEY}",),
+    "teams update": (f"relayctl teams update {_KEY} --name green",),
+    "teams delete": (f"relayctl teams delete {_KEY}",),
+    "usage sums": (
+        "relayctl usage sums --group-by model,day --since 2026-11-01 --tz Europe/Berlin",
+        "relayctl usage sums --group-by user --output csv",
+    ),
+    "usage records": (
+        "relayctl usage records --user-id alice --status error",
+        "relayctl usage records --since 2026-11-01 --all --output csv",
+    ),
+    "usage leaderboard": ("relayctl usage leaderboard --by team --metric tokens --limit 5",),
+    "users create": ("relayctl users create alice --email alice@example.com",),
+    "users list": (f"relayctl users list --team-id {_KEY}",),
+    "users show": ("relayctl users show alice",),
+    "users update": (f"relayctl users update alice --team-id {_KEY}",),
+    "users delete": ("relayctl users delete alice",),
+}

@@ -1,0 +1,208 @@
+"""docs/settings.md: every variable of the environment, `python -m cli.settings_reference`.
+
+Which function reads which variable is found out by having them read; what a variable means stands
+here. A test holds that none is missing or left over, that each default is the one that
+`common/settings.py` takes, that each example is accepted, and that the file is what this prints.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from common.settings import (
+    key_admin_settings,
+    relay_settings,
+    serve_settings,
+    worker_settings,
+)
+
+NONE = "none"
+REQUIRED = "required"
+# What must be there before a function reads the rest.
+ENOUGH = {
+    "RELAY_REDIS_URL": "redis://redis:6379/0",
+    "RELAY_DATABASE_URL": "postgresql://relay@postgres:5432/relay",
+    "RELAY_INTERNAL_SECRET": "s" * 32,
+    "PROXY_MASTER_KEY": "m" * 32,
+    "OPENAI_API_KEY": "sk",
+    "ANTHROPIC_API_KEY": "sk-ant",
+}
+READERS: dict[str, tuple[Callable[[Mapping[str, str]], Any], ...]] = {
+    "relay": (serve_settings, relay_settings),
+    "key_admin": (serve_settings, key_admin_settings),
+    "usage_aggregation": (serve_settings, worker_settings),
+    "cleanup": (serve_settings, worker_settings),
+}
+
+
+class Variable(NamedTuple):
+    """One variable. `readers` only names those beside the functions."""
+
+    name: str
+    default: str
+    meaning: str
+    example: str
+    readers: str = ""
+
+
+SECTIONS: dict[str, tuple[Variable, ...]] = {
+    "Stores and events": (
+        Variable(
+            "RELAY_REDIS_URL", REQUIRED,
+            "Redis 6.2 or later or Valkey, with `noeviction`: `redis://`, `rediss://` (TLS) or "
+            "`unix://`", "redis://:password@redis:6379/0",
+            "`relayctl cleanup`; for `relayctl dev` one of yours instead of its own",
+        ),
+        Variable(
+            "RELAY_DATABASE_URL", REQUIRED, "Postgres 15 or later",
+            "postgresql://relay:password@postgres:5432/relay",
+            "`relayctl migrate`, `cleanup`; for `relayctl dev` one of yours instead of its own",
+        ),
+        Variable(
+            "RELAY_INSTALLATION", NONE,
+            "tells installations that share one Redis apart; letters, digits, `-` and `_`",
+            "production", "`relayctl cleanup`",
+        ),
+        Variable("K_SINK", NONE,
+                 "where events go; a SinkBinding sets it. Without it usage waits in the outbox "
+                 "for `cleanup`",
+                 "http://broker-ingress.knative-eventing.svc.cluster.local/default/relay"),
+        Variable("K_CE_OVERRIDES", NONE, "attributes to add to events; a SinkBinding sets it",
+                 '{"extensions": {"region": "eu"}}'),
+    ),
+    "Secrets": (
+        Variable("PROXY_MASTER_KEY", REQUIRED,
+                 "the administrators' key, at least 16 characters",
+                 "0123456789abcdef0123456789abcdef",
+                 "`relayctl`; for `relayctl dev` made once when it is not set"),
+        Variable("RELAY_INTERNAL_SECRET", REQUIRED,
+                 "what events are signed and replies kept with, the same in all functions; at "
+                 "least 32 characters", "0123456789abcdef0123456789abcdef"),
+        Variable("RELAY_ENCRYPTION_KEYS", "one derived from `RELAY_INTERNAL_SECRET`",
+                 "what accounts' credentials are sealed with: `id:base64 of 32 bytes`, several "
+                 "with commas, the current one first",
+                 "2026-11:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
+        Variable("RELAY_EDGE_TOKEN", NONE,
+                 "what the edge proves itself with; only then its `x-forwarded-for` is believed",
+                 "0123456789abcdef", "the front door of `relayctl dev`"),
+    ),
+    "Built-in accounts": (
+        Variable("OPENAI_API_KEY", NONE, "makes a built-in account at OpenAI", "sk-...",
+                 "`relayctl dev` (with no provider: echo)"),
+        Variable("OPENAI_BASE_URL", "https://api.openai.com/v1", "its address",
+                 "https://eu.api.openai.com/v1", "`relayctl dev`"),
+        Variable("ANTHROPIC_API_KEY", NONE, "makes a built-in account at Anthropic", "sk-ant-...",
+                 "`relayctl dev` (with no provider: echo)"),
+        Variable("ANTHROPIC_BASE_URL", "https://api.anthropic.com", "its address",
+                 "https://anthropic.example", "`relayctl dev`"),
+    ),
+    "Requests": (
+        Variable("RELAY_TIMEOUT_S", "600",
+                 "seconds that a request may take, the revision's `timeoutSeconds`; 45 less is how "
+                 "long open ones go on after SIGTERM", "900"),
+        Variable("RELAY_FIRST_BYTE_TIMEOUT_S", "300",
+                 "seconds to wait for a provider's first byte", "120"),
+        Variable("RELAY_IDLE_TIMEOUT_S", "120",
+                 "seconds that a provider's stream may be silent", "60"),
+        Variable("RELAY_UNPRICED_MODELS", "quarantine",
+                 "a model without a price: `quarantine` serves it at $0 and says so, `deny` "
+                 "refuses it", "deny"),
+        Variable("RELAY_API_KEY_PREFIX", "cr_", "what new keys begin with, at most 16 characters",
+                 "acme_"),
+    ),
+    "Retention": (
+        Variable("RELAY_LEDGER_RETENTION_DAYS", "0",
+                 "days that months of the ledger are kept after they ended; 0 is for ever", "400",
+                 "`relayctl cleanup`"),
+        Variable("RELAY_ROLLUP_RETENTION_DAYS", "0",
+                 "days that sums are kept; 0 is for ever, else at least 31 more than the ledger's",
+                 "0", "`relayctl cleanup`"),
+        Variable("RELAY_AUDIT_RETENTION_DAYS", "365", "days of the audit trail; 0 is for ever",
+                 "730", "`relayctl cleanup`"),
+        Variable("RELAY_QUARANTINE_RETENTION_DAYS", "90",
+                 "days of usage records that the ledger could not take; 0 is for ever", "30",
+                 "`relayctl cleanup`"),
+    ),
+    "Listening and logs": (
+        Variable("PORT", "8080", "where the function listens; Knative sets it", "8080"),
+        Variable("RELAY_HOST", "0.0.0.0", "the interface", "127.0.0.1"),
+        Variable("RELAY_METRICS_PORT", "9464", "where Prometheus asks; 0 is any free port", "9464"),
+        Variable("RELAY_LOG_LEVEL", "info", "`debug`, `info`, `warning` or `error`", "warning",
+                 "`relayctl cleanup`, `dev`"),
+    ),
+    "relayctl": (
+        Variable("RELAY_URL", "the `relayctl dev` of the state directory, else "
+                 "`http://127.0.0.1:8000`", "the admin API's address", "https://relay.example",
+                 "`relayctl`"),
+        Variable("RELAY_ACCOUNT_API_KEY", NONE, "a provider's API key, for `accounts create` and "
+                 "`accounts update --api-key-from-env`", "sk-...", "`relayctl accounts`"),
+        Variable("RELAY_PORT", "8000", "the one address of the local stack", "8455",
+                 "`relayctl dev`"),
+        Variable("RELAY_STATE_DIR", ".relay", "what the local stack keeps, its master key too",
+                 "/srv/relay/state", "`relayctl dev`, `events`, those with the master key"),
+        Variable("RELAY_FRONT_DOOR_RELAY_URL", REQUIRED, "where the front door finds `relay`",
+                 "http://127.0.0.1:8081", "the front door; `relayctl dev` sets it"),
+        Variable("RELAY_FRONT_DOOR_KEY_ADMIN_URL", REQUIRED,
+                 "where the front door finds `key_admin`", "http://127.0.0.1:8082",
+                 "the front door; `relayctl dev` sets it"),
+    ),
+}  # fmt: skip
+_HEAD = """# Settings
+
+Made of the code by `python -m cli.settings_reference`; do not edit by hand.
+
+Every variable of the environment that a function or `relayctl` reads. A wrong or missing value
+stops the start with its name and an example. Secrets are never repeated. An empty value is none.
+"""
+
+
+class _Recorder(Mapping[str, str]):
+    """An environment that remembers what was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.asked.add(name)
+        return ENOUGH[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(ENOUGH)
+
+    def __len__(self) -> int:
+        return len(ENOUGH)
+
+
+def read_by() -> dict[str, list[str]]:
+    """Variable -> the functions that read it."""
+    found: dict[str, list[str]] = {}
+    for function, readers in READERS.items():
+        recorder = _Recorder()
+        for read in readers:
+            read(recorder)
+        for name in sorted(recorder.asked):
+            found.setdefault(name, []).append(function)
+    return found
+
+
+def reference() -> str:
+    """The whole file."""
+    functions = read_by()
+    parts = [_HEAD]
+    for title, variables in SECTIONS.items():
+        parts.append(f"\n## {title}\n\n| variable | read by | default | meaning | example |\n")
+        parts.append("|---|---|---|---|---|\n")
+        parts += [_row(variable, functions.get(variable.name, [])) for variable in variables]
+    return "".join(parts)
+
+
+def _row(variable: Variable, functions: list[str]) -> str:
+    named = "all functions" if len(functions) == len(READERS) else ", ".join(functions)
+    readers = "; ".join(filter(None, (named, variable.readers)))
+    plain = variable.default in (NONE, REQUIRED) or " " in variable.default
+    default = variable.default if plain else f"`{variable.default}`"
+    cells = (f"`{variable.name}`", readers, default, variable.meaning, f"`{variable.example}`")
+    return f"| {' | '.join(cells)} |\n"
+
+
+if __name__ == "__main__":
+    print(reference(), end="")

@@ -1,0 +1,58 @@
+"""What a key or an account may do under its old record and under its new one alike.
+
+A change that takes rights away holds in Redis before it is committed, one that gives some only
+after. Many do both: so until the commit Redis has what both allow, and of all else, such as names,
+what the old record says.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from common.domain.accounts import AccountRecord
+from common.domain.keys import KeyRecord
+
+# A scope that no endpoint asks for: an empty list would allow all of them.
+NO_SCOPE = "none"
+KeyStatus = Literal["active", "disabled", "revoked"]
+
+
+def narrowed_key(old: KeyRecord, new: KeyRecord) -> KeyRecord:
+    """The old record with what both allow; its end is the sooner one."""
+    scopes = old.scopes or new.scopes
+    if old.scopes and new.scopes:
+        scopes = [scope for scope in old.scopes if scope in new.scopes] or [NO_SCOPE]
+    # More patterns admit what fewer do. Of others it is only known that both must admit.
+    only_more = bool(old.models_allow) and set(old.models_allow) <= set(new.models_allow)
+    return msgspec.structs.replace(
+        old,
+        scopes=scopes,
+        models_allow_too=[] if only_more else new.models_allow,
+        models_deny=list(dict.fromkeys([*old.models_deny, *new.models_deny])),
+        expires_at_ms=sooner(old.expires_at_ms, new.expires_at_ms),
+    )
+
+
+def narrowed_status(old: KeyStatus, new: KeyStatus) -> KeyStatus:
+    """Active only if both are."""
+    return old if new == "active" else new
+
+
+def narrowed_account(old: AccountRecord, new: AccountRecord) -> AccountRecord:
+    """The old record with what both allow."""
+    models = old.models or new.models
+    if old.models and new.models:
+        models = {name: served for name, served in old.models.items() if name in new.models}
+    nothing_left = bool(old.models and new.models and not models)
+    bounds = [bound for bound in (old.max_concurrency, new.max_concurrency) if bound]
+    return msgspec.structs.replace(
+        old,
+        models=models,
+        enabled=old.enabled and new.enabled and not nothing_left,
+        max_concurrency=min(bounds, default=0),
+    )
+
+
+def sooner(one: int | None, other: int | None) -> int | None:
+    """The sooner of two ends in ms since 1970; None is no end."""
+    return min((end for end in (one, other) if end is not None), default=None)

@@ -1,0 +1,2 @@
+-- A replica takes no writes.
+SELECT pg_is_in_recovery() AS replica
