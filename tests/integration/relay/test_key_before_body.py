@@ -96,7 +96,7 @@ def test_the_sdks_hear_of_it(relay):
     with anthropic.Anthropic(base_url=relay.url, api_key=key, max_retries=0) as claude:
         for _ in range(3):
             with pytest.raises(anthropic.AuthenticationError):
-                claude.messages.create(model="claude-sonnet-4-5", max_tokens=9, messages=TURNS)
+                claude.messages.create(model="claude-sonnet-5", max_tokens=9, messages=TURNS)
 
 
 @pytest.mark.parametrize("options", [[], ["-H", "Expect:"], ["-H", "Transfer-Encoding: chunked"]])
