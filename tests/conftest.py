@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.support.servers import PostgresServer, RedisServer
 
@@ -20,6 +21,9 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name.startswith(_SCRUBBED_PREFIXES) or name in _SCRUBBED:
             del os.environ[name]
+    # An example may take as long as a busy machine makes it; `timeout` ends what hangs.
+    settings.register_profile("unhurried", deadline=None)
+    settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

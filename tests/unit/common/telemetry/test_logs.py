@@ -119,9 +119,9 @@ def test_a_letter_glued_to_a_key_goes_with_it(written):
 
 @pytest.mark.parametrize("text", ["\\" * 100_000, "a" * 42 + " ", "task-runner-of-mine", "\n" * 99])
 def test_looking_for_secrets_is_quick_and_changes_nothing_else(written, text):
-    started = time.perf_counter()
+    started = time.thread_time()  # the processor's, whoever else is at it
     logs.log("event", text=text, key="sk-12345678")
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5
     line = _lines(written)[0]
     assert (line["text"], line["key"]) == (text, "[redacted]")
 
