@@ -48,8 +48,8 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
     "Stores and events": (
         Variable(
             "RELAY_REDIS_URL", REQUIRED,
-            "Redis 6.2 or later or Valkey, with `noeviction`: `redis://`, `rediss://` (TLS) or "
-            "`unix://`", "redis://:password@redis:6379/0",
+            "Redis 6.2 or later or Valkey, with `noeviction`: `redis://`, `rediss://` (TLS), "
+            "`unix://`, `redis+sentinel://` or `redis+cluster://`", "redis://:password@redis:6379/0",
             "`relayctl cleanup`; for `relayctl dev` one of yours instead of its own",
         ),
         Variable(
@@ -62,6 +62,11 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
             "tells installations that share one Redis apart; letters, digits, `-` and `_`",
             "production", "`relayctl cleanup`",
         ),
+        Variable("RELAY_REDIS_PASSWORD", NONE, "its password, where `RELAY_REDIS_URL` has none",
+                 "from a Secret", "`relayctl`, as `RELAY_REDIS_URL`"),
+        Variable("RELAY_DATABASE_PASSWORD", NONE,
+                 "its password, where `RELAY_DATABASE_URL` has none", "from a Secret",
+                 "`relayctl`, as `RELAY_DATABASE_URL`"),
         Variable("K_SINK", NONE,
                  "where events go; a SinkBinding sets it. Without it usage waits in the outbox "
                  "for `cleanup`",
@@ -109,7 +114,10 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
         Variable("RELAY_API_KEY_PREFIX", "cr_", "what new keys begin with, at most 16 characters",
                  "acme_"),
     ),
-    "Retention": (
+    "Retention and sweeps": (
+        Variable("RELAY_SWEEP_INTERVAL_S", "5",
+                 "least seconds between two sweeps of leases and outbox by traffic", "30",
+                 "`relayctl cleanup`"),
         Variable("RELAY_LEDGER_RETENTION_DAYS", "0",
                  "days that months of the ledger are kept after they ended; 0 is for ever", "400",
                  "`relayctl cleanup`"),
@@ -126,6 +134,12 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
         Variable("PORT", "8080", "where the function listens; Knative sets it", "8080"),
         Variable("RELAY_HOST", "0.0.0.0", "the interface", "127.0.0.1"),
         Variable("RELAY_METRICS_PORT", "9464", "where Prometheus asks; 0 is any free port", "9464"),
+        Variable("RELAY_ENVIRONMENT", NONE, "a name that every log line carries", "production"),
+        Variable("RELAY_LOG_DIRECTORY", NONE,
+                 "where log files are kept, beside the lines on standard output", "/var/log/relay"),
+        Variable("RELAY_LOG_MAX_SIZE", "10m",
+                 "how large a log file grows, in k, m or g, at least 64k", "100m"),
+        Variable("RELAY_LOG_MAX_FILES", "5", "how many log files are kept", "10"),
         Variable("RELAY_LOG_LEVEL", "info", "`debug`, `info`, `warning` or `error`", "warning",
                  "`relayctl cleanup`, `dev`"),
     ),

@@ -6,16 +6,14 @@ cannot do without (its secrets) is refused here.
 """
 
 import os
-from collections.abc import Callable, Mapping
-from typing import Literal, TypeVar
+from typing import Literal
 
 import msgspec
 
 from common.encryption_keys import parse_keys
 from common.store_address import HasPassword, with_password
-
-Environment = Mapping[str, str]
-_Value = TypeVar("_Value")
+from common.variables import Environment, choice, parsed, secret, url, whole
+from common.variables import SettingsError as SettingsError  # noqa: PLC0414 - for our callers
 
 # Guesses are throttled by address only, so the key itself must be out of reach: 16 hexadecimal
 # digits, the poorest that anybody makes, are 64 bits. The chart makes 32 characters.
@@ -28,10 +26,6 @@ DRAIN_RESERVE_S = 45
 DAYS_MAX = 10_000
 LOG_BYTES_LEAST = 64 << 10
 MONTH_DAYS_MAX = 31
-
-
-class SettingsError(ValueError):
-    """An environment variable is missing or wrong; the text names it and gives an example."""
 
 
 class LogFile(msgspec.Struct, frozen=True):
@@ -140,9 +134,9 @@ def serve_settings(environment: Environment = os.environ) -> ServeSettings:
     """Where and how long to listen. Raises `SettingsError`."""
     return ServeSettings(
         host=environment.get("RELAY_HOST") or "0.0.0.0",
-        port=_whole(environment, "PORT", 8080, 0, 65535),
-        metrics_port=_whole(environment, "RELAY_METRICS_PORT", 9464, 0, 65535),
-        timeout_s=_whole(environment, "RELAY_TIMEOUT_S", 600, 1, 86_400),
+        port=whole(environment, "PORT", 8080, 0, 65535),
+        metrics_port=whole(environment, "RELAY_METRICS_PORT", 9464, 0, 65535),
+        timeout_s=whole(environment, "RELAY_TIMEOUT_S", 600, 1, 86_400),
         log_level=_log_level(environment),
         environment=environment.get("RELAY_ENVIRONMENT", ""),
         log_file=_log_file(environment),
@@ -161,12 +155,12 @@ def relay_settings(environment: Environment = os.environ) -> RelaySettings:
         ce_overrides=environment.get("K_CE_OVERRIDES", ""),
         edge_token=environment.get("RELAY_EDGE_TOKEN", ""),
         accounts=_built_in_accounts(environment),
-        unpriced_models=_choice(
+        unpriced_models=choice(
             environment, "RELAY_UNPRICED_MODELS", "quarantine", ("quarantine", "deny")
         ),
-        timeout_s=_whole(environment, "RELAY_TIMEOUT_S", 600, 1, 86_400),
-        first_byte_timeout_s=_whole(environment, "RELAY_FIRST_BYTE_TIMEOUT_S", 300, 1, 86_400),
-        idle_timeout_s=_whole(environment, "RELAY_IDLE_TIMEOUT_S", 120, 1, 86_400),
+        timeout_s=whole(environment, "RELAY_TIMEOUT_S", 600, 1, 86_400),
+        first_byte_timeout_s=whole(environment, "RELAY_FIRST_BYTE_TIMEOUT_S", 300, 1, 86_400),
+        idle_timeout_s=whole(environment, "RELAY_IDLE_TIMEOUT_S", 120, 1, 86_400),
         log_level=_log_level(environment),
     )
 
@@ -179,7 +173,7 @@ def key_admin_settings(environment: Environment = os.environ) -> KeyAdminSetting
         state_prefix=_state_prefix(environment),
         internal_secret=_internal_secret(environment),
         encryption_keys=_encryption_keys(environment),
-        master_key=_secret(
+        master_key=secret(
             environment, "PROXY_MASTER_KEY", MASTER_KEY_CHARACTERS_MIN, "openssl rand -hex 16"
         ),
         api_key_prefix=_api_key_prefix(environment),
@@ -205,7 +199,7 @@ def worker_settings(
         internal_secret=_internal_secret(environment) if takes_events else "",
         log_level=_log_level(environment),
         retention=_retention(environment),
-        sweep_interval_s=_whole(environment, "RELAY_SWEEP_INTERVAL_S", 5, 0, 86_400),
+        sweep_interval_s=whole(environment, "RELAY_SWEEP_INTERVAL_S", 5, 0, 86_400),
     )
 
 
@@ -219,50 +213,9 @@ def inherited(environment: Environment = os.environ) -> dict[str, str]:
     return dict(environment)
 
 
-def _whole(environment: Environment, name: str, default: int, least: int, most: int) -> int:
-    def parse(text: str) -> int:
-        number = int(text)
-        if not least <= number <= most:
-            raise ValueError
-        return number
-
-    return _parsed(
-        environment, name, default, parse, f"a whole number from {least} to {most}, e.g. {default}"
-    )
-
-
-def _parsed(
-    environment: Environment,
-    name: str,
-    default: _Value,
-    parse: Callable[[str], _Value],
-    expected: str,
-) -> _Value:
-    text = environment.get(name, "")
-    if not text:
-        return default
-    try:
-        return parse(text)
-    except ValueError:
-        raise SettingsError(f"{name}={text!r}: must be {expected}") from None
-
-
-def _choice(
-    environment: Environment, name: str, default: _Value, choices: tuple[_Value, ...]
-) -> _Value:
-    def parse(text: str) -> _Value:
-        for choice in choices:
-            if text == choice:
-                return choice
-        raise ValueError
-
-    words = " or ".join(str(choice) for choice in choices)
-    return _parsed(environment, name, default, parse, words)
-
-
 def _retention(environment: Environment) -> Retention:
     def days(name: str, default: int) -> int:
-        return _whole(environment, f"RELAY_{name}_RETENTION_DAYS", default, 0, DAYS_MAX)
+        return whole(environment, f"RELAY_{name}_RETENTION_DAYS", default, 0, DAYS_MAX)
 
     default = Retention()
     retention = Retention(
@@ -298,28 +251,18 @@ def _log_file(environment: Environment) -> LogFile | None:
         return number
 
     expected = "a size of at least 64k in k, m or g, e.g. 10m"
-    bytes_max = _parsed(environment, "RELAY_LOG_MAX_SIZE", 10 << 20, size, expected)
-    files_max = _whole(environment, "RELAY_LOG_MAX_FILES", 5, 1, 1000)
+    bytes_max = parsed(environment, "RELAY_LOG_MAX_SIZE", 10 << 20, size, expected)
+    files_max = whole(environment, "RELAY_LOG_MAX_FILES", 5, 1, 1000)
     directory = environment.get("RELAY_LOG_DIRECTORY", "")
     return LogFile(directory, bytes_max, files_max) if directory else None
 
 
 def _log_level(environment: Environment) -> str:
-    return _choice(environment, "RELAY_LOG_LEVEL", "info", ("debug", "info", "warning", "error"))
-
-
-def _secret(environment: Environment, name: str, least: int, example: str) -> str:
-    value = environment.get(name, "")
-    if len(value) < least:
-        raise SettingsError(
-            f"{name} is {'missing' if not value else 'too short'}: at least {least} characters, "
-            f"e.g. from `{example}`"
-        )
-    return value
+    return choice(environment, "RELAY_LOG_LEVEL", "info", ("debug", "info", "warning", "error"))
 
 
 def _internal_secret(environment: Environment) -> str:
-    return _secret(
+    return secret(
         environment, "RELAY_INTERNAL_SECRET", INTERNAL_SECRET_CHARACTERS_MIN, "openssl rand -hex 32"
     )
 
@@ -333,16 +276,16 @@ def _encryption_keys(environment: Environment) -> tuple[tuple[str, bytes], ...]:
 
 def _redis_url(environment: Environment) -> str:
     schemes = ("redis://", "rediss://", "unix://", "redis+", "rediss+")
-    url = _url(environment, "RELAY_REDIS_URL", schemes, "redis://:password@redis:6379/0")
-    return _with_password(environment, "RELAY_REDIS", url)
+    found = url(environment, "RELAY_REDIS_URL", schemes, "redis://:password@redis:6379/0")
+    return _with_password(environment, "RELAY_REDIS", found)
 
 
 def database_url(environment: Environment = os.environ) -> str:
     """Where Postgres is, password included. Raises `SettingsError`."""
     schemes = ("postgresql://", "postgres://")
     example = "postgresql://relay:password@postgres:5432/relay"
-    url = _url(environment, "RELAY_DATABASE_URL", schemes, example)
-    return _with_password(environment, "RELAY_DATABASE", url)
+    found = url(environment, "RELAY_DATABASE_URL", schemes, example)
+    return _with_password(environment, "RELAY_DATABASE", found)
 
 
 def _with_password(environment: Environment, store: str, url: str) -> str:
@@ -355,17 +298,6 @@ def _with_password(environment: Environment, store: str, url: str) -> str:
         ) from None
 
 
-def _url(environment: Environment, name: str, schemes: tuple[str, ...], example: str) -> str:
-    value = environment.get(name, "")
-    if not value.startswith(schemes):
-        # The value may carry a password: it is never repeated.
-        raise SettingsError(
-            f"{name} {'is not set' if not value else 'has another scheme'}: it starts with "
-            f"{' or '.join(schemes)}, e.g. {example}"
-        )
-    return value
-
-
 def _state_prefix(environment: Environment) -> str:
     def parse(text: str) -> str:
         if not text.replace("-", "").replace("_", "").isalnum():
@@ -373,7 +305,7 @@ def _state_prefix(environment: Environment) -> str:
         return f"{{relay:{text}}}"
 
     expected = "letters, digits, - and _, e.g. the Helm release's name"
-    return _parsed(environment, "RELAY_INSTALLATION", "{relay}", parse, expected)
+    return parsed(environment, "RELAY_INSTALLATION", "{relay}", parse, expected)
 
 
 def _api_key_prefix(environment: Environment) -> str:
@@ -383,7 +315,7 @@ def _api_key_prefix(environment: Environment) -> str:
         return text
 
     expected = "at most 16 letters, digits, - and _, e.g. cr_"
-    return _parsed(environment, "RELAY_API_KEY_PREFIX", "cr_", parse, expected)
+    return parsed(environment, "RELAY_API_KEY_PREFIX", "cr_", parse, expected)
 
 
 def _sink_url(environment: Environment) -> str:
@@ -416,4 +348,4 @@ def _base_url(environment: Environment, name: str, default: str) -> str:
             raise ValueError
         return text.rstrip("/")
 
-    return _parsed(environment, name, default, parse, f"an http address, e.g. {default}")
+    return parsed(environment, name, default, parse, f"an http address, e.g. {default}")

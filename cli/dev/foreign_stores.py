@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 POSTGRES_VERSION_MIN = 15
 CONNECT_S = 5
 REDIS_TIMEOUT_MS = 5_000
+REDIS_SCHEMES = ("redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 _OR_OURS = "or leave it out to use the one that `relayctl dev` brings along."
 
 
@@ -56,7 +57,9 @@ async def check_redis(url: str) -> str:
         )
     except InvalidRedisURL as error:
         raise CannotStart(f"RELAY_REDIS_URL: {error}; {_OR_OURS}") from None
-    where = f"The Redis of {_place('RELAY_REDIS_URL', url, 'redis', 'rediss', 'unix')}"
+    where = (
+        f"The Redis of {_place('RELAY_REDIS_URL', url, 'redis', 'rediss', 'unix', *REDIS_SCHEMES)}"
+    )
     try:
         return await _judged_redis(commands, where)
     except RedisUnavailable as error:

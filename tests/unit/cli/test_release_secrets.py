@@ -164,8 +164,8 @@ def test_an_edge_file_with_another_token_is_said():
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("masterKey", "tiny", "at least 8 characters"),
-        ("masterKey", "ключ ключ", "printable ASCII"),
+        ("masterKey", "tiny", "at least 16 characters"),
+        ("masterKey", "ключ ключ ключ ключ", "printable ASCII"),
         ("internalSecret", "tiny", "at least 32 characters"),
         ("databasePassword", "two\nlines", "one line"),
     ],
