@@ -1,0 +1,114 @@
+{{/* The functions' environment, part by part; knative/ has the same names (tests/chart). */}}
+
+{{- define "relay.env.common" -}}
+- name: RELAY_TIMEOUT_S
+  value: {{ int .Values.config.timeoutSeconds | quote }}
+- name: RELAY_INSTALLATION
+  value: {{ .Release.Name }}
+- name: RELAY_ENVIRONMENT
+  value: {{ include "relay.text" .Values.config.nodeEnv | quote }}
+- name: RELAY_HOST
+  value: {{ .Values.config.host | quote }}
+- name: RELAY_LOG_LEVEL
+  value: {{ .Values.config.logLevel | replace "warning" "warn" | replace "warn" "warning" }}
+- name: RELAY_LOG_DIRECTORY
+  value: /app/logs
+- name: RELAY_LOG_MAX_SIZE
+  value: {{ .Values.config.logMaxSize }}
+- name: RELAY_LOG_MAX_FILES
+  value: {{ int .Values.config.logMaxFiles | quote }}
+{{ include "relay.databaseEnv" (dict "root" . "direct" false) }}
+{{ include "relay.redisEnv" . }}
+{{ include "relay.secretVariable" (dict "name" "RELAY_INTERNAL_SECRET" "secret" (printf "%s-internal" .Release.Name) "key" "RELAY_INTERNAL_SECRET") }}
+{{- if eq .Values.runtime "kubernetes" }}
+- name: PORT
+  value: {{ int .Values.config.port | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* What `relay` and `key_admin` have beyond that. */}}
+{{- define "relay.env.public" -}}
+{{- with include "relay.sinkUrl" . }}
+- name: K_SINK
+  value: {{ . | quote }}
+{{- end }}
+{{ include "relay.secretVariable" (dict "name" "RELAY_ENCRYPTION_KEYS" "secret" (printf "%s-internal" .Release.Name) "key" "RELAY_ENCRYPTION_KEYS" "optional" true) }}
+{{ include "relay.secretVariable" (dict "name" "RELAY_EDGE_TOKEN" "secret" (printf "%s-internal" .Release.Name) "key" "RELAY_EDGE_TOKEN" "optional" true) }}
+{{- $secret := include "relay.providerSecret" . }}
+{{- if or .Values.secrets.create .Values.secrets.existingSecret }}
+{{- range $value, $name := include "relay.providerVariables" . | fromYaml }}
+{{ include "relay.secretVariable" (dict "name" $name "secret" $secret "key" (get $.Values.secrets.keys $value) "optional" true) }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Value below `secrets` → variable of the functions. */}}
+{{- define "relay.providerVariables" -}}
+openaiApiKey: OPENAI_API_KEY
+openaiBaseUrl: OPENAI_BASE_URL
+anthropicApiKey: ANTHROPIC_API_KEY
+anthropicBaseUrl: ANTHROPIC_BASE_URL
+azureOpenaiApiKey: AZURE_OPENAI_API_KEY
+azureOpenaiEndpoint: AZURE_OPENAI_ENDPOINT
+geminiApiKey: GEMINI_API_KEY
+{{- end -}}
+
+{{- define "relay.env.relay" -}}
+{{ include "relay.env.common" . }}
+{{ include "relay.env.public" . | trim }}
+- name: RELAY_UNPRICED_MODELS
+  value: {{ .Values.config.unpricedModels }}
+- name: RELAY_FIRST_BYTE_TIMEOUT_S
+  value: {{ int .Values.config.firstByteTimeoutSeconds | quote }}
+- name: RELAY_IDLE_TIMEOUT_S
+  value: {{ int .Values.config.idleTimeoutSeconds | quote }}
+{{- end -}}
+
+{{- define "relay.env.key-admin" -}}
+{{ include "relay.env.common" . }}
+{{ include "relay.secretVariable" (dict "name" "PROXY_MASTER_KEY" "secret" (include "relay.masterKeySecret" .) "key" "PROXY_MASTER_KEY") }}
+- name: RELAY_API_KEY_PREFIX
+  value: {{ .Values.config.apiKeyPrefix | quote }}
+{{ include "relay.env.public" . | trim }}
+{{- end -}}
+
+{{- define "relay.env.usage-aggregation" -}}
+{{ include "relay.env.common" . }}
+{{- end -}}
+
+{{- define "relay.env.cleanup" -}}
+{{ include "relay.env.common" . }}
+- name: RELAY_LEDGER_RETENTION_DAYS
+  value: {{ include "relay.ledgerDays" . | quote }}
+- name: RELAY_ROLLUP_RETENTION_DAYS
+  value: {{ int .Values.config.rollupRetentionDays | quote }}
+- name: RELAY_AUDIT_RETENTION_DAYS
+  value: {{ int .Values.config.auditRetentionDays | quote }}
+- name: RELAY_QUARANTINE_RETENTION_DAYS
+  value: {{ int .Values.config.quarantineRetentionDays | quote }}
+{{- end -}}
+
+{{/* Milliseconds as days, rounded up. */}}
+{{- define "relay.ledgerDays" -}}
+{{- div (add (int64 .Values.config.tokenUsageRetention) 86399999) 86400000 -}}
+{{- end -}}
+
+{{/* Where events are sent: written, as a SinkBinding makes a second revision (knative/README.md). */}}
+{{- define "relay.sinkUrl" -}}
+{{- $path := printf "%s/%s" .Release.Namespace (include "relay.base" .) -}}
+{{- $class := .Values.broker.class | default "MTChannelBasedBroker" -}}
+{{- if .Values.broker.sinkUrl -}}
+{{ .Values.broker.sinkUrl }}
+{{- else if eq .Values.runtime "kubernetes" -}}
+http://{{ include "relay.host" (dict "root" . "name" "usage-aggregation") }}
+{{- else if .Values.broker.sinkBinding -}}
+{{- else if eq $class "MTChannelBasedBroker" -}}
+http://broker-ingress.knative-eventing.svc.{{ .Values.clusterDomain }}/{{ $path }}
+{{- else if eq $class "Kafka" -}}
+http://kafka-broker-ingress.knative-eventing.svc.{{ .Values.clusterDomain }}/{{ $path }}
+{{- else if eq $class "KafkaNamespaced" -}}
+http://kafka-broker-ingress.{{ .Release.Namespace }}.svc.{{ .Values.clusterDomain }}/{{ $path }}
+{{- else if eq $class "RabbitMQBroker" -}}
+http://{{ include "relay.base" . }}-broker-ingress.{{ .Release.Namespace }}.svc.{{ .Values.clusterDomain }}
+{{- end -}}
+{{- end -}}
