@@ -4,13 +4,14 @@ SHELL := /bin/sh
 BIN := .venv/bin
 # Tests start real servers: more workers than this only wait for each other.
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$n)
+HELM ?= $(shell [ -x $(BIN)/helm4 ] && echo $(BIN)/helm4 || echo helm)
 # Without bytecode each start of a function costs half a second more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help dev test lint format typecheck soak bench lock clean
+.PHONY: help dev test lint format typecheck soak bench lock chart chart-package clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 dev: .venv/.installed-dev ## Run all of Relay on this machine (Ctrl-C stops it); `relayctl dev -h` lists its options
 	@$(BIN)/relayctl dev
@@ -41,6 +42,15 @@ lock: ## Recompile the hash-locked requirements from pyproject.toml (needs uv)
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml --extra dev -c requirements/runtime.txt -o requirements/dev.txt
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml --extra dev --extra test -c requirements/dev.txt -o requirements/test.txt
 
+chart: .venv/.installed-test ## Make what follows from the chart's values: schema, tables, defaults
+	$(BIN)/python scripts/chart.py
+
+chart-package: chart ## Package the chart into dist/charts, with an index to serve it by
+	mkdir -p dist/charts
+	$(HELM) dependency build helm/relay
+	$(HELM) package helm/relay --destination dist/charts
+	$(HELM) repo index dist/charts
+
 clean: ## Remove the virtual environment and caches; .relay, the state of `make dev`, stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -48,5 +58,5 @@ clean: ## Remove the virtual environment and caches; .relay, the state of `make 
 .venv/.installed-dev: requirements/dev.txt pyproject.toml scripts/install
 	@scripts/install dev
 
-.venv/.installed-test: requirements/test.txt pyproject.toml scripts/install
+.venv/.installed-test: requirements/test.txt requirements/helm.txt pyproject.toml scripts/install
 	@scripts/install test

@@ -160,7 +160,7 @@
 {{- range reverse $legal -}}
 {{- if ge (int64 .) $interval }}{{ $above = . }}{{ end -}}
 {{- end -}}
-{{- fail (printf "config.cleanupInterval is %d ms, which cron cannot say (every tick wakes a pod, so ten minutes are the least): the nearest that it can are %d and %d" $interval (int64 $below) (int64 $above)) -}}
+{{- fail (printf "config.cleanupInterval is %d ms, which cron cannot say (every tick wakes a pod, so ten minutes are the least): the nearest that it can: %s" $interval (list (int64 $below) (int64 $above) | uniq | join " and ")) -}}
 {{- end -}}
 {{- end -}}
 
