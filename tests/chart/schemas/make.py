@@ -57,7 +57,8 @@ def bare(schema: Any) -> Any:
         if name in ("description", "format", "title", "example") and isinstance(value, str):
             continue
         if name.startswith("x-kubernetes") and name != "x-kubernetes-int-or-string":
-            if name == "x-kubernetes-preserve-unknown-fields":
+            # Where fields are named too, others are a mistake even if the API server keeps them.
+            if name == "x-kubernetes-preserve-unknown-fields" and "properties" not in schema:
                 kept["additionalProperties"] = True
             continue
         kept[name] = bare(value)
@@ -122,6 +123,11 @@ def custom(modules: Path) -> dict[str, Any]:
             kinds[f"{spec['group']}/{stored['name']}/{spec['names']['kind']}"] = name
             kept[name] = closed(bare(stored["schema"]["openAPIV3Schema"]))
             own = kept[name]["properties"]
+            # Behind Knative's features delivery-timeout and delivery-retryafter (both beta), which
+            # the CRD admits by keeping unknown fields.
+            delivery = own["spec"]["properties"].get("delivery", {}).get("properties", {})
+            if delivery:
+                delivery |= {"timeout": {"type": "string"}, "retryAfterMax": {"type": "string"}}
             own.update({"apiVersion": {"type": "string"}, "kind": {"type": "string"}})
             own["metadata"] = {"type": "object"}
     return {"source": ", ".join(RESOURCES), "kinds": kinds, "$defs": kept}
