@@ -26,6 +26,7 @@ def unpack(wheel: Path, target: Path) -> None:
 
 
 def main() -> None:
+    """Unpack every wheel of the directory, and delete it."""
     wheels, directory = Path(sys.argv[1]), Path(sys.argv[2])
     for wheel in sorted(wheels.glob("*.whl")):
         version = next(one for one in NAMES if one in wheel.name)

@@ -1,4 +1,4 @@
-"""knative/, the chart's render and what `make dev` acts on are the same events, names and probes."""
+"""knative/, the chart's render and what `make dev` acts on: the same events, names, probes."""
 
 import msgspec
 import pytest

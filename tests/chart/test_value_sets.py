@@ -17,6 +17,7 @@ def test_a_value_set_renders_alike_under_both_helms_and_is_valid(values):
     assert [fault for written in objects for fault in faults(written)] == []
     check_references(objects)
     check_security(objects)
+    check_secrets(objects)
     under_3 = rendered("-f", str(values), helm="helm3")
     assert under_3 == text or by_name(parse(under_3)) == by_name(objects)
 
@@ -65,6 +66,12 @@ def check_security(objects: list[Object]) -> None:
             assert container["resources"]["requests"]
 
 
+def check_secrets(objects: list[Object]) -> None:
+    """Secrets that outlive the release are never rendered."""
+    names = {written["metadata"]["name"] for written in objects if written["kind"] == "Secret"}
+    assert {"relay-given"} <= names <= {"relay-given", "relay-llm-proxy", "relay-external"}
+
+
 @pytest.mark.parametrize("helm", ["helm3", "helm4"])
 def test_lint_finds_nothing(helm, chart_copy):
     done = run_helm("lint", "--strict", str(chart_copy), helm=helm)
@@ -94,7 +101,10 @@ def test_names_fit_whatever_the_release_is_called(release):
 def test_two_releases_fit_one_namespace_even_with_long_names():
     long = "a-very-long-release-name-for-the-gateway-of-team-"
     names = [
-        {(written["kind"], written["metadata"]["name"]) for written in parse(rendered(release=name))}
+        {
+            (written["kind"], written["metadata"]["name"])
+            for written in parse(rendered(release=name))
+        }
         for name in (f"{long}one", f"{long}two")
     ]
     assert not names[0] & names[1]

@@ -32,7 +32,12 @@ def run_helm(*arguments: str, helm: str = "helm4") -> subprocess.CompletedProces
     """Helm without a cluster, without a configuration."""
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "KUBECONFIG": "/dev/null"}
     return subprocess.run(
-        [helm_path(helm), *arguments], capture_output=True, text=True, env=environment, timeout=60
+        [helm_path(helm), *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=60,
     )
 
 

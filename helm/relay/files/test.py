@@ -10,7 +10,9 @@ import urllib.request
 EDGE, ADMIN, MASTER = os.environ["EDGE"], os.environ["ADMIN"], os.environ["PROXY_MASTER_KEY"]
 
 
-def call(method, address, key=None, body=None):
+def call(
+    method: str, address: str, key: str | None = None, body: dict[str, str] | None = None
+) -> tuple[int, bytes]:
     """Status and body of one call; a function that starts, or a store, gets two minutes."""
     headers = {"content-type": "application/json"}
     if key:
@@ -31,7 +33,7 @@ def call(method, address, key=None, body=None):
         time.sleep(2)
 
 
-def expect(what, wanted, answer):
+def expect(what: str, wanted: int, answer: tuple[int, bytes]) -> bytes:
     """One line of the test's log; the first wrong status ends it."""
     status, body = answer
     print(f"{what}: {status}", flush=True)

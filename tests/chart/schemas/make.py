@@ -1,9 +1,9 @@
 """Makes the schemas beside it from their sources, without descriptions, and closed.
 
-    pip download --no-deps kubernetes-validate==1.37.0, unpacked → KUBERNETES_VALIDATE
-    go mod download knative.dev/serving@v0.51.0 knative.dev/eventing@v0.50.0
-                    github.com/prometheus-operator/prometheus-operator@v0.85.0 → GO_MODULES
-    python tests/chart/schemas/make.py KUBERNETES_VALIDATE GO_MODULES
+pip download --no-deps kubernetes-validate==1.37.0, unpacked → KUBERNETES_VALIDATE
+go mod download knative.dev/serving@v0.51.0 knative.dev/eventing@v0.50.0
+                github.com/prometheus-operator/prometheus-operator@v0.85.0 → GO_MODULES
+python tests/chart/schemas/make.py KUBERNETES_VALIDATE GO_MODULES
 """
 
 import json
@@ -93,7 +93,9 @@ def references(schema: Any) -> set[str]:
 
 def kubernetes(package: Path) -> dict[str, Any]:
     """All kinds in use, and what they are made of."""
-    folder = package / f"kubernetes_validate/kubernetes-json-schema/{KUBERNETES_VERSION}-local-strict"
+    folder = (
+        package / f"kubernetes_validate/kubernetes-json-schema/{KUBERNETES_VERSION}-local-strict"
+    )
     all_ = json.loads((folder / "_definitions.json").read_text())
     definitions = all_.get("$defs") or all_["definitions"]
     kinds, needed = {}, []
@@ -108,7 +110,11 @@ def kubernetes(package: Path) -> dict[str, Any]:
         if name not in kept:
             kept[name] = bare(definitions[name])
             needed += references(kept[name])
-    return {"source": f"kubernetes-validate 1.37.0, {KUBERNETES_VERSION}", "kinds": kinds, "$defs": kept}
+    return {
+        "source": f"kubernetes-validate 1.37.0, {KUBERNETES_VERSION}",
+        "kinds": kinds,
+        "$defs": kept,
+    }
 
 
 def custom(modules: Path) -> dict[str, Any]:
