@@ -214,3 +214,47 @@ def test_notes_tell_commands_and_no_secret():
     assert "make no claims" in said
     assert "No provider key" not in said
     assert "No provider key" in notes()
+
+
+@pytest.mark.parametrize(
+    ("values", "url"),
+    [
+        (
+            "redis-sentinel",
+            "redis+sentinel://sentinel-0.redis:26379,sentinel-1.redis:26379,"
+            "sentinel-2.redis:26379/relay/0",
+        ),
+        (
+            "redis-cluster",
+            "rediss+cluster://relay@redis-0.redis,redis-1.redis,redis-2.redis/0"
+            "?ssl_ca_certs=/etc/relay/redis-ca/ca.crt",
+        ),
+        (
+            "redis-tls-private-ca",
+            "rediss://relay@redis.data.svc.cluster.local:6380/3"
+            "?ssl_ca_certs=/etc/relay/redis-ca/ca.crt",
+        ),
+        ("redis-tls-unchecked", "rediss://10.0.0.7:6379/0?ssl_cert_reqs=none"),
+    ],
+)
+def test_redis_is_named_as_it_is(values, url):
+    objects = render("-f", str(CHART / f"ci/{values}-values.yaml"))
+    service = knative_service(objects, "relay-relay")
+    assert environment(service)["RELAY_REDIS_URL"] == url
+    mounted = {mount["name"] for mount in pod_spec(service)["containers"][0]["volumeMounts"]}
+    assert ("redis-ca" in mounted) == ("ssl_ca_certs" in url)
+
+
+def test_migrations_go_past_the_pooler():
+    objects = render("-f", str(CHART / "ci/postgres-cloudnativepg-values.yaml"))
+    [job] = [
+        written
+        for written in objects
+        if written["kind"] == "Job" and "migrations" in written["metadata"]["name"]
+    ]
+    assert environment(job)["RELAY_DATABASE_URL"] == (
+        "postgresql://app@relay-pg-rw:5432/app?sslmode=require"
+    )
+    assert environment(knative_service(objects, "relay-cleanup"))["RELAY_DATABASE_URL"] == (
+        "postgresql://app@relay-pg-pooler-rw:5432/app?sslmode=require"
+    )

@@ -74,6 +74,8 @@ geminiApiKey: GEMINI_API_KEY
 
 {{- define "relay.env.usage-aggregation" -}}
 {{ include "relay.env.common" . }}
+- name: RELAY_SWEEP_INTERVAL_S
+  value: {{ int .Values.config.rateLimitCleanupInterval | quote }}
 {{- end -}}
 
 {{- define "relay.env.cleanup" -}}

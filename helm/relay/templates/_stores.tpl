@@ -75,8 +75,13 @@
 {{- if $external.caSecret }}{{ $query = append $query "ssl_ca_certs=/etc/relay/redis-ca/ca.crt" }}{{ end -}}
 {{- if $external.insecureSkipVerify }}{{ $query = append $query "ssl_cert_reqs=none" }}{{ end -}}
 {{- end -}}
-{{ urlJoin (dict "scheme" (ternary "rediss" "redis" $external.tls) "host" (printf "%s:%d" $external.host (int $external.port))
-  "userinfo" (include "relay.text" $external.username | urlquery) "path" (printf "/%d" (int $external.database)) "query" (join "&" $query)) }}
+{{- $hosts := join "," $external.nodes | default (printf "%s:%d" $external.host (int $external.port)) -}}
+{{- $kind := dict "standalone" "" "sentinel" "+sentinel" "cluster" "+cluster" -}}
+{{- $user := include "relay.text" $external.username | urlquery -}}
+{{ ternary "rediss" "redis" $external.tls }}{{ get $kind $external.mode }}://{{ with $user }}{{ . }}@{{ end }}{{ $hosts }}
+{{- if eq $external.mode "sentinel" }}/{{ $external.primaryName }}{{ end -}}
+/{{ int $external.database }}
+{{- with $query }}?{{ join "&" . }}{{ end -}}
 {{- end -}}
 
 {{/* Volumes with the authorities of external stores, and where they are mounted. */}}

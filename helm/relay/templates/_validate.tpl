@@ -20,11 +20,15 @@
 
 {{- define "relay.validate.stores" -}}
 {{- $redis := .Values.externalRedis -}}
-{{- if and .Values.redis.enabled $redis.host -}}
+{{- $address := or $redis.host $redis.nodes -}}
+{{- if and .Values.redis.enabled $address -}}
 {{- fail "externalRedis.host is given while redis.enabled is true: set redis.enabled=false to use yours, or leave externalRedis.host out" -}}
 {{- end -}}
-{{- if and (not .Values.redis.enabled) (not $redis.host) -}}
+{{- if and (not .Values.redis.enabled) (not $address) -}}
 {{- fail "there is no Redis: set redis.enabled=true for one in this release, or externalRedis.host for yours" -}}
+{{- end -}}
+{{- if and $redis.nodes (eq $redis.mode "standalone") -}}
+{{- fail "externalRedis.nodes is given with externalRedis.mode=standalone: set the mode to sentinel or cluster, or give one externalRedis.host" -}}
 {{- end -}}
 {{- if and (eq $redis.mode "cluster") (ne (int $redis.database) 0) -}}
 {{- fail (printf "externalRedis.database is %d with externalRedis.mode=cluster: Redis Cluster has database 0 only" (int $redis.database)) -}}

@@ -23,9 +23,6 @@
 {{- if and .Values.postgresql.enabled (not (dig "persistence" "enabled" true .Values.postgresql)) }}
 - postgresql.persistence.enabled is false: a restarted Postgres loses keys and ledger.
 {{- end }}
-{{- if ne .Values.externalRedis.mode "standalone" }}
-- externalRedis.mode is {{ .Values.externalRedis.mode }}: functions speak to the one address externalRedis.host, which must follow the primary{{ if eq .Values.externalRedis.mode "cluster" }} of the slot of the tag {relay:{{ .Release.Name }}}{{ end }} (docs/scaling.md).
-{{- end }}
 {{- if or .Values.persistence.chroma.enabled .Values.persistence.knowledgeBase.enabled }}
 - persistence.chroma and persistence.knowledgeBase make no claims: knowledge lives in Postgres.
 {{- end }}
