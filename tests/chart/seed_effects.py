@@ -101,6 +101,7 @@ SCENES: dict[str, dict[str, Any]] = {
             "logMaxSize": "5m",
             "logMaxFiles": 2,
             "cleanupInterval": 1800000,
+            "rateLimitCleanupInterval": 60,
             "tokenUsageRetention": 86400001,
             "timezoneOffset": -5,
         },
@@ -267,6 +268,9 @@ EFFECTS: dict[str, tuple[str, Effect, Any]] = {
     "config.cleanupInterval": (
         *("config", at("PingSource", "relay-key-expiry", "spec", "schedule"), "*/30 * * * *"),
     ),
+    "config.rateLimitCleanupInterval": (
+        *("config", variable("RELAY_SWEEP_INTERVAL_S", "usage-aggregation"), "60"),
+    ),
     "config.tokenUsageRetention": (
         *("config", variable("RELAY_LEDGER_RETENTION_DAYS", "cleanup"), "2"),
     ),
@@ -375,7 +379,6 @@ EFFECTS: dict[str, tuple[str, Effect, Any]] = {
 # Checked by the schema, and taken: what they are for comes later, or never.
 TAKEN = {
     "config.adminSessionTimeout": 3600000,
-    "config.rateLimitCleanupInterval": 10,
     "config.healthCheckInterval": 30000,
     "config.defaultTokenLimit": 0,
     "pii.resources.requests.memory": "2Gi",

@@ -40,6 +40,7 @@ DATABASE = {"postgresql__enabled": False, "externalDatabase__host": "postgres"}
             {**EXTERNAL, "externalRedis__mode": "cluster", "externalRedis__database": 2},
             "Redis Cluster has database 0 only",
         ),
+        ({**EXTERNAL, "externalRedis__nodes": ["a"]}, "set the mode to sentinel or cluster"),
         ({**EXTERNAL, "externalRedis__caSecret": "ca"}, "set externalRedis.tls=true"),
         ({**EXTERNAL, "externalRedis__username": "relay"}, "without a password"),
         (

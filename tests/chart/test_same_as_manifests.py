@@ -18,6 +18,7 @@ SERVICES = ["relay-relay", "relay-key-admin", "relay-usage-aggregation", "relay-
 CHART_ONLY = {
     *("RELAY_ENVIRONMENT", "RELAY_HOST", "RELAY_LOG_LEVEL", "RELAY_LOG_DIRECTORY"),
     *("RELAY_LOG_MAX_SIZE", "RELAY_LOG_MAX_FILES", "RELAY_API_KEY_PREFIX"),
+    "RELAY_SWEEP_INTERVAL_S",
     *("RELAY_UNPRICED_MODELS", "RELAY_FIRST_BYTE_TIMEOUT_S", "RELAY_IDLE_TIMEOUT_S"),
     *("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT", "GEMINI_API_KEY"),
     # The address without the password beside it; in knative/ one Secret has both.
