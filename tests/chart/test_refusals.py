@@ -2,6 +2,7 @@
 
 import pytest
 
+from cli.kubernetes import release_secrets
 from tests.support.chart import SETS, refusal, render, run_helm, settings
 
 EXTERNAL = {"redis__enabled": False, "externalRedis__host": "redis"}
@@ -69,11 +70,15 @@ DATABASE = {"postgresql__enabled": False, "externalDatabase__host": "postgres"}
             "secrets.geminiApiKey and secrets.existingSecret are both given",
         ),
         (
-            {"secrets__existingMasterKeySecret": "s", "secrets__masterKey": "12345678"},
+            {"secrets__existingMasterKeySecret": "s", "secrets__masterKey": "1234567890123456"},
             "secrets.masterKey and secrets.existingMasterKeySecret",
         ),
-        ({"secrets__masterKey": "1234567"}, "secrets.masterKey has 7 characters"),
-        ({"secrets__internalSecret": "x" * 31}, "secrets.internalSecret has 31 characters"),
+        ({"config__logMaxSize": "63k"}, "64k at the least"),
+        ({"config__rollupRetentionDays": 60}, "or to at least 61"),
+        (
+            {"config__rollupRetentionDays": 60, "config__tokenUsageRetention": 0},
+            "keeps rows for ever",
+        ),
         ({"storage__logs__mode": "pvc"}, "storage.logs.persistence.enabled=true"),
         (
             {
@@ -121,6 +126,17 @@ def test_a_contradiction_is_a_sentence(values, said):
 @pytest.mark.parametrize("helm", ["helm3", "helm4"])
 def test_a_misspelt_key_or_a_wrong_type_is_named(helm, values, said):
     assert said in refusal(*settings(**values), helm=helm)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["secrets.masterKey", "secrets.internalSecret", "config.encryptionKey", "config.adminPassword"],
+)
+def test_a_given_secret_is_as_long_as_the_job_wants_it(path):
+    least = release_secrets._CHARACTERS_MIN[path.partition(".")[2]]
+    said = refusal("--set-string", f"{path}={'x' * (least - 1)}")
+    assert f"{path} has {least - 1} characters: it needs at least {least}" in said
+    assert render("--set-string", f"{path}={'x' * least}")
 
 
 @pytest.mark.parametrize("release", ["1relay", "re.lay"])

@@ -93,12 +93,12 @@ def test_an_existing_secret_is_referred_to_by_its_own_keys():
 def test_what_is_given_goes_to_the_job_as_text():
     objects = render("-f", str(CHART / "ci/secrets-given-values.yaml"))
     assert data(objects, "relay-given") == {
-        "masterKey": "12345678901234",
+        "masterKey": "1234567890123456",
         "internalSecret": "0123456789abcdef0123456789abcdef",
         "jwtSecret": "",
         "encryptionKey": "",
         "adminUsername": "7",
-        "adminPassword": "false",
+        "adminPassword": "12345678",
         "databasePassword": "4711",
         "redisPassword": "true",
     }
@@ -200,7 +200,7 @@ def test_notes_tell_commands_and_no_secret():
         *settings(
             secrets__openaiApiKey="sk-secret-1",
             config__adminPassword="secret-2",
-            secrets__masterKey="secret-3-secret",
+            secrets__masterKey="secret-3-secret-3",
             image__repository="ghcr.io/geeper-io/relay",
             runtime="knative",
             nodeSelector={"a": "b"},

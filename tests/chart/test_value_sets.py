@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from tests.support.chart import SETS, Object, faults, parse, pod_spec, rendered, run_helm
+from tests.support.chart_settings import check_settings
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 
@@ -18,6 +19,7 @@ def test_a_value_set_renders_alike_under_both_helms_and_is_valid(values):
     check_references(objects)
     check_security(objects)
     check_secrets(objects)
+    check_settings(objects)
     under_3 = rendered("-f", str(values), helm="helm3")
     assert under_3 == text or by_name(parse(under_3)) == by_name(objects)
 

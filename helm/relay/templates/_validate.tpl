@@ -116,10 +116,12 @@
 {{- if and .Values.secrets.existingMasterKeySecret (include "relay.text" .Values.secrets.masterKey) -}}
 {{- fail "secrets.masterKey and secrets.existingMasterKeySecret are both given: leave one of them out" -}}
 {{- end -}}
-{{- range $name, $least := dict "masterKey" 8 "internalSecret" 32 -}}
-{{- $text := include "relay.text" (get $.Values.secrets $name) -}}
+{{- /* As cli/kubernetes/release_secrets.py, which would say so only in the Job. */ -}}
+{{- range $path, $least := dict "secrets.masterKey" 16 "secrets.internalSecret" 32 "config.encryptionKey" 8 "config.adminPassword" 8 -}}
+{{- $parts := splitList "." $path -}}
+{{- $text := include "relay.text" (get (get $.Values (first $parts)) (last $parts)) -}}
 {{- if and $text (lt (len $text) $least) -}}
-{{- fail (printf "secrets.%s has %d characters: it needs at least %d, or leave it out to have one made" $name (len $text) $least) -}}
+{{- fail (printf "%s has %d characters: it needs at least %d, or leave it out to have one made" $path (len $text) $least) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -150,6 +152,14 @@
 {{- $port := int .Values.config.port -}}
 {{- if has $port (list 8008 8012 8013 8022 9090 9091 9464) -}}
 {{- fail (printf "config.port is %d, which Knative's queue-proxy (8008, 8012, 8013, 8022, 9090, 9091) or the metrics (9464) use: take another, e.g. 3000" $port) -}}
+{{- end -}}
+{{- if regexMatch "^([1-5]?[0-9]|6[0-3])[kK]$" .Values.config.logMaxSize -}}
+{{- fail (printf "config.logMaxSize is %s: a file is rotated at 64k at the least" .Values.config.logMaxSize) -}}
+{{- end -}}
+{{- $ledger := int (include "relay.ledgerDays" .) -}}
+{{- $sums := int .Values.config.rollupRetentionDays -}}
+{{- if and $sums (or (eq $ledger 0) (lt $sums (add $ledger 31 | int))) -}}
+{{- fail (printf "config.rollupRetentionDays is %d while config.tokenUsageRetention keeps rows for %s: sums would end before the rows that they are made of; set it to 0 (for ever)%s" $sums (ternary "ever" (printf "%d days" $ledger) (eq $ledger 0)) (ternary "" (printf ", or to at least %d" (add $ledger 31)) (eq $ledger 0))) -}}
 {{- end -}}
 {{- $interval := int64 .Values.config.cleanupInterval -}}
 {{- $legal := list 600000 720000 900000 1200000 1800000 3600000 7200000 10800000 14400000 21600000 28800000 43200000 86400000 -}}
