@@ -242,6 +242,10 @@ def test_extra_environment_and_volumes_reach_the_functions():
         ({"redis__persistence__enabled": False}, "a restarted Redis loses"),
         ({"postgresql__persistence__enabled": False}, "a restarted Postgres loses"),
         ({"storage__data__external__enabled": True}, "kubernetes.podspec-persistent-volume-claim"),
+        (
+            {"storage__logs__mode": "pvc", "storage__logs__persistence__enabled": True},
+            "writable for uid 65532",
+        ),
         ({"internal__exposure": "cluster"}, "inside the cluster only"),
         ({"runtime": "kubernetes"}, "get deployments,jobs"),
     ],

@@ -5,7 +5,15 @@ import pytest
 import yaml
 
 from cli.dev.manifests import MANIFESTS_DIRECTORY, load_manifests
-from tests.support.chart import environment, knative_service, one, pod_spec, render, settings
+from tests.support.chart import (
+    environment,
+    faults,
+    knative_service,
+    one,
+    pod_spec,
+    render,
+    settings,
+)
 
 AS_MANIFESTS = settings(config__timezone="Etc/UTC", config__tokenUsageRetention=0)
 MANIFESTS = [
@@ -41,6 +49,11 @@ def names(documents, kind):
         for document in documents
         if document["kind"] == kind and document["apiVersion"].split("/")[0] != "v1"
     }
+
+
+@pytest.mark.parametrize("document", MANIFESTS, ids=lambda one: one["metadata"]["name"])
+def test_a_manifest_is_what_knative_takes(document):
+    assert faults(document) == []
 
 
 @pytest.mark.parametrize("kind", ["Broker", "Trigger", "PingSource", "Service"])

@@ -23,6 +23,9 @@
 {{- if and .Values.postgresql.enabled (not (dig "persistence" "enabled" true .Values.postgresql)) }}
 - postgresql.persistence.enabled is false: a restarted Postgres loses keys and ledger.
 {{- end }}
+{{- if and (eq .Values.storage.logs.mode "pvc") (not .Values.podSecurityContext) }}
+- storage.logs.mode is pvc: the claim must be writable for uid 65532; where its storage does not see to that, set podSecurityContext.fsGroup=65532.
+{{- end }}
 {{- if or .Values.persistence.chroma.enabled .Values.persistence.knowledgeBase.enabled }}
 - persistence.chroma and persistence.knowledgeBase make no claims: knowledge lives in Postgres.
 {{- end }}
