@@ -104,6 +104,12 @@ async def _do_redirect(scope, receive, send):
     await _answer(send, {}, [(b"location", b"/v1/describe")], status=307)
 
 
+async def _do_steer(scope, receive, send):
+    """What a proxy obeys when it is an nginx that was not told otherwise."""
+    extra = [(b"x-accel-redirect", b"/v1/describe"), (b"x-accel-limit-rate", b"1")]
+    await _answer(send, {"steered": False}, extra)
+
+
 async def _do_packed(scope, receive, send):
     body = gzip.compress(b"packed")
     headers = [(b"content-encoding", b"gzip"), (b"content-length", str(len(body)).encode())]

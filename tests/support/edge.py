@@ -1,0 +1,169 @@
+"""The edge's nginx as a process, from the chart's own template, before functions by name."""
+
+import http.client
+import json
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from tests.support.helm_binary import helm_binary
+from tests.support.processes import ROOT
+
+TEMPLATE = ROOT / "helm/relay/templates/edge/_nginx.tpl"
+TOKEN_FILE = "/etc/relay-edge/token.conf"
+NAMESPACE = "gateway"
+RELAY_HOST = f"rel-relay.{NAMESPACE}.svc.cluster.local"
+KEY_ADMIN_HOST = f"rel-key-admin.{NAMESPACE}.svc.cluster.local"
+UID = 65532  # any but root, when the tests run as root
+START_S_MAX = 10.0
+_CONFIG_MAP = 'conf: {{ include "relay.edge.nginxConf" .Values | toJson }}\n'
+
+
+def render(directory: Path, **values: object) -> str:
+    """nginx.conf by a chart that has nothing but the edge's template."""
+    chart = directory / "chart"
+    (chart / "templates").mkdir(parents=True, exist_ok=True)
+    (chart / "Chart.yaml").write_text("apiVersion: v2\nname: edge\nversion: 0.0.1\n")
+    shutil.copy(TEMPLATE, chart / "templates")
+    (chart / "templates/conf.yaml").write_text(_CONFIG_MAP)
+    (chart / "values.json").write_text(json.dumps(DEFAULTS | values))
+    command = [helm_binary(directory), "template", "rel", str(chart)]
+    command += ["--values", str(chart / "values.json")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    rendered = next(line for line in done.stdout.splitlines() if line.startswith("conf: "))
+    return str(json.loads(rendered.removeprefix("conf: ")))
+
+
+DEFAULTS: dict[str, object] = {
+    "namespace": NAMESPACE,
+    "clusterDomain": "cluster.local",
+    "resolver": "127.0.0.1",
+    "port": 8000,
+    "bodyLimit": "32m",
+    "trustedProxies": [],
+    "backends": {"relay": "rel-relay", "keyAdmin": "rel-key-admin"},
+    "backendPort": 80,
+    "timeoutSeconds": 600,
+    "exposeInternal": True,
+}
+
+
+class NameServer:
+    """DNS over UDP (RFC 1035) that knows a few names, all of them this machine."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = set(names)
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.address = "127.0.0.1:{}".format(self._socket.getsockname()[1])
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        """End."""
+        self._socket.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                query, sender = self._socket.recvfrom(512)
+                self._socket.sendto(self._answer(query), sender)
+            except OSError:
+                return
+
+    def _answer(self, query: bytes) -> bytes:
+        labels, at = [], 12
+        while length := query[at]:
+            labels.append(query[at + 1 : at + 1 + length].decode())
+            at += 1 + length
+        question, (kind,) = query[12 : at + 5], struct.unpack(">H", query[at + 1 : at + 3])
+        known = ".".join(labels) in self.names
+        found = known and kind == 1
+        header = query[:2] + struct.pack(">HHHHH", 0x8180 if known else 0x8183, 1, found, 0, 0)
+        record = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 1, 4) + bytes((127, 0, 0, 1))
+        return header + question + (record if found else b"")
+
+
+class Edge:
+    """nginx on a port, all of its files in a directory of its own. `values` as in the template."""
+
+    def __init__(self, *, port: int, token_line: str = "", **values: object) -> None:
+        self.port = port
+        # pytest's directories are closed to all but their owner, who may be root.
+        self.directory = Path(tempfile.mkdtemp(prefix="relay-edge-"))
+        conf = render(self.directory, port=port, **values)
+        token = self.directory / "token.conf"
+        token.write_text(token_line)
+        conf = conf.replace("/tmp/", f"{self.directory}/").replace(TOKEN_FILE, str(token))
+        self._conf = self.directory / "nginx.conf"
+        self._conf.write_text(conf)
+        self.log = self.directory / "log"
+        self.log.touch()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start, and return when it answers."""
+        nginx = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+        if nginx is None:
+            raise RuntimeError("nginx is not here: apt-get install nginx-light, or brew install nginx")
+        command = [nginx, "-e", "/dev/stderr", "-c", str(self._conf), "-g", "daemon off;"]
+        user = UID if os.geteuid() == 0 else None
+        if user:
+            for path in (self.directory, *self.directory.iterdir()):
+                os.chown(path, user, user)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, user=user, group=user, extra_groups=[] if user else None
+            )
+        end = time.monotonic() + START_S_MAX
+        while True:
+            try:
+                if self.ask("/health/ready")[0] == 200:
+                    return
+            except OSError:
+                pass
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"nginx did not start:\n{self.log.read_text()}")
+            time.sleep(0.02)
+
+    def stop(self) -> int:
+        """SIGQUIT, which drains, and wait. Gives the exit code."""
+        if self.process is None:
+            raise RuntimeError("it was not started")
+        self.process.send_signal(3)
+        return self.process.wait(20)
+
+    def remove(self) -> None:
+        """Kill it and delete its files."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(10)
+        shutil.rmtree(self.directory)
+
+    def ask(
+        self, path: str | bytes, *headers: str, method: str = "GET", body: bytes = b""
+    ) -> tuple[int, dict[str, str], bytes]:
+        """One request with these bytes as its path: status, headers, body."""
+        raw = path.encode() if isinstance(path, str) else path
+        lines = [method.encode() + b" " + raw + b" HTTP/1.1", b"host: edge.test:1", b"connection: close"]
+        lines += [line.encode() for line in headers]
+        if body:
+            lines.append(b"content-length: %d" % len(body))
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
+            connection.sendall(b"\r\n".join(lines) + b"\r\n\r\n" + body)
+            answer = http.client.HTTPResponse(connection, method=method)
+            answer.begin()
+            got = {name.lower(): value for name, value in answer.getheaders()}
+            return answer.status, got, answer.read()
+
+    def logged(self) -> list[dict[str, str]]:
+        """The access log."""
+        lines = self.log.read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
