@@ -96,6 +96,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="CycloneDX document of installed packages.")
     parser.add_argument("--lock", type=Path, required=True)
     parser.add_argument("--environment", type=Path, action="append", required=True)
+    parser.add_argument(
+        "--locked-only", action="store_true", help="leave out what is not in the lock"
+    )
     options = parser.parse_args()
     paths = [
         str(packages)
@@ -103,7 +106,12 @@ def main() -> int:
         for packages in environment.glob("lib/python3*/site-packages")
     ]
     try:
-        content = document(distributions(path=paths), options.lock.read_text())
+        lock = options.lock.read_text()
+        installed = distributions(path=paths)
+        if options.locked_only:
+            wanted = {APPLICATION, *dict(_locked(lock))}
+            installed = (one for one in installed if _normal(one.metadata["Name"]) in wanted)
+        content = document(installed, lock)
     except ValueError as error:
         sys.stderr.write(f"sbom: {error}\n")
         return 1

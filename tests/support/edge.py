@@ -7,20 +7,19 @@ import shutil
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from tests.support.helm_binary import helm_binary
 from tests.support.processes import ROOT
 
 TEMPLATE = ROOT / "helm/relay/templates/edge/_nginx.tpl"
 TOKEN_FILE = "/etc/relay-edge/token.conf"
-NAMESPACE = "gateway"
-RELAY_HOST = f"rel-relay.{NAMESPACE}.svc.cluster.local"
-KEY_ADMIN_HOST = f"rel-key-admin.{NAMESPACE}.svc.cluster.local"
+RELAY_HOST = "rel-relay.gateway.svc.cluster.local"
+KEY_ADMIN_HOST = "rel-key-admin.gateway.svc.cluster.local"
 UID = 65532  # any but root, when the tests run as root
 START_S_MAX = 10.0
 _CONFIG_MAP = 'conf: {{ include "relay.edge.nginxConf" .Values | toJson }}\n'
@@ -34,7 +33,7 @@ def render(directory: Path, **values: object) -> str:
     shutil.copy(TEMPLATE, chart / "templates")
     (chart / "templates/conf.yaml").write_text(_CONFIG_MAP)
     (chart / "values.json").write_text(json.dumps(DEFAULTS | values))
-    command = [helm_binary(directory), "template", "rel", str(chart)]
+    command = [_helm(), "template", "rel", str(chart)]
     command += ["--values", str(chart / "values.json")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -43,14 +42,20 @@ def render(directory: Path, **values: object) -> str:
     return str(json.loads(rendered.removeprefix("conf: ")))
 
 
+def _helm() -> str:
+    """The helm that scripts/install puts beside the interpreter, else any."""
+    for name in ("helm4", "helm"):
+        if found := shutil.which(name, path=f"{Path(sys.executable).parent}:{os.environ['PATH']}"):
+            return found
+    raise RuntimeError("helm is not here: make .venv/.installed-test installs it")
+
+
 DEFAULTS: dict[str, object] = {
-    "namespace": NAMESPACE,
-    "clusterDomain": "cluster.local",
     "resolver": "127.0.0.1",
     "port": 8000,
     "bodyLimit": "32m",
     "trustedProxies": [],
-    "backends": {"relay": "rel-relay", "keyAdmin": "rel-key-admin"},
+    "backends": {"relay": RELAY_HOST, "keyAdmin": KEY_ADMIN_HOST},
     "backendPort": 80,
     "timeoutSeconds": 600,
     "exposeInternal": True,
@@ -58,10 +63,10 @@ DEFAULTS: dict[str, object] = {
 
 
 class NameServer:
-    """DNS over UDP (RFC 1035) that knows a few names, all of them this machine."""
+    """DNS over UDP (RFC 1035) that knows a few names, and for each a loopback address."""
 
-    def __init__(self, *names: str) -> None:
-        self.names = set(names)
+    def __init__(self, *names: str, **addresses: str) -> None:
+        self.addresses = dict.fromkeys(names, "127.0.0.1") | addresses
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
@@ -85,10 +90,12 @@ class NameServer:
             labels.append(query[at + 1 : at + 1 + length].decode())
             at += 1 + length
         question, (kind,) = query[12 : at + 5], struct.unpack(">H", query[at + 1 : at + 3])
-        known = ".".join(labels) in self.names
+        address = self.addresses.get(".".join(labels))
+        known = address is not None
         found = known and kind == 1
         header = query[:2] + struct.pack(">HHHHH", 0x8180 if known else 0x8183, 1, found, 0, 0)
-        record = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 1, 4) + bytes((127, 0, 0, 1))
+        record = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 1, 4)
+        record += socket.inet_aton(address or "0.0.0.0")
         return header + question + (record if found else b"")
 
 

@@ -2,14 +2,13 @@
 relay.edge.nginxConf: the whole nginx.conf of the edge (docs/images.md, "The edge").
 
 Argument, a dict:
-  namespace       of the release
-  clusterDomain   "cluster.local"
   resolver        the cluster's DNS: an address, or a name that resolves when nginx starts
   port            to listen on, above 1023
   ipv6            (false) whether to listen on IPv6 too
   bodyLimit       the largest request body, in nginx's notation: "32m"
   trustedProxies  list of CIDRs before the edge whose x-forwarded-* is believed; [] = none
-  backends        {relay: <Service name>, keyAdmin: <Service name>}
+  backends        {relay: <host>, keyAdmin: <host>}, whole names that the cluster's DNS knows; each is
+                  also the Host that is sent, by which Knative's gateway finds the function
   backendPort     80 for a Knative Service
   timeoutSeconds  of the revisions: how long one answer may take, and the drain
   exposeInternal  whether /internal/* is served
@@ -23,7 +22,8 @@ Files the container needs:
   /tmp                        writable; everything else may be read-only. Request bodies over
       256 KiB wait there: bodyLimit times the uploads that are under way is what it must hold.
 
-Command, without a shell: ["nginx", "-e", "/dev/stderr", "-c", "<this file>", "-g", "daemon off;"].
+Command, without a shell: ["nginx", "-e", "/dev/stderr", "-g", "daemon off;"], with this file as
+/etc/nginx/nginx.conf (or its path after -c).
 The stop signal is SIGQUIT (nginx images declare it): open answers end, up to timeoutSeconds.
 Runs on nginx 1.22 and later. tests/integration/edge holds what it promises.
 */}}
@@ -97,8 +97,8 @@ http {
 
     map $relay_route $relay_host {
         default "";
-        "relay" "{{ .backends.relay }}.{{ .namespace }}.svc.{{ .clusterDomain }}";
-        "key_admin" "{{ .backends.keyAdmin }}.{{ .namespace }}.svc.{{ .clusterDomain }}";
+        "relay" "{{ .backends.relay }}";
+        "key_admin" "{{ .backends.keyAdmin }}";
     }
 
     # ---- Who the caller is ----------------------------------------------------------------------

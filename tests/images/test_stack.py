@@ -1,0 +1,177 @@
+"""The way of the seeds through the built images: a key, a streamed chat, the drain, the ledger."""
+
+import time
+
+import httpx
+import pytest
+
+from cli.dev.ports import free_port
+from tests.images.containers import Container
+from tests.images.stack import FUNCTIONS, Stack, Streams, events_of, text_of
+
+pytestmark = pytest.mark.images
+
+STREAMS = 8
+WORDS = " ".join(f"word{number}" for number in range(20))
+SLOW = f"{WORDS} [[echo chunk_delay_ms=150]]"
+# The floor of every start: an interpreter in a container that answers 200.
+_BARE = """
+import asyncio
+async def answer(reader, writer):
+    await reader.readuntil(b"\\r\\n\\r\\n")
+    writer.write(b"HTTP/1.1 200 OK\\r\\ncontent-length: 0\\r\\nconnection: close\\r\\n\\r\\n")
+    await writer.drain()
+    writer.close()
+async def main():
+    server = await asyncio.start_server(answer, "127.0.0.1", {port})
+    await server.serve_forever()
+asyncio.run(main())
+"""
+_STARTS = 5
+
+
+@pytest.fixture
+def stack(tmp_path, image, edge_image, empty_database_url, redis_url):
+    stack = Stack(tmp_path, image, edge_image, empty_database_url, redis_url)
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.remove()
+
+
+def test_a_key_a_streamed_chat_and_its_record(stack):
+    key = stack.create_key()
+    assert key.startswith("cr_")
+    answer = stack.stream(key, WORDS)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert text_of(answer) == WORDS
+    assert events_of(answer)[-1] == "[DONE]"
+    (record,) = stack.records(1)
+    assert record["id"] == answer.headers["x-request-id"]
+    assert (record["status"], record["usage_source"]) == ("ok", "reported")
+    assert float(record["cost_usd"]) > 0
+    # It came by the event: nothing else drains the outbox here.
+    assert '"function":"usage_aggregation"' in stack.parts["usage_aggregation"].log
+
+
+def test_chunks_cross_the_edge_as_they_are_made(stack):
+    key = stack.create_key()
+    arrived = []
+    with httpx.stream(
+        "POST",
+        f"{stack.url}/v1/chat/completions",
+        headers={"authorization": f"Bearer {key}"},
+        json={"model": "gpt-4o", "stream": True, "messages": [{"role": "user", "content": SLOW}]},
+        timeout=60,
+    ) as answer:
+        for _ in answer.iter_raw():
+            arrived.append(time.monotonic())
+    # Held back chunks would come together.
+    assert arrived[-1] - arrived[0] > 1.5
+
+
+def test_the_caller_that_the_edge_saw_is_what_relay_believes(stack):
+    answer = httpx.get(
+        f"{stack.url}/v1/models",
+        headers={"authorization": "Bearer wrong", "x-forwarded-for": "6.6.6.6"},
+    )
+    assert answer.status_code == 401
+    assert "6.6.6.6" not in stack.parts["relay"].log
+
+
+def test_sigterm_in_the_middle_of_streams_cuts_none_and_loses_no_record(stack):
+    key = stack.create_key()
+    streams = Streams(stack, key, [SLOW] * STREAMS)
+    time.sleep(1.2)
+    stack.parts["relay"].signal("TERM")
+    assert stack.parts["relay"].wait() == 0
+    streams.wait()
+    assert not streams.failures
+    assert [text_of(answer).strip() for answer in streams.answers] == [WORDS] * STREAMS
+    records = stack.records(STREAMS)
+    assert {record["status"] for record in records} == {"ok"}
+    assert {record["id"] for record in records} == {
+        answer.headers["x-request-id"] for answer in streams.answers
+    }
+    # The next request meets no relay, and is told so in the dialect; then relay is back.
+    away = stack.stream(key, WORDS)
+    assert away.status_code == 502
+    assert away.json()["error"]["type"] == "server_error"
+    stack.parts["relay"].start()
+    assert text_of(stack.stream(key, WORDS)) == WORDS
+
+
+def test_sigquit_at_the_edge_lets_streams_end(stack):
+    key = stack.create_key()
+    streams = Streams(stack, key, [SLOW] * STREAMS)
+    time.sleep(1.2)
+    stack.parts["edge"].signal("QUIT")
+    assert stack.parts["edge"].wait() == 0
+    streams.wait()
+    assert not streams.failures
+    assert [text_of(answer).strip() for answer in streams.answers] == [WORDS] * STREAMS
+
+
+def test_a_tick_reaches_cleanup(stack):
+    assert stack.send_event("dev.knative.sources.ping", {"task": "outbox"}) == 202
+    end = time.monotonic() + 20
+    while '"outbox"' not in stack.parts["cleanup"].log:
+        assert time.monotonic() < end, stack.parts["cleanup"].log
+        time.sleep(0.1)
+
+
+def test_no_log_has_a_secret(stack):
+    key = stack.create_key()
+    stack.stream(key, WORDS)
+    stack.records(1)
+    logs = "".join(part.log for part in stack.parts.values())
+    assert "request" in logs
+    for secret in (key, stack.master_key, stack.edge_token):
+        assert secret not in logs
+
+
+def test_every_part_ends_at_its_stop_signal(stack):
+    for name in FUNCTIONS:
+        stack.parts[name].signal("TERM")
+        assert stack.parts[name].wait() == 0, name
+
+
+def test_a_container_that_is_stopped_while_it_starts_ends(stack):
+    relay = stack.parts["relay"]
+    relay.signal("TERM")
+    relay.wait()
+    for wait_s in (0.0, 0.05, 0.1, 0.2):
+        relay.restart()
+        time.sleep(wait_s)
+        relay.signal("TERM")
+        assert relay.ends_within(10), f"stopped {wait_s} s after its start"
+
+
+def test_starts_are_measured(stack, image, capsys):
+    port = free_port()
+    bare = Container(image, ("python", "-c", _BARE.format(port=port)), port=port)
+    try:
+        floor = _median_start(bare)
+    finally:
+        bare.remove()
+    lines = [f"bare python in a container: {floor * 1000:.0f} ms to the first 200"]
+    for name in (*FUNCTIONS, "edge"):
+        part = stack.parts[name]
+        part.signal("QUIT" if name == "edge" else "TERM")
+        part.wait()
+        ratio = _median_start(part) / floor
+        lines.append(f"{name}: {ratio:.2f} x bare")
+        assert ratio > 0
+    with capsys.disabled():
+        print("\n" + "\n".join(lines))
+
+
+def _median_start(part):
+    times = []
+    for _ in range(_STARTS):
+        times.append(part.start())
+        part.signal("KILL")
+        part.wait()
+    return sorted(times)[_STARTS // 2]
