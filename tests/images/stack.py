@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -48,7 +49,7 @@ class Stack:
             "RELAY_INTERNAL_SECRET": secrets.token_hex(32),
             "RELAY_EDGE_TOKEN": self.edge_token,
             "RELAY_METRICS_PORT": "0",
-            "K_SINK": f"http://127.0.0.1:{self._ports['broker']}{load_manifests(MANIFESTS_DIRECTORY).broker.path}",
+            "K_SINK": f"http://127.0.0.1:{self._ports['broker']}{_broker_path()}",
             "OPENAI_API_KEY": "echo",
             "OPENAI_BASE_URL": f"http://127.0.0.1:{self._echo_port}/v1",
             "ANTHROPIC_API_KEY": "echo",
@@ -93,14 +94,18 @@ class Stack:
 
     def stream(self, key: str, text: str) -> httpx.Response:
         """A streamed chat through the edge, read whole."""
-        return httpx.post(
+        with self.open_stream(key, text) as answer:
+            answer.read()
+        return answer
+
+    def open_stream(self, key: str, text: str) -> AbstractContextManager[httpx.Response]:
+        """A streamed chat through the edge, to be read."""
+        messages = [{"role": "user", "content": text}]
+        return httpx.stream(
+            "POST",
             f"{self.url}/v1/chat/completions",
             headers={"authorization": f"Bearer {key}"},
-            json={
-                "model": "gpt-4o",
-                "stream": True,
-                "messages": [{"role": "user", "content": text}],
-            },
+            json={"model": "gpt-4o", "stream": True, "messages": messages},
             timeout=60,
         )
 
@@ -187,26 +192,42 @@ class Stack:
                 return
 
 
+def _broker_path() -> str:
+    return load_manifests(MANIFESTS_DIRECTORY).broker.path
+
+
 class Streams:
     """Streams under way in threads of their own; `answers` in no order."""
 
     def __init__(self, stack: Stack, key: str, texts: list[str]) -> None:
         self.answers: list[httpx.Response] = []
         self.failures: list[Exception] = []
+        self._begun = threading.Barrier(len(texts) + 1, timeout=READY_S_MAX)
         self._threads = [
             threading.Thread(target=self._run, args=(stack, key, text)) for text in texts
         ]
         for thread in self._threads:
             thread.start()
 
+    def wait_until_under_way(self) -> None:
+        """Wait until each has its first event."""
+        self._begun.wait()
+
     def wait(self) -> None:
-        """Wait for all of them."""
+        """Wait for the end of all of them."""
         for thread in self._threads:
             thread.join()
 
     def _run(self, stack: Stack, key: str, text: str) -> None:
         try:
-            self.answers.append(stack.stream(key, text))
+            with stack.open_stream(key, text) as answer:
+                chunks = answer.iter_raw()
+                first = next(chunks)
+                self._begun.wait()
+                body = first + b"".join(chunks)
+            self.answers.append(
+                httpx.Response(answer.status_code, headers=answer.headers, content=body)
+            )
         except httpx.HTTPError as error:
             self.failures.append(error)
 

@@ -58,16 +58,8 @@ def test_a_key_a_streamed_chat_and_its_record(stack):
 
 def test_chunks_cross_the_edge_as_they_are_made(stack):
     key = stack.create_key()
-    arrived = []
-    with httpx.stream(
-        "POST",
-        f"{stack.url}/v1/chat/completions",
-        headers={"authorization": f"Bearer {key}"},
-        json={"model": "gpt-4o", "stream": True, "messages": [{"role": "user", "content": SLOW}]},
-        timeout=60,
-    ) as answer:
-        for _ in answer.iter_raw():
-            arrived.append(time.monotonic())
+    with stack.open_stream(key, SLOW) as answer:
+        arrived = [time.monotonic() for _ in answer.iter_raw()]
     # Held back chunks would come together.
     assert arrived[-1] - arrived[0] > 1.5
 
@@ -84,7 +76,7 @@ def test_the_caller_that_the_edge_saw_is_what_relay_believes(stack):
 def test_sigterm_in_the_middle_of_streams_cuts_none_and_loses_no_record(stack):
     key = stack.create_key()
     streams = Streams(stack, key, [SLOW] * STREAMS)
-    time.sleep(1.2)
+    streams.wait_until_under_way()
     stack.parts["relay"].signal("TERM")
     assert stack.parts["relay"].wait() == 0
     streams.wait()
@@ -106,7 +98,7 @@ def test_sigterm_in_the_middle_of_streams_cuts_none_and_loses_no_record(stack):
 def test_sigquit_at_the_edge_lets_streams_end(stack):
     key = stack.create_key()
     streams = Streams(stack, key, [SLOW] * STREAMS)
-    time.sleep(1.2)
+    streams.wait_until_under_way()
     stack.parts["edge"].signal("QUIT")
     assert stack.parts["edge"].wait() == 0
     streams.wait()

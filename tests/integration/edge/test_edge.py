@@ -4,7 +4,6 @@ import json
 import re
 import signal
 import socket
-import threading
 import time
 
 import httpx
@@ -378,17 +377,15 @@ def test_failures_leave_no_query_string_in_the_log_either(make_edge):
 
 def test_sigquit_lets_open_streams_end(make_edge):
     edge = make_edge()
-    answers = []
     url = f"http://127.0.0.1:{edge.port}/v1/ticks"
-    thread = threading.Thread(target=lambda: answers.append(httpx.post(url, content=b"{}")))
-    thread.start()
-    time.sleep(0.4)
-    edge.process.send_signal(signal.SIGQUIT)
-    _until(lambda: not _listens(edge.port))
-    assert not answers
+    with httpx.stream("POST", url, content=b"{}") as answer:
+        chunks = answer.iter_raw()
+        first = next(chunks)
+        edge.process.send_signal(signal.SIGQUIT)
+        _until(lambda: not _listens(edge.port))
+        text = first + b"".join(chunks)
+    assert text.count(b"data:") == 5
     assert edge.process.wait(20) == 0
-    thread.join()
-    assert answers[0].text.count("data:") == 5
 
 
 def _where(edge, path):
