@@ -61,8 +61,8 @@ class Container:
             time.sleep(0.005)
         return time.monotonic() - begin
 
-    def restart(self) -> None:
-        """Start again without waiting for an answer."""
+    def launch(self) -> None:
+        """Start without waiting for an answer."""
         docker("start", self.name)
 
     def ends_within(self, seconds: float) -> bool:

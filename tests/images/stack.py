@@ -35,16 +35,18 @@ class Stack:
         self.edge_token = secrets.token_hex(16)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.started_in: dict[str, float] = {}
         self._directory = directory
         self._image = image
         self._backend_port = free_port()
         self._ports = dict.fromkeys(("relay", "key_admin"), self._backend_port)
         self._ports |= {name: free_port() for name in ("usage_aggregation", "cleanup", "broker")}
         self._echo_port = free_port()
+        # Postgres listens on a socket in a directory of its own, closed to all others.
         self._sockets = parse_qs(urlsplit(database_url).query)["host"][0]
+        Path(self._sockets).chmod(0o755)
+        self._volume = f"--volume={self._sockets}:/sockets"
         self._environment = {
-            "RELAY_DATABASE_URL": database_url,
+            "RELAY_DATABASE_URL": f"{database_url.partition('?')[0]}?host=/sockets",
             "RELAY_REDIS_URL": redis_url,
             "RELAY_INTERNAL_SECRET": secrets.token_hex(32),
             "RELAY_EDGE_TOKEN": self.edge_token,
@@ -62,12 +64,17 @@ class Stack:
         self.parts["edge"] = self._edge(edge_image)
 
     def start(self) -> None:
-        """Migrate, then start everything; `started_in` has the seconds to the first 200."""
-        options = (f"--volume={self._sockets}:{self._sockets}",)
-        run(self._image, "relayctl", "migrate", options=options, **self._environment)
+        """Migrate, then start everything."""
+        migrate = ("relayctl", "migrate")
+        run(self._image, *migrate, options=(self._volume,), **self._environment)
         self._start_broker()
-        for name, part in self.parts.items():
-            self.started_in[name] = part.start()
+        self.start_what_has_stopped()
+
+    def start_what_has_stopped(self) -> None:
+        """Start every part that does not run."""
+        for part in self.parts.values():
+            if not part.running:
+                part.start()
 
     def remove(self) -> None:
         """Delete all of it."""
@@ -109,15 +116,16 @@ class Stack:
             timeout=60,
         )
 
-    def records(self, count: int) -> list[dict[str, Any]]:
-        """The ledger, as soon as it has that many records."""
+    def records(self, request_ids: set[str]) -> list[dict[str, Any]]:
+        """The records of these requests, as soon as the ledger has all of them."""
         end = time.monotonic() + READY_S_MAX
         while True:
             items = self.ask_admin("GET", "/internal/usage/records?limit=500")["items"]
-            if len(items) >= count:
-                return list(items)
+            found = [item for item in items if item["id"] in request_ids]
+            if len(found) == len(request_ids):
+                return found
             if time.monotonic() > end:
-                raise TimeoutError(f"{len(items)} of {count} records are in the ledger")
+                raise TimeoutError(f"{len(found)} of {len(request_ids)} are in the ledger")
             time.sleep(0.2)
 
     def send_event(self, kind: str, data: Any) -> int:
@@ -141,7 +149,7 @@ class Stack:
             ("python", "-m", "common.serve", f"functions.{name}.main:application"),
             port=self._ports[name],
             host=host,
-            options=(f"--volume={self._sockets}:{self._sockets}",),
+            options=(self._volume,),
             **environment,
         )
 
