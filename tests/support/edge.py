@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import shutil
 import socket
 import struct
@@ -14,12 +15,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+from cli.dev.front_door_routes import Route
 from tests.support.processes import ROOT
 
 TEMPLATE = ROOT / "helm/relay/templates/edge/_nginx.tpl"
 TOKEN_FILE = "/etc/relay-edge/token.conf"
 RELAY_HOST = "rel-relay.gateway.svc.cluster.local"
 KEY_ADMIN_HOST = "rel-key-admin.gateway.svc.cluster.local"
+HOSTS = {Route.RELAY: RELAY_HOST, Route.KEY_ADMIN: KEY_ADMIN_HOST}
+TOKEN = "the-edge-token-of-this-test"
+TOKEN_LINE = f'proxy_set_header X-Relay-Edge-Token "{TOKEN}";\n'
+ULID = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}", re.IGNORECASE)
 UID = 65532  # any but root, when the tests run as root
 START_S_MAX = 10.0
 _CONFIG_MAP = 'conf: {{ include "relay.edge.nginxConf" .Values | toJson }}\n'
@@ -170,6 +176,25 @@ class Edge:
             answer.begin()
             got = {name.lower(): value for name, value in answer.getheaders()}
             return answer.status, got, answer.read()
+
+    def where(self, path: bytes) -> Route:
+        """Where it leads a request, told from what the function saw of it."""
+        status, headers, body = self.ask(path)
+        content = json.loads(body)
+        if "raw_path" in content:
+            assert content["raw_path"].encode("latin-1") == path
+            return next(to for to, host in HOSTS.items() if ["host", host] in content["headers"])
+        assert ULID.fullmatch(headers["x-request-id"])
+        if status == 200:
+            assert content == {"status": "ok"}
+            return Route.EDGE
+        assert status in {400, 404}
+        return Route.NOWHERE
+
+    def headers_seen(self, *headers: str) -> list[tuple[str, str]]:
+        """What the function hears of a request with these headers."""
+        seen = json.loads(self.ask("/v1/describe", *headers)[2])["headers"]
+        return [(name, value) for name, value in seen if name != "connection"]
 
     def logged(self) -> list[dict[str, str]]:
         """The access log."""
