@@ -1,4 +1,4 @@
-"""The image under test, built once; RELAY_TEST_IMAGE names one that is there already."""
+"""The image under test, built once; TEST_IMAGE names one that is there already."""
 
 import os
 import subprocess
@@ -9,7 +9,6 @@ from tests.images.containers import DOCKER, docker
 from tests.support.processes import ROOT
 
 STAND_IN = "relay-stand-in:bookworm"
-# tests/conftest.py takes RELAY_* away from the tests, but not before this module is imported.
 _GIVEN = os.environ.get("TEST_IMAGE", "")
 _BASE = os.environ.get("BASE_IMAGE", STAND_IN)
 
@@ -38,7 +37,10 @@ def dev_image(image, base_image):
 @pytest.fixture(scope="session")
 def edge_image():
     """An image with nginx."""
-    return os.environ.get("EDGE_IMAGE", STAND_IN)
+    if given := os.environ.get("EDGE_IMAGE"):
+        return given
+    _to_end(str(ROOT / "tests/images/stand_in_base"))
+    return STAND_IN
 
 
 def _built(base_image, target, name):
