@@ -8,7 +8,7 @@ HELM ?= $(shell [ -x $(BIN)/helm4 ] && echo $(BIN)/helm4 || echo helm)
 # Without bytecode each start of a function costs half a second more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help dev test lint format typecheck soak bench lock chart chart-package clean
+.PHONY: help dev test lint format typecheck soak bench lock images test-images sbom chart chart-package clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ dev: .venv/.installed-dev ## Run all of Relay on this machine (Ctrl-C stops it);
 	@$(BIN)/relayctl dev
 
 test: .venv/.installed-test lint typecheck ## Lint, check types and imports, run all tests but the long ones
-	$(BIN)/pytest -n $(WORKERS) -m "not soak"
+	$(BIN)/pytest -n $(WORKERS) -m "not soak and not images"
 
 lint: .venv/.installed-test ## Check style and import directions
 	$(BIN)/ruff check .
@@ -37,10 +37,22 @@ soak: .venv/.installed-test ## Run the long tests: load, faults, restarts
 bench: .venv/.installed-test ## Measure cold start and throughput, as ratios to bare asyncio
 	$(BIN)/python -m benchmarks
 
+images: ## Build the images with docker; images/build says what can be set
+	images/build relay
+
+test-images: .venv/.installed-test ## Build the images, check them, run the whole stack from them
+	$(BIN)/pytest tests/images -m images --timeout=900 -s
+
+sbom: .venv/.installed-test ## Write dist/relay.cdx.json: what the image carries, as CycloneDX
+	@mkdir -p dist
+	@$(BIN)/python images/sbom.py --lock requirements/runtime.txt --environment .venv --locked-only >dist/relay.cdx.json
+	@echo "dist/relay.cdx.json"
+
 lock: ## Recompile the hash-locked requirements from pyproject.toml (needs uv)
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml -o requirements/runtime.txt
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml --extra dev -c requirements/runtime.txt -o requirements/dev.txt
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml --extra dev --extra test -c requirements/dev.txt -o requirements/test.txt
+	echo hatchling | uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header - -c requirements/dev.txt -o requirements/build.txt
 
 chart: .venv/.installed-test ## Make what follows from the chart's values: schema, tables, defaults
 	$(BIN)/python scripts/chart.py

@@ -167,6 +167,9 @@ def main(arguments: list[str]) -> int:
 
 def run(name: str, make: Callable[[], Application]) -> int:
     """Make and serve until SIGTERM; 2 when a setting is wrong or the address cannot be had."""
+    # The first process of a container has no default action: without a handler a SIGTERM during the
+    # imports is lost, and the container stays for its whole grace period. `serve` has its own.
+    signal.signal(signal.SIGTERM, lambda *_: end(0))
     try:
         settings = serve_settings()
         logs.configure(settings.log_level, name, settings.environment)

@@ -1,15 +1,17 @@
 """Which function a path belongs to: the front door's table (docs/architecture.md), pure.
 
 A path can be written in many ways that a server further in may read as another path. Two rules
-keep that harmless: what must never be reached is compared in its simplest form, and a path whose
-simplest form belongs to another function than its written form is refused.
+keep that harmless: a path must lead to the same place as written and as read, that is decoded
+once; and a path whose reading is open to doubt (dot segments, empty segments, a second encoding)
+leads nowhere. So nothing has to be guessed of what a function's server folds or decodes.
+
+The edge's nginx has the same rules (helm/relay/templates/edge/_nginx.tpl); one table of paths,
+tests/support/front_door_paths.py, holds both to it.
 """
 
+import re
 from enum import StrEnum
 from urllib.parse import unquote_to_bytes
-
-# Decoding until nothing changes ends after one round per nesting; more rounds are an attack.
-_DECODING_ROUNDS_MAX = 8
 
 
 class Route(StrEnum):
@@ -23,15 +25,24 @@ class Route(StrEnum):
 
 _BLOCKED_PREFIXES = ("/metrics", "/prometheus")
 _EDGE_PATHS = frozenset(("/health/live", "/health/ready"))
+_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_DOUBTFUL = re.compile(
+    r"[\x00-\x1f\x7f\\;]"  # controls; other servers' separators and path parameters
+    r"|%[0-9A-Fa-f]{2}"  # a second encoding
+    r"|/\.{0,2}/|/\.{1,2}\Z"  # empty segments and dot segments
+    r"|/ | /| \Z"  # spaces that some servers trim
+)
 
 
 def route(raw_path: bytes) -> Route:
     """The first match of the front door's table for a path as it stands in the request line."""
-    if (simplest := _simplest(raw_path)) is None or simplest.lower().startswith(_BLOCKED_PREFIXES):
+    read = unquote_to_bytes(raw_path).decode("latin-1")
+    if read.lower().startswith(_BLOCKED_PREFIXES):
         return Route.NOWHERE
-    written = raw_path.decode("latin-1")
-    found = _match(written)
-    return found if found is _match(simplest) else Route.NOWHERE
+    if b"#" in raw_path or _BROKEN_ESCAPE.search(raw_path) or _DOUBTFUL.search(read):
+        return Route.NOWHERE
+    found = _match(raw_path.decode("latin-1"))
+    return found if found is _match(read) else Route.NOWHERE
 
 
 def _match(path: str) -> Route:
@@ -44,25 +55,3 @@ def _match(path: str) -> Route:
     if path == "/docs" or path.startswith(("/internal/", "/admin", "/auth/", "/portal")):
         return Route.KEY_ADMIN
     return Route.NOWHERE
-
-
-def _simplest(raw_path: bytes) -> str | None:
-    """The path decoded, dots and slashes folded; None when it cannot be brought to an end."""
-    decoded = raw_path
-    for _ in range(_DECODING_ROUNDS_MAX):
-        before, decoded = decoded, unquote_to_bytes(decoded)
-        if before == decoded:
-            break
-    else:
-        return None
-    segments: list[str] = []
-    text = decoded.decode("latin-1").replace("\\", "/")
-    for segment in text.split("/"):
-        # Path parameters (`;x=1`) are dropped by some servers before they compare.
-        name = segment.partition(";")[0].strip()
-        if name == "..":
-            del segments[-1:]
-        elif name not in {"", "."}:
-            segments.append(name)
-    ending = "/" if text.endswith("/") and segments else ""
-    return "/" + "/".join(segments) + ending

@@ -7,8 +7,10 @@ what it does; `/v1/seen` gives what it saw of the requests so far.
 import asyncio
 import gzip
 import json
+import time
 
 CHUNK_PAUSE_S = 0.2
+SLOW_S = 1.5
 seen = {"disconnects": 0, "requests": []}
 
 
@@ -90,18 +92,25 @@ async def _do_refuse(scope, receive, send):
 
 async def _do_slow_reader(scope, receive, send):
     seen["read"] = 0
+    slow_until = time.monotonic() + SLOW_S
     more = True
     while more:
         message = await receive()
         seen["read"] += len(message.get("body", b""))
         more = message.get("more_body", False)
-        if seen["read"] < 2_000_000:
+        if time.monotonic() < slow_until:
             await asyncio.sleep(0.1)
     await _answer(send, {"read": seen["read"]})
 
 
 async def _do_redirect(scope, receive, send):
     await _answer(send, {}, [(b"location", b"/v1/describe")], status=307)
+
+
+async def _do_steer(scope, receive, send):
+    """What a proxy obeys when it is an nginx that was not told otherwise."""
+    extra = [(b"x-accel-redirect", b"/v1/describe"), (b"x-accel-limit-rate", b"1")]
+    await _answer(send, {"steered": False}, extra)
 
 
 async def _do_packed(scope, receive, send):
