@@ -28,6 +28,7 @@ TOKEN_LINE = f'proxy_set_header X-Relay-Edge-Token "{TOKEN}";\n'
 ULID = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}", re.IGNORECASE)
 UID = 65532  # any but root, when the tests run as root
 START_S_MAX = 10.0
+NO_NGINX = "nginx is not here: apt-get install nginx-light, or brew install nginx"
 _CONFIG_MAP = 'conf: {{ include "relay.edge.nginxConf" .Values | toJson }}\n'
 
 
@@ -105,6 +106,11 @@ class NameServer:
         return header + question + (record if found else b"")
 
 
+def find_nginx() -> str | None:
+    """The server program; Debian keeps it where only root looks."""
+    return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
 class Edge:
     """nginx on a port, all of its files in a directory of its own. `values` as in the template."""
 
@@ -124,9 +130,9 @@ class Edge:
 
     def start(self) -> None:
         """Start, and return when it answers."""
-        nginx = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+        nginx = find_nginx()
         if nginx is None:
-            raise RuntimeError("nginx is not here: apt-get install nginx, or brew install nginx")
+            raise RuntimeError(NO_NGINX)
         command = [nginx, "-e", "/dev/stderr", "-c", str(self._conf), "-g", "daemon off;"]
         as_user: dict[str, Any] = {}
         if os.geteuid() == 0:

@@ -1,11 +1,28 @@
 """A started edge before a function, for the tests of this folder."""
 
+import os
+
 import httpx
 import pytest
 
 from cli.dev.ports import free_port
-from tests.support.edge import KEY_ADMIN_HOST, RELAY_HOST, TOKEN_LINE, Edge, NameServer
+from tests.support.edge import (
+    KEY_ADMIN_HOST,
+    NO_NGINX,
+    RELAY_HOST,
+    TOKEN_LINE,
+    Edge,
+    NameServer,
+    find_nginx,
+)
 from tests.support.processes import ServedProcess
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nginx():
+    """All of `make test` but this folder runs without it; continuous integration has it always."""
+    if find_nginx() is None and not os.environ.get("CI"):
+        pytest.skip(NO_NGINX)
 
 
 @pytest.fixture(scope="module")
