@@ -24,8 +24,8 @@ START_S_MAX = 120.0
 
 def why_skipped() -> str | None:
     """What is missing for a server."""
-    if not os.environ.get("RELAY_KUBE_APISERVER"):
-        return "RELAY_KUBE_APISERVER names no kube-apiserver (tests/e2e/README.md)"
+    if not os.environ.get("E2E_KUBE_APISERVER"):
+        return "E2E_KUBE_APISERVER names no kube-apiserver (tests/e2e/README.md)"
     return None if shutil.which("etcd") else "etcd is not there: apt-get install etcd-server"
 
 
@@ -53,7 +53,7 @@ class ApiServer:
         key = self._directory / "key.pem"
         subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, stderr=-3)
         self._start(
-            *(os.environ["RELAY_KUBE_APISERVER"], f"--secure-port={self.port}"),
+            *(os.environ["E2E_KUBE_APISERVER"], f"--secure-port={self.port}"),
             *(f"--etcd-servers=http://127.0.0.1:{etcd}", "--bind-address=127.0.0.1"),
             *(f"--cert-dir={self.ca_file.parent}", "--authorization-mode=RBAC"),
             *(f"--token-auth-file={self._directory / 'tokens.csv'}",),
