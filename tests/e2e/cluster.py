@@ -61,7 +61,7 @@ class Cluster:
     def install(self, *arguments: str) -> str:
         """Install or upgrade, with the echo provider as OpenAI."""
         repository, _, tag = self.image.rpartition(":")
-        more = os.environ.get("RELAY_E2E_VALUES")
+        more = os.environ.get("E2E_VALUES")
         return self.helm(
             *("upgrade", "--install", RELEASE, str(CHART)),
             *("--set", f"image.repository={repository},image.tag={tag},runtime={self.runtime}"),
@@ -122,6 +122,6 @@ def why_skipped() -> str | None:
     configuration = os.environ.get("KUBECONFIG", "")
     if not configuration or not Path(configuration).exists():
         return "KUBECONFIG names no file: these tests need a real cluster (tests/e2e/README.md)"
-    if not os.environ.get("RELAY_E2E_IMAGE"):
-        return "RELAY_E2E_IMAGE is not set: the image as the cluster pulls it"
+    if not os.environ.get("E2E_IMAGE"):
+        return "E2E_IMAGE is not set: the image as the cluster pulls it"
     return None

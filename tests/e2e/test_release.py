@@ -17,8 +17,8 @@ CHAT = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": "Hello"}
 @pytest.fixture(scope="module")
 def cluster():
     namespace = f"relay-e2e-{int(time.time())}"
-    runtime = os.environ.get("RELAY_E2E_RUNTIME", "knative")
-    cluster = Cluster(namespace, os.environ["RELAY_E2E_IMAGE"], runtime)
+    runtime = os.environ.get("E2E_RUNTIME", "knative")
+    cluster = Cluster(namespace, os.environ["E2E_IMAGE"], runtime)
     cluster.kubectl("create", "namespace", namespace)
     cluster.start_echo()
     yield cluster
