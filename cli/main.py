@@ -29,6 +29,7 @@ _COMMANDS = {
     "serve": ("cli.serve_command", "serve", "Run one function by itself."),
     "master-key": ("cli.admin.master_key", "master_key", "Replace the administrators' key."),
     "migrate": ("cli.migrate", "migrate", "Bring the database to this version's schema."),
+    "organisation": ("cli.admin.organisation", "organisation", "What limits all keys together."),
     "teams": ("cli.admin.teams", "teams", "The tenants."),
     "usage": ("cli.admin.usage", "usage", "What was used, by whom, and what it cost."),
     "users": ("cli.admin.users", "users", "Those whom usage belongs to."),

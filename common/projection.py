@@ -5,11 +5,14 @@ time, twice, or at once with an administrator's change.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
 from common.domain.accounts import AccountRecord
-from common.identifiers import new_ulid
+from common.domain.limits import Count
+from common.domain.policies import NO_POLICY, ORGANISATION, Applied, Level, key_scope
+from common.identifiers import new_ulid, now_ms
 from common.state import locks
 from common.state.commands import RedisCommands
 from common.state.projection import (
@@ -18,17 +21,23 @@ from common.state.projection import (
     noted_ahead,
     put_accounts,
     put_key,
+    put_policy,
+    raise_counter,
     set_epoch,
 )
-from common.store import accounts, keys
-from common.store.database import Database
+from common.store import accounts, keys, policies
+from common.store.database import Connection, Database
 
 PAGE = 500
 # A rebuild takes seconds; should its process die, another starts after this.
 REBUILD_LOCK_MS = 60_000
 CHANGES_AT_ONCE = 500
 _LOCK = "rebuild"
-_OUTRUN = {"account": accounts.outrun, "key": keys.outrun}
+_OUTRUN: dict[str, Callable[[Connection, str, int], Awaitable[bool | None]]] = {
+    "account": accounts.outrun,
+    "key": keys.outrun,
+    "policy": policies.outrun,
+}
 
 
 async def project_key(
@@ -40,6 +49,8 @@ async def project_key(
     """
     async with database.transaction() as connection:
         found = await keys.projected(connection, key_hash=key_hash, limit=1)
+        counts = await counts_of(connection, found)
+    await raise_counters(commands, prefix, counts)
     await put(commands, prefix, found)
     return bool(found)
 
@@ -48,6 +59,8 @@ async def project(database: Database, commands: RedisCommands, prefix: str, key_
     """Project all secrets of a key, as committed. Raises as `project_key`."""
     async with database.transaction() as connection:
         found = await keys.projected(connection, key_id=key_id)
+        counts = await counts_of(connection, found)
+    await raise_counters(commands, prefix, counts)
     await put(commands, prefix, found)
 
 
@@ -82,6 +95,9 @@ async def settle_ahead(database: Database, commands: RedisCommands, prefix: str)
     for kind, subject, version in await noted_ahead(commands, prefix):
         async with database.transaction() as connection:
             outrun = await _OUTRUN[kind](connection, subject, version)
+            if kind == "policy":
+                # It has no change row: the note itself says that it is to be projected.
+                await _project_policy(connection, commands, prefix, subject)
         if outrun is not None:
             await forget_ahead(commands, prefix, kind, subject, version)
             raised += outrun
@@ -105,12 +121,15 @@ async def rebuild(database: Database, commands: RedisCommands, prefix: str) -> b
         return False
     try:
         await project_accounts(database, commands, prefix)
+        await _rebuild_policies(database, commands, prefix)
         after = ""
         while True:
             async with database.transaction() as connection:
                 page = await keys.projected(connection, after=after, limit=PAGE)
+                counts = await counts_of(connection, page)
             if not page:
                 break
+            await raise_counters(commands, prefix, counts)
             await put(commands, prefix, page)
             after = page[-1].key_hash
         await set_epoch(commands, prefix, token)
@@ -149,10 +168,52 @@ async def put_account_list(
         await put_accounts(commands, prefix, version, msgspec.json.encode(records))
 
 
+async def counts_of(connection: Connection, secrets: list[keys.ProjectedKey]) -> list[Count]:
+    """What the counters of these keys' budgets and daily limits are to show at least."""
+    limited = {
+        one.record.id: one.record for one in secrets if not one.record.policy.is_empty
+    }.values()
+    applied = [Applied("key", key_scope(record.id), record.policy) for record in limited]
+    return await policies.counts(connection, applied, now_ms())
+
+
+async def raise_counters(commands: RedisCommands, prefix: str, counts: list[Count]) -> None:
+    """Before a key or a policy is projected, so that no budget begins with less than was spent.
+
+    Raises `RedisUnavailable`.
+    """
+    await asyncio.gather(*(raise_counter(commands, prefix, one) for one in counts if one.amount))
+
+
+async def put_policies(
+    connection: Connection,
+    commands: RedisCommands,
+    prefix: str,
+    found: list[policies.ProjectedPolicy],
+) -> None:
+    """Project what limits these scopes, counters first; as `put`, maybe before a commit."""
+    applied = [Applied(_level(one.scope), one.scope, one.policy) for one in found]
+    await raise_counters(commands, prefix, await policies.counts(connection, applied, now_ms()))
+    await asyncio.gather(
+        *(put_policy(commands, prefix, one.scope, one.version, one.policy) for one in found)
+    )
+
+
+async def put_policy_ahead(
+    connection: Connection,
+    commands: RedisCommands,
+    prefix: str,
+    policy: policies.ProjectedPolicy,
+) -> None:
+    """Project what limits a scope before the commit; the row is locked. Raises as `put`."""
+    await note_ahead(commands, prefix, "policy", policy.scope, policy.version)
+    await put_policies(connection, commands, prefix, [policy])
+
+
 async def put(commands: RedisCommands, prefix: str, secrets: list[keys.ProjectedKey]) -> None:
     """Project what was read, maybe in a transaction that is yet to commit.
 
-    Raises `RedisUnavailable`.
+    Their counters come before them. Raises `RedisUnavailable`.
     """
     await asyncio.gather(
         *(
@@ -160,3 +221,31 @@ async def put(commands: RedisCommands, prefix: str, secrets: list[keys.Projected
             for one in secrets
         )
     )
+
+
+async def _project_policy(
+    connection: Connection, commands: RedisCommands, prefix: str, scope: str
+) -> None:
+    """What limits a scope, as committed; nothing for one that is no more."""
+    found = await policies.projected(connection, scope=scope, limit=1)
+    if not found:
+        version = await policies.next_version(connection)
+        found = [policies.ProjectedPolicy(scope, NO_POLICY, version)]
+    await put_policies(connection, commands, prefix, found)
+
+
+async def _rebuild_policies(database: Database, commands: RedisCommands, prefix: str) -> None:
+    after = ""
+    while True:
+        async with database.transaction() as connection:
+            page = await policies.projected(connection, after=after, limit=PAGE)
+            await put_policies(connection, commands, prefix, page)
+        if not page:
+            return
+        after = page[-1].scope
+
+
+def _level(scope: str) -> Level:
+    if scope == ORGANISATION:
+        return "organisation"
+    return "team" if scope.startswith("team:") else "user"

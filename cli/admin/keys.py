@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from cli.admin.client import one
+from cli.admin.limits import FIELDS, limit_members, limit_options
 from cli.admin.options import (
     AdminGroup,
     Session,
@@ -35,7 +36,7 @@ SHAPE = Shape(
     (
         *("id", "name", "user_id", "team_id", "key_prefix", "status", "scopes", "models.allow"),
         *("models.deny", "tags", "expires_at", "created_at", "updated_at", "revoked_at"),
-        "last_used_at",
+        *("last_used_at", *FIELDS),
     ),
 )
 MADE = SHAPE._replace(fields=("key", *SHAPE.fields))
@@ -69,24 +70,16 @@ def keys() -> None:
 @_deny
 @_expires
 @_tag
+@limit_options(clearing=False)
 @idempotent
 @click.pass_obj
-def create(
-    session: Session,
-    name: str,
-    user_id: str | None,
-    team_id: str | None,
-    scopes: tuple[str, ...],
-    allow: tuple[str, ...],
-    deny: tuple[str, ...],
-    expires_at: str | None,
-    tags: tuple[str, ...],
-    idempotency_key: str,
-) -> None:
+def create(session: Session, /, idempotency_key: str, **given: Any) -> None:
     """Make a key. It is shown this once."""
-    body = members(name=name, user_id=user_id, team_id=team_id, expires_at=expires_at)
-    body |= {"scopes": scopes, "tags": tags, "models": {"allow": allow, "deny": deny}}
-    _show_made(session, PATH, body, idempotency_key)
+    names = ("name", "user_id", "team_id", "expires_at")
+    body = members(**{name: given[name] for name in names})
+    body |= {"scopes": given["scopes"], "tags": given["tags"]}
+    body |= {"models": {"allow": given["allow"], "deny": given["deny"]}}
+    _show_made(session, PATH, body | limit_members(given), idempotency_key)
 
 
 @keys.command("list")
@@ -132,6 +125,7 @@ def show(session: Session, key_id: str) -> None:
 @_tag
 @click.option("--no-tags", is_flag=True)
 @click.option("--status", type=click.Choice(["active", "disabled"]))
+@limit_options(clearing=True)
 @click.pass_obj
 def update(session: Session, /, key_id: str, **given: Any) -> None:
     """Change a key; what is not given stays. A list that is given takes the old one's place."""
@@ -142,6 +136,7 @@ def update(session: Session, /, key_id: str, **given: Any) -> None:
         scopes=replaced(given["scopes"], given["all_scopes"], "--scope", "--all-scopes"),
         tags=replaced(given["tags"], given["no_tags"], "--tag", "--no-tags"),
     )
+    changes |= limit_members(given)
     rules = members(
         allow=replaced(given["allow"], given["allow_all"], "--allow", "--allow-all"),
         deny=replaced(given["deny"], given["deny_none"], "--deny", "--deny-none"),

@@ -1,9 +1,11 @@
 """What every dialect offers: one wire format, read and written. Pure."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
 
+from common.domain.rates import Rate
 from common.domain.refusals import Refusal
 from common.domain.usage import Tokens
 
@@ -157,6 +159,10 @@ class Dialect(Protocol):
 
     def error_response(self, refusal: Refusal, request_id: str) -> tuple[int, Headers, bytes]:
         """Status, headers and body of a refusal, as the dialect's SDKs parse them."""
+        ...
+
+    def rate_limit_headers(self, rates: Sequence[Rate], now_ms: int) -> Headers:
+        """What is left of limits per minute, in the names and formats of the dialect."""
         ...
 
     def is_error_body(self, body: bytes) -> bool:

@@ -21,6 +21,7 @@ _STATUS: dict[Reason, int] = {
     Reason.RATE_LIMITED: 429,
     Reason.BUDGET_RESERVED: 429,
     Reason.BUDGET_EXHAUSTED: 429,
+    Reason.UNBOUNDED: 400,
     Reason.NO_CAPACITY: 429,
     Reason.COOLING_DOWN: 503,
     Reason.REBUILDING: 503,

@@ -9,40 +9,66 @@ class Candidate(msgspec.Struct, frozen=True):
     """An account that may serve the request.
 
     `max_concurrency` 0 means no bound. `draft` is the usage record, as JSON, that is written
-    when the relay dies while this account serves.
+    when the relay dies while this account serves. `charge` is a `reservation.Charge` in msgpack,
+    empty where no rule applies.
     """
 
     account_id: str
     max_concurrency: int
     draft: bytes
+    charge: bytes = b""
+
+
+class MinuteWindow(msgspec.Struct, frozen=True):
+    """What a limit per minute had counted before the request; `index` is the rule's."""
+
+    index: int
+    used: int
+    reset_ms: int
 
 
 class Admitted(msgspec.Struct, frozen=True):
-    """A lease is open, on the candidate of that index."""
+    """A lease is open, on the candidate of that index; `cap` is the output cap reserved for."""
 
     index: int
+    cap: int | None = None
+    minutes: tuple[MinuteWindow, ...] = ()
 
 
 class Moved(msgspec.Struct, frozen=True):
-    """The lease holds the next account, the candidate of that index."""
+    """The lease holds the next account, the candidate of that index, with that output cap."""
 
     index: int
+    cap: int | None = None
 
 
 class Denied(msgspec.Struct, frozen=True):
-    """No candidate has room: `no_capacity` or `cooling_down`."""
+    """Nothing was changed. `no_capacity` or `cooling_down`: no candidate has room.
+
+    `rate`, `reserved`, `exhausted`: the rule of that index denies, `remaining` of it is left (in
+    its unit), it resets after `reset_ms` (-1 = never). `retry_after_ms` -1: never.
+    """
 
     reason: str
     retry_after_ms: int
+    index: int = -1
+    remaining: int = 0
+    reset_ms: int = -1
+    minutes: tuple[MinuteWindow, ...] = ()
 
 
 class Stale(msgspec.Struct, frozen=True):
-    """The relay's snapshot was old; here is the current one (records as JSON)."""
+    """The relay's snapshot was old; here is the current one (records as JSON).
 
-    key_version: int
+    `versions` are those of the key and of the policies of organisation, team and user, whose
+    records `policies` holds, empty where there is none.
+    """
+
+    versions: str
     key_record: bytes
     accounts_version: int
     accounts_record: bytes
+    policies: tuple[bytes, bytes, bytes] = (b"", b"", b"")
 
 
 class KeyRefused(msgspec.Struct, frozen=True):
@@ -59,6 +85,24 @@ class KeyUnknown(msgspec.Struct, frozen=True):
 
 class Rebuilding(msgspec.Struct, frozen=True):
     """The projection is not there yet."""
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """The record to post should the relay die, as JSON, with its tokens and its nano-USD."""
+
+    record: bytes
+    tokens: int = 0
+    nano: int = 0
+
+
+class Use(msgspec.Struct, frozen=True):
+    """What a request used in the end: all tokens, and nano-USD rounded up."""
+
+    tokens: int = 0
+    nano: int = 0
+
+
+NO_USE = Use()
 
 
 class Gone(msgspec.Struct, frozen=True):

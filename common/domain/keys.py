@@ -9,9 +9,10 @@ from fnmatch import translate
 from functools import lru_cache
 from re import Pattern
 from re import compile as compile_pattern
-from typing import Any
 
 import msgspec
+
+from common.domain.policies import NO_POLICY, Policy
 
 ALL_SCOPES = ("chat", "responses", "embeddings", "moderations", "images", "audio", "models")
 SHOWN_CHARACTERS = 8
@@ -33,8 +34,7 @@ class KeyRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     account_id: str | None = None
     group_id: str | None = None
     tags: list[str] = []
-    limits: dict[str, int] = {}
-    budgets: list[dict[str, Any]] = []
+    policy: Policy = NO_POLICY
     version: int = 0
 
     def allows_scope(self, scope: str) -> bool:

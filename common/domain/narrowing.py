@@ -11,6 +11,8 @@ import msgspec
 
 from common.domain.accounts import AccountRecord
 from common.domain.keys import KeyRecord
+from common.domain.money import pico_from_usd
+from common.domain.policies import Limits, Policy, Window
 
 # A scope that no endpoint asks for: an empty list would allow all of them.
 NO_SCOPE = "none"
@@ -30,7 +32,45 @@ def narrowed_key(old: KeyRecord, new: KeyRecord) -> KeyRecord:
         models_allow_too=[] if only_more else new.models_allow,
         models_deny=list(dict.fromkeys([*old.models_deny, *new.models_deny])),
         expires_at_ms=sooner(old.expires_at_ms, new.expires_at_ms),
+        policy=narrowed_policy(old.policy, new.policy) if old.policy != new.policy else old.policy,
     )
+
+
+def narrowed_policy(old: Policy, new: Policy) -> Policy:
+    """What both allow: the lower of all limits, the budgets of both.
+
+    Where they cannot be compared (other calendars, windows of other lengths) the old ones stay.
+    """
+    names = ("requests_per_minute", "tokens_per_minute", "requests_per_day", "tokens_per_day")
+    lower = {
+        name: _lower(getattr(old.limits, name), getattr(new.limits, name))
+        for name in (*names, "concurrency")
+    }
+    limits = Limits(**lower, window=_narrowed_window(old.limits.window, new.limits.window))
+    if old.is_empty:
+        return msgspec.structs.replace(new, limits=limits)
+    budgets = old.budgets
+    if old.calendar == new.calendar:
+        budgets = tuple(dict.fromkeys([*old.budgets, *new.budgets]))
+    return msgspec.structs.replace(old, limits=limits, budgets=budgets)
+
+
+def _narrowed_window(old: Window | None, new: Window | None) -> Window | None:
+    if old is None or new is None:
+        return old or new
+    if old.minutes != new.minutes:
+        return old
+    usd = [one.usd for one in (old, new) if one.usd is not None]
+    return Window(
+        old.minutes,
+        requests=_lower(old.requests, new.requests),
+        tokens=_lower(old.tokens, new.tokens),
+        usd=min(usd, key=pico_from_usd, default=None),
+    )
+
+
+def _lower(one: int | None, other: int | None) -> int | None:
+    return min((most for most in (one, other) if most is not None), default=None)
 
 
 def narrowed_status(old: KeyStatus, new: KeyStatus) -> KeyStatus:

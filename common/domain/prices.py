@@ -57,10 +57,16 @@ class LongContext(Rates, frozen=True, kw_only=True):
 
 
 class ModelPrice(Rates, frozen=True, kw_only=True):
-    """A model's rates, and its limits in tokens."""
+    """A model's rates, and its limits in tokens.
+
+    Under a hard budget `default_max_output_tokens` is sent where the caller sets no cap, and no
+    cap is lowered below `min_output_tokens`.
+    """
 
     context_window: int
     max_output_tokens: int
+    default_max_output_tokens: int = 4096
+    min_output_tokens: int = 16
     long_context: LongContext | None = None
 
     def cost_pico(self, tokens: Tokens) -> int:
@@ -122,6 +128,8 @@ class _ModelText(_RatesText, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     context_window: int
     max_output_tokens: int
     source: str
+    default_max_output_tokens: int = 4096
+    min_output_tokens: int = 16
     long_context: _LongContextText | None = None
     # embedding models generate nothing, moderation is free.
     kind: Literal["text", "embedding", "moderation"] = "text"
@@ -173,6 +181,10 @@ def _model_price(model: str, text: _ModelText) -> ModelPrice:
         **_rates(model, text),
         context_window=_positive(model, "context_window", text.context_window),
         max_output_tokens=_positive(model, "max_output_tokens", text.max_output_tokens),
+        default_max_output_tokens=_positive(
+            model, "default_max_output_tokens", text.default_max_output_tokens
+        ),
+        min_output_tokens=_positive(model, "min_output_tokens", text.min_output_tokens),
         long_context=_long_context(model, text.long_context),
     )
 

@@ -29,6 +29,7 @@ class Reason(StrEnum):
     RATE_LIMITED = "rate_limited"
     BUDGET_RESERVED = "budget_reserved"
     BUDGET_EXHAUSTED = "budget_exhausted"
+    UNBOUNDED = "unbounded"
     NO_CAPACITY = "no_capacity"
     COOLING_DOWN = "cooling_down"
     REBUILDING = "rebuilding"
@@ -65,15 +66,27 @@ FINAL = frozenset(
         Reason.UNKNOWN_ROUTE,
         Reason.METHOD_NOT_ALLOWED,
         Reason.BUDGET_EXHAUSTED,
+        Reason.UNBOUNDED,
         Reason.UPSTREAM_CREDENTIAL,
     }
 )
 
 
+class RefusedBy(msgspec.Struct, frozen=True):
+    """Which limit refused: whose it is, its name and figure, what is left, when it resets."""
+
+    level: str
+    rule: str
+    limit: str
+    remaining: str
+    resets_at: str | None
+
+
 class Refusal(msgspec.Struct, frozen=True):
     """A refusal: `message` is for the caller, `field` names the request member at fault.
 
-    `allow` names the methods that a path takes, where another was used.
+    `allow` names the methods that a path takes, where another was used; `by` the limit, where one
+    refused.
     """
 
     reason: Reason
@@ -82,6 +95,7 @@ class Refusal(msgspec.Struct, frozen=True):
     retry_after_ms: int | None = None
     should_retry: bool | None = None
     allow: str | None = None
+    by: RefusedBy | None = None
 
     @property
     def final(self) -> bool:

@@ -10,13 +10,16 @@ from typing import Any
 import msgspec
 
 from common.domain.admission import (
+    NO_USE,
     AdmitAnswer,
     Admitted,
     Candidate,
     Denied,
+    Draft,
     Gone,
     KeyRefused,
     KeyUnknown,
+    MinuteWindow,
     MoveAnswer,
     Moved,
     Rebuilding,
@@ -25,6 +28,7 @@ from common.domain.admission import (
     SettledLate,
     Skipped,
     Stale,
+    Use,
     VerifyAnswer,
 )
 from common.state.commands import RedisCommands, RedisReplyError, RedisUnavailable, Script
@@ -36,10 +40,14 @@ RENEW_BATCH = 200
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """Which versions of the projection the relay's route was made from (0 = none yet)."""
+    """Which versions of the projection the relay's route was made from.
+
+    `versions` are those of the key and the policies that apply, as `admit` compares them; empty:
+    none yet.
+    """
 
     key_hash: str
-    key_version: int
+    versions: str
     accounts_version: int
 
 
@@ -59,23 +67,33 @@ class Admission:
         candidates: Sequence[Candidate],
         *,
         address: str,
+        tokens: int = 0,
+        rules: bytes = b"",
     ) -> AdmitAnswer:
-        """Open a lease on the first candidate with room. Raises `RedisUnavailable`."""
+        """Open a lease on the first candidate with room, within all rules or not at all.
+
+        `tokens` is the estimate that limits of tokens count until settle; `rules` are packed.
+        Raises `RedisUnavailable`.
+        """
         reply = await self._run(
             "admit",
             request_id,
             snapshot.key_hash,
-            snapshot.key_version,
+            snapshot.versions,
             snapshot.accounts_version,
             LEASE_MS,
             address,
+            tokens,
+            rules,
             *_flat(candidates),
         )
         match reply:
-            case [b"admitted", index]:
-                return Admitted(int(index))
-            case [b"denied", reason, retry_after_ms]:
-                return Denied(reason.decode(), int(retry_after_ms))
+            case [b"admitted", index, cap, minutes]:
+                return Admitted(int(index), _cap(cap), _minutes(minutes))
+            case [b"denied", reason, retry_after_ms, index, remaining, reset_ms, minutes]:
+                return Denied(
+                    reason.decode(), retry_after_ms, index, remaining, reset_ms, _minutes(minutes)
+                )
             case _:
                 return _key_answer(reply)
 
@@ -96,8 +114,8 @@ class Admission:
             "move", request_id, attempt, LEASE_MS, cooldown_ms, *_flat(candidates)
         )
         match reply:
-            case [b"moved", index]:
-                return Moved(int(index))
+            case [b"moved", index, cap]:
+                return Moved(int(index), _cap(cap))
             case [b"denied", reason, retry_after_ms]:
                 return Denied(reason.decode(), int(retry_after_ms))
             case [b"gone"]:
@@ -110,33 +128,51 @@ class Admission:
         request_id: str,
         record: bytes,
         *,
+        use: Use = NO_USE,
+        rules: bytes = b"",
         append_unleased: bool = True,
         cooldown: tuple[str, int] = ("", 0),
     ) -> SettleAnswer:
         """Close the lease and append the record. Raises `RedisUnavailable`; may be repeated.
 
+        `use` takes the place of what was reserved; `rules` are for a request whose lease is lost.
         `cooldown` is an account id and milliseconds, for a last attempt that failed.
         """
         unleased = "append" if append_unleased else "skip"
-        reply = await self._run("settle", request_id, record, unleased, *cooldown)
+        reply = await self._run(
+            "settle", request_id, record, unleased, *cooldown, use.tokens, use.nano, rules
+        )
         match reply:
             case [b"expired", draft]:
                 return SettledLate(draft)
             case _:
                 return _posted("settle", reply)
 
-    async def adjust(self, request_id: str, adjustment: bytes) -> SettleAnswer:
-        """Post the difference to an expired lease's draft. Raises `RedisUnavailable`."""
-        return _posted("adjust", await self._run("adjust", request_id, adjustment))
+    async def adjust(
+        self, request_id: str, adjustment: bytes, *, use: Use = NO_USE
+    ) -> SettleAnswer:
+        """Post the difference to an expired lease's draft. Raises `RedisUnavailable`.
 
-    async def renew(self, drafts: Mapping[str, bytes]) -> list[str]:
+        `use` is what the request used in all.
+        """
+        reply = await self._run("adjust", request_id, adjustment, use.tokens, use.nano)
+        return _posted("adjust", reply)
+
+    async def read_rules(self, rules: bytes) -> list[tuple[int, int]]:
+        """What each rule has counted, and of money what is reserved. Raises `RedisUnavailable`."""
+        flat = await self._run("read_rules", rules)
+        return list(zip(flat[::2], flat[1::2], strict=True))
+
+    async def renew(self, drafts: Mapping[str, Draft]) -> list[str]:
         """Renew the leases of these requests; returns the ids that have none any more."""
         lost: list[str] = []
         items = list(drafts.items())
         for start in range(0, len(items), RENEW_BATCH):
-            batch = [part for pair in items[start : start + RENEW_BATCH] for part in pair]
+            batch: list[str | bytes | int] = []
+            for request_id, draft in items[start : start + RENEW_BATCH]:
+                batch += (request_id, draft.record, draft.tokens, draft.nano)
             reply = await self._run("renew", LEASE_MS, *batch)
-            lost.extend(request_id.decode() for request_id in reply)
+            lost.extend(gone.decode() for gone in reply)
         return lost
 
     async def expire(self, limit: int) -> int:
@@ -170,13 +206,17 @@ def _flat(candidates: Sequence[Candidate]) -> list[str | bytes | int]:
     arguments: list[str | bytes | int] = [len(candidates)]
     for candidate in candidates:
         arguments += (candidate.account_id, candidate.max_concurrency, candidate.draft)
+        arguments.append(candidate.charge)
     return arguments
 
 
 def _key_answer(reply: Any) -> VerifyAnswer:
     match reply:
-        case [b"stale" | b"current", key_version, key_record, accounts_version, accounts_record]:
-            return Stale(int(key_version), key_record, int(accounts_version), accounts_record)
+        case [b"stale" | b"current", versions, key, accounts_version, accounts, *policies]:
+            organisation, team, user = policies
+            return Stale(
+                versions.decode(), key, int(accounts_version), accounts, (organisation, team, user)
+            )
         case [b"refused", status]:
             return KeyRefused(status.decode())
         case [b"unknown", failures]:
@@ -185,6 +225,14 @@ def _key_answer(reply: Any) -> VerifyAnswer:
             return Rebuilding()
         case _:
             raise _unexpected("admit or verify", reply)
+
+
+def _cap(reply: int) -> int | None:
+    return None if reply < 0 else reply
+
+
+def _minutes(flat: Sequence[int]) -> tuple[MinuteWindow, ...]:
+    return tuple(MinuteWindow(*flat[at : at + 3]) for at in range(0, len(flat), 3))
 
 
 def _posted(name: str, reply: Any) -> Settled | Skipped:

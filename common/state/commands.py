@@ -34,7 +34,7 @@ _PASSING = frozenset(
 _IN_SCRIPT = re.compile(r"^ERR Error (?:running|compiling) script .*?-([A-Z]+) (.*)", re.DOTALL)
 
 _SCRIPTS = Path(__file__).parent / "lua"
-_USES_SHARED = "-- uses: shared"
+_USES = "-- uses: "
 
 
 class RedisUnavailable(Exception):
@@ -86,7 +86,7 @@ class Script:
     def load(name: str) -> "Script":
         """The script of `lua/<name>.lua`, read at its first use.
 
-        A file whose first line is `-- uses: shared` is preceded by `lua/shared.lua`.
+        A file whose first line is `-- uses: <names>` is preceded by those files.
         Raises `LookupError` when there is no such file.
         """
         return _load(name)
@@ -119,9 +119,9 @@ class RedisCommands(Protocol):
 @functools.cache
 def _load(name: str) -> Script:
     source = _read(name)
-    if source.partition("\n")[0].rstrip() == _USES_SHARED:
-        source = f"{_read('shared')}\n{source}"
-    return Script(name, source)
+    first = source.partition("\n")[0]
+    used = first.removeprefix(_USES).split() if first.startswith(_USES) else []
+    return Script(name, "\n".join([*(_read(one) for one in used), source]))
 
 
 def _read(name: str) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 
 from common.domain.ids import ulid_to_uuid, uuid_to_ulid
+from common.domain.policies import Policy
+from common.store import policies
 from common.store.database import Connection, query
 
 
@@ -16,6 +18,7 @@ class User(msgspec.Struct, frozen=True):
     name: str
     email: str
     team_id: str | None
+    policy: Policy
     version: int
     active_keys: int
     created_at: datetime
@@ -28,6 +31,7 @@ class Team(msgspec.Struct, frozen=True):
     id: str
     name: str
     description: str
+    policy: Policy
     version: int
     users: int
     active_keys: int
@@ -41,21 +45,33 @@ async def ensure_user(connection: Connection, user_id: str) -> bool:
 
 
 async def create_user(
-    connection: Connection, user_id: str, name: str, email: str, team_id: str | None
+    connection: Connection,
+    user_id: str,
+    name: str,
+    email: str,
+    team_id: str | None,
+    policy: Policy,
 ) -> None:
     """Raises `psycopg.errors.UniqueViolation` and, for the team, `ForeignKeyViolation`."""
-    values = {"id": user_id, "name": name, "email": email, "team_id": _uuid(team_id)}
+    values = {
+        "id": user_id,
+        "name": name,
+        "email": email,
+        "team_id": _uuid(team_id),
+        **policies.columns(policy),
+    }
     await connection.execute(query("insert_user"), values)
 
 
 async def update_user(connection: Connection, user: User) -> bool:
-    """Write name, email and team if it still has that version. Raises as `create_user`."""
+    """Write what of a user can change if it still has that version. Raises as `create_user`."""
     values = {
         "id": user.id,
         "name": user.name,
         "email": user.email,
         "team_id": _uuid(user.team_id),
         "version": user.version,
+        **policies.columns(user.policy),
     }
     cursor = await connection.execute(query("update_user"), values)
     return bool(cursor.rowcount)
@@ -84,24 +100,35 @@ async def page_of_users(
     values = {"id": user_id, "after": after, "team_id": _uuid(team_id), "limit": limit}
     cursor = await connection.execute(query("select_users"), values)
     return [
-        User(**{**row, "team_id": None if row["team_id"] is None else uuid_to_ulid(row["team_id"])})
+        User(
+            **_with_policy(row)
+            | {"team_id": None if row["team_id"] is None else uuid_to_ulid(row["team_id"])}
+        )
         for row in await cursor.fetchall()
     ]
 
 
-async def create_team(connection: Connection, team_id: str, name: str, description: str) -> None:
+async def create_team(
+    connection: Connection, team_id: str, name: str, description: str, policy: Policy
+) -> None:
     """Raises `psycopg.errors.UniqueViolation` for a name that another team has."""
-    values = {"id": ulid_to_uuid(team_id), "name": name, "description": description}
+    values = {
+        "id": ulid_to_uuid(team_id),
+        "name": name,
+        "description": description,
+        **policies.columns(policy),
+    }
     await connection.execute(query("insert_team"), values)
 
 
 async def update_team(connection: Connection, team: Team) -> bool:
-    """Write name and description if it still has that version. Raises as `create_team`."""
+    """Write what of a team can change if it still has that version. Raises as `create_team`."""
     values: dict[str, Any] = {
         "id": ulid_to_uuid(team.id),
         "name": team.name,
         "description": team.description,
         "version": team.version,
+        **policies.columns(team.policy),
     }
     cursor = await connection.execute(query("update_team"), values)
     return bool(cursor.rowcount)
@@ -124,7 +151,16 @@ async def page_of_teams(
     """Teams, newest first; `before` is the last id of the page before."""
     values = {"id": _uuid(team_id), "before": _uuid(before), "limit": limit}
     cursor = await connection.execute(query("select_teams"), values)
-    return [Team(**{**row, "id": uuid_to_ulid(row["id"])}) for row in await cursor.fetchall()]
+    return [
+        Team(**_with_policy(row) | {"id": uuid_to_ulid(row["id"])})
+        for row in await cursor.fetchall()
+    ]
+
+
+def _with_policy(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its policy as one member."""
+    members = {name: value for name, value in row.items() if name not in policies.COLUMNS}
+    return members | {"policy": policies.read(row)}
 
 
 def _uuid(ulid: str | None) -> Any:

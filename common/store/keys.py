@@ -6,10 +6,10 @@ from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
-from psycopg.types.json import Jsonb
 
 from common.domain.ids import ulid_to_uuid, uuid_to_ulid
 from common.domain.keys import KeyRecord
+from common.store import policies
 from common.store.database import Connection, query
 
 KeyStatus = Literal["active", "disabled", "revoked"]
@@ -67,8 +67,7 @@ async def create(
         "account_id": _uuid(record.account_id),
         "group_id": _uuid(record.group_id),
         "tags": record.tags,
-        "limits": Jsonb(record.limits),
-        "budgets": Jsonb(record.budgets),
+        **policies.columns(record.policy),
     }
     await connection.execute(query("insert_key"), values)
     await connection.execute(query("insert_secret"), [key_hash, key_id, key_prefix])
@@ -158,6 +157,7 @@ async def update(connection: Connection, key: Key) -> bool:
         "models_deny": record.models_deny,
         "expires_at": key.expires_at,
         "tags": record.tags,
+        **policies.columns(record.policy),
     }
     cursor = await connection.execute(query("update_key"), values)
     if not cursor.rowcount:
@@ -266,8 +266,7 @@ def _record(row: dict[str, Any]) -> KeyRecord:
         account_id=_ulid(row["account_id"]),
         group_id=_ulid(row["group_id"]),
         tags=row["tags"],
-        limits=row["limits"],
-        budgets=row["budgets"],
+        policy=policies.read(row),
         version=row["version"],
     )
 

@@ -24,6 +24,11 @@ FIRST_CHUNK_SECONDS = Histogram(
 TOKENS = Counter("relay_tokens_total", "Tokens settled, by class and model", ("class", "model"))
 COST_USD = Counter("relay_cost_usd_total", "Cost settled in USD, by model", ("model",))
 UNPRICED = Counter("relay_unpriced_requests_total", "Requests to models without a price")
+RESERVATION_EXCEEDED = Counter(
+    "relay_reservation_exceeded_total",
+    "Requests that cost more than was reserved for them; posted in full",
+    ("model",),
+)
 DENIALS = Counter("relay_denials_total", "Requests refused by Relay, by reason", ("reason",))
 OPEN_LEASES = Gauge("relay_open_leases", "Requests that this process has open")
 UPSTREAM_ATTEMPTS = Counter(

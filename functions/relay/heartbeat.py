@@ -9,6 +9,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
+from common.domain.admission import Draft
 from common.state.admission import RENEW_EVERY_MS
 from common.state.commands import RedisUnavailable
 from common.telemetry import catalogue, logs
@@ -113,7 +114,7 @@ class Heartbeat:
             if unsent_ms > KEEP_ALIVE_MS:
                 request.keep_alive()
 
-    def _draft(self, request: OpenRequest) -> dict[str, bytes]:
+    def _draft(self, request: OpenRequest) -> dict[str, Draft]:
         """One that cannot be made costs its own lease, not those of all others."""
         try:
             return {request.id: draft_now(self._services.prices, request)}
@@ -122,7 +123,7 @@ class Heartbeat:
             return {}
 
     async def _renew(self) -> None:
-        drafts: dict[str, bytes] = {}
+        drafts: dict[str, Draft] = {}
         for request in self._requests.values():
             if request.admitted and request.account is not None:
                 drafts |= self._draft(request)

@@ -14,7 +14,9 @@ from common.dialects.base import (
     estimate_tokens,
 )
 from common.domain.keys import KeyRecord
+from common.domain.limits import NO_RULES, RuleSet
 from common.domain.refusals import Reason
+from common.domain.reservation import Bound
 from common.domain.usage import Tokens
 from common.providers.http import Exchange
 from functions.relay.endpoints import Endpoint
@@ -52,6 +54,16 @@ class OpenRequest:
         self.key: KeyRecord | None = None
         # The one account that may serve: it keeps the response that this request goes on from.
         self.pinned_account_id: str | None = None
+
+        # The limits and budgets that apply; what the body can use at most, once it was read for
+        # that; what is reserved for it, the output it stops at, and the cap to send if another
+        # than the caller's.
+        self.rules: RuleSet = NO_RULES
+        self.bound: Bound | None = None
+        self.reserved_nano = 0
+        self.output_bound: int | None = None
+        self.output_cap: int | None = None
+        self.limit_headers: list[tuple[bytes, bytes]] = []
 
         self.account: UsableAccount | None = None
         self.attempts = 0

@@ -9,8 +9,9 @@ import msgspec
 
 from common.domain import usage
 from common.domain.accounts import AccountRecord
+from common.domain.admission import Draft
 from common.domain.ids import ulid_time_ms
-from common.domain.money import pico_from_usd, usd_text
+from common.domain.money import nano_ceiling, pico_from_usd, usd_text
 from common.domain.prices import PriceBook
 from common.domain.usage import Status, Tokens, UsageRecord, UsageSource
 from common.identifiers import new_ulid
@@ -21,23 +22,23 @@ CLIENT_CHARACTERS_MAX = 64
 MODEL_CHARACTERS_MAX = 256
 
 
-def draft_for(prices: PriceBook, request: OpenRequest, account: AccountRecord) -> bytes:
-    """The record, as JSON, to post if the relay dies while this account serves the request."""
+def draft_for(prices: PriceBook, request: OpenRequest, account: AccountRecord) -> Draft:
+    """The record to post if the relay dies while this account serves the request."""
     tokens = _estimated_tokens(request)
-    return usage.encode(
-        _record(
-            prices,
-            request,
-            account,
-            status="interrupted",
-            finish_cause="interrupted",
-            tokens=tokens,
-            source="estimated",
-        )
+    record = _record(
+        prices,
+        request,
+        account,
+        status="interrupted",
+        finish_cause="interrupted",
+        tokens=tokens,
+        source="estimated",
     )
+    nano = nano_ceiling(pico_from_usd(record.cost_usd)) if request.rules.packed else 0
+    return Draft(usage.encode(record), tokens.total, nano)
 
 
-def draft_now(prices: PriceBook, request: OpenRequest) -> bytes:
+def draft_now(prices: PriceBook, request: OpenRequest) -> Draft:
     """The draft with the output seen so far, for a lease's renewal."""
     if request.account is None:
         raise ValueError("a request without an account has no draft")
@@ -154,6 +155,9 @@ def _estimated_tokens(request: OpenRequest) -> Tokens:
     streamed = request.copy.output_estimate if request.copy is not None else 0
     if request.answer is not None:
         streamed = request.answer.output_estimate
+    if request.output_bound is not None:
+        # An estimate charges at most what was reserved.
+        streamed = min(streamed, request.output_bound)
     has_input = reported.input or reported.cache_read or reported.cache_write_5m
     return Tokens(
         input=reported.input if has_input else request.input_estimate,

@@ -21,6 +21,7 @@ from common.telemetry import catalogue, logs
 from functions.relay.heartbeat import Heartbeat
 from functions.relay.key_lookup import KeyLookup
 from functions.relay.snapshots import Snapshots
+from functions.relay.token_estimates import TokenEstimates
 
 EMIT_S_MAX = 4.0
 # How many of the requests that could not be settled are named in the log.
@@ -40,6 +41,7 @@ class Services:
             settings.accounts, Keyring(settings.encryption_keys, settings.internal_secret)
         )
         self.prices = current_price_book()
+        self.estimates = TokenEstimates()
         self.events_key = secrets.derive(settings.internal_secret, "usage-events")
         self.heartbeat = Heartbeat(self)
         self.key_lookup = KeyLookup(self)

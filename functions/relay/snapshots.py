@@ -11,6 +11,16 @@ import msgspec
 from common.domain.accounts import AccountRecord, built_in_account_id, credential_name
 from common.domain.admission import Stale
 from common.domain.keys import KeyRecord
+from common.domain.limits import NO_RULES, RuleSet, compile_rules
+from common.domain.policies import (
+    ORGANISATION,
+    Applied,
+    Level,
+    Policy,
+    key_scope,
+    team_scope,
+    user_scope,
+)
 from common.keyring import Keyring
 from common.settings import BuiltInAccount
 from common.telemetry import logs
@@ -19,13 +29,24 @@ KEYS_MAX = 10_000
 
 _key_decoder = msgspec.json.Decoder(KeyRecord)
 _accounts_decoder = msgspec.json.Decoder(list[AccountRecord])
+_policy_decoder = msgspec.json.Decoder(Policy)
 
 
-class KeySnapshot(msgspec.Struct, frozen=True):
-    """A key's record and the version it has in Redis."""
+class KeySnapshot(msgspec.Struct):
+    """A key's record, the policies that apply, and the versions that these have in Redis."""
 
-    version: int
+    versions: str
     record: KeyRecord
+    applied: tuple[Applied, ...]
+    rules: RuleSet = NO_RULES
+
+    def rules_at(self, moment_ms: int) -> RuleSet:
+        """The rules of that moment, compiled once a period. Raises `UnknownTimezone`."""
+        if not self.applied:
+            return NO_RULES
+        if self.rules is NO_RULES or not self.rules.holds_at(moment_ms):
+            self.rules = compile_rules(self.applied, moment_ms)
+        return self.rules
 
 
 class UsableAccount(AccountRecord, frozen=True):
@@ -64,7 +85,8 @@ class Snapshots:
 
     def update(self, key_hash: str, current: Stale) -> KeySnapshot:
         """Remember what Redis says is current."""
-        snapshot = KeySnapshot(current.key_version, _key_decoder.decode(current.key_record))
+        record = _key_decoder.decode(current.key_record)
+        snapshot = KeySnapshot(current.versions, record, _applied(record, current.policies))
         self._keys[key_hash] = snapshot
         self._keys.move_to_end(key_hash)
         if len(self._keys) > KEYS_MAX:
@@ -95,3 +117,20 @@ def _built_in_account(account: BuiltInAccount) -> UsableAccount:
         built_in=True,
         credential=account.api_key,
     )
+
+
+def _applied(record: KeyRecord, policies: tuple[bytes, bytes, bytes]) -> tuple[Applied, ...]:
+    """The policies that limit anything, from the outermost level in."""
+    scopes: tuple[tuple[Level, str], ...] = (
+        ("organisation", ORGANISATION),
+        ("team", team_scope(record.team_id) if record.team_id else ""),
+        ("user", user_scope(record.user_id)),
+    )
+    found = [
+        Applied(level, scope, _policy_decoder.decode(policy))
+        for (level, scope), policy in zip(scopes, policies, strict=True)
+        if policy
+    ]
+    if not record.policy.is_empty:
+        found.append(Applied("key", key_scope(record.id), record.policy))
+    return tuple(one for one in found if not one.policy.is_empty)

@@ -20,6 +20,16 @@ MASTER_KEY = "the master key of the tests"
 EDGE_TOKEN = "the token of the tests' edge"
 KEYS = "/internal/api-keys"
 
+# The limits of a level that sets none, as answered.
+UNLIMITED = {
+    "limits": dict.fromkeys(
+        ("requests_per_minute", "tokens_per_minute", "requests_per_day", "tokens_per_day",
+         "concurrency", "window")
+    ),
+    "budgets": [],
+    "calendar": {"timezone": "UTC", "week_starts_on": "monday", "day_starts_at": 0},
+}  # fmt: skip
+
 
 class KeyAdmin:
     """A caller with the master key; every call's address is fresh unless one is given."""

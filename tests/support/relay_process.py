@@ -22,12 +22,13 @@ from cli.dev.ports import free_port
 from common.domain import usage
 from common.domain.accounts import AccountRecord, credential_name
 from common.domain.keys import KeyRecord, hash_key
+from common.domain.policies import Policy
 from common.domain.usage import UsageRecord
 from common.identifiers import new_ulid
 from common.keyring import Keyring
 from common.state.client import RedisPyCommands
 from common.state.outbox import Outbox
-from common.state.projection import put_accounts, put_key, set_epoch
+from common.state.projection import put_accounts, put_key, put_policy, set_epoch
 from tests.support.processes import INTERNAL_SECRET, ServedProcess
 from tests.support.servers import RedisServer
 
@@ -102,8 +103,9 @@ class RelayProcess:
         **fields: Any,
     ) -> str:
         """Put a key into Redis, a new one unless `secret` is given; returns the secret."""
+        fields.setdefault("user_id", "alice")
         secret = secret or f"cr_{secrets.token_urlsafe(32)}"
-        record = KeyRecord(id=new_ulid(), user_id="alice", version=next(self._versions), **fields)
+        record = KeyRecord(id=new_ulid(), version=next(self._versions), **fields)
 
         async def put(commands: RedisPyCommands) -> None:
             if not await put_key(commands, PREFIX, hash_key(secret), record, status, ends_ms):
@@ -111,6 +113,15 @@ class RelayProcess:
 
         run(_with_commands(self.redis.url, put))
         return secret
+
+    def project_policy(self, scope: str, policy: Policy) -> None:
+        """Put what limits a scope into Redis."""
+        version = next(self._versions)
+        run(
+            _with_commands(
+                self.redis.url, lambda redis: put_policy(redis, PREFIX, scope, version, policy)
+            )
+        )
 
     def project_accounts(self, *accounts: AccountRecord) -> None:
         """Put the stored accounts into Redis."""

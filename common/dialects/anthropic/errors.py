@@ -1,5 +1,7 @@
 """Refusals as Anthropic's API writes them. Source: https://docs.anthropic.com/en/api/errors."""
 
+from typing import Any
+
 import msgspec
 
 from common.dialects.base import Headers
@@ -7,9 +9,13 @@ from common.dialects.refused import refusal_headers, status_of
 from common.domain.refusals import Reason, Refusal
 
 OVERLOADED = 529
+# An exhausted budget is a matter of money, not of time: no client repeats a 402, with or without
+# `x-should-retry`, where many repeat every 429.
+BILLING = 402
 _TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
+    BILLING: "billing_error",
     403: "permission_error",
     404: "not_found_error",
     405: "invalid_request_error",
@@ -39,9 +45,16 @@ def stream_error_event(refusal: Refusal, request_id: str) -> bytes:
 def _status(refusal: Refusal) -> int:
     if refusal.reason is Reason.UPSTREAM_OVERLOADED:
         return OVERLOADED
+    if refusal.reason is Reason.BUDGET_EXHAUSTED:
+        return BILLING
     return status_of(refusal.reason)
 
 
 def _body(refusal: Refusal, status: int, request_id: str) -> bytes:
-    error = {"type": _TYPES.get(status, "api_error"), "message": refusal.message}
+    error: dict[str, Any] = {
+        "type": _TYPES.get(status, "api_error"),
+        "message": refusal.message,
+    }
+    if refusal.by is not None:
+        error["limit"] = msgspec.to_builtins(refusal.by)
     return msgspec.json.encode({"type": "error", "error": error, "request_id": request_id})

@@ -3,10 +3,14 @@
 Source: https://platform.openai.com/docs/api-reference and the types of openai-python.
 """
 
+from collections.abc import Sequence
+
 from common.dialects.base import Headers
 from common.dialects.openai.answers import is_error_body
 from common.dialects.openai.errors import error_response
 from common.dialects.openai.models import model_response, models_response
+from common.dialects.openai.rates import rate_limit_headers
+from common.domain.rates import Rate
 from common.domain.refusals import Refusal
 
 
@@ -19,6 +23,11 @@ class OpenAI:
     def error_response(self, refusal: Refusal, request_id: str) -> tuple[int, Headers, bytes]:
         """See `Dialect`."""
         return error_response(refusal, request_id)
+
+    def rate_limit_headers(self, rates: Sequence[Rate], now_ms: int) -> Headers:
+        """See `Dialect`."""
+        del now_ms  # OpenAI's resets are durations
+        return rate_limit_headers(rates)
 
     def is_error_body(self, body: bytes) -> bool:
         """See `Dialect`."""

@@ -4,6 +4,8 @@ Source: https://platform.openai.com/docs/guides/error-codes and openai-python's 
 follow the status and keep `code`, `param` and `type`.
 """
 
+from typing import Any
+
 import msgspec
 
 from common.dialects.base import Headers
@@ -51,11 +53,15 @@ def stream_error_event(refusal: Refusal, request_id: str) -> bytes:
 
 
 def _body(refusal: Refusal, status: int, request_id: str) -> bytes:
-    error = {
+    exhausted = refusal.reason is Reason.BUDGET_EXHAUSTED
+    error: dict[str, Any] = {
         "message": refusal.message,
-        "type": type_of(status),
+        # OpenAI's own word for an exhausted budget; clients compare it.
+        "type": "insufficient_quota" if exhausted else type_of(status),
         "param": refusal.field,
         "code": _CODES.get(refusal.reason, refusal.reason.value),
         "request_id": request_id,
     }
+    if refusal.by is not None:
+        error["limit"] = msgspec.to_builtins(refusal.by)
     return msgspec.json.encode({"error": error})

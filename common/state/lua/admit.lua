@@ -1,13 +1,18 @@
--- uses: shared
--- admit: verifies the relay's snapshot, takes the first candidate with room, opens a lease.
+-- uses: shared keys rules leases expiry candidates
+-- admit: verifies the relay's snapshot, checks and counts every limit and budget, takes the first
+-- candidate with room, opens a lease: all of it or nothing.
 --   KEYS[1]  <prefix>:epoch
 --   ARGV[3]  request id            ARGV[4]  SHA-256 of the key
---   ARGV[5]  known key version     ARGV[6]  known accounts version
+--   ARGV[5]  known versions: of the key, and of the policies of organisation, team and user
+--   ARGV[6]  known accounts version
 --   ARGV[7]  lease in ms           ARGV[8]  caller's address, for the throttle of unknown keys
---   ARGV[9]  number of candidates, then from ARGV[10] triples: account, max concurrency, draft
+--   ARGV[9]  estimated tokens      ARGV[10] rules (see rules.lua), '' = none
+--   ARGV[11] number of candidates, then from ARGV[12] fours (see take_candidate)
 -- Returns one of
---   {'admitted', candidate index}          {'denied', reason, retry after ms}
---   {'stale', key version, key record, accounts version, accounts record}
+--   {'admitted', candidate index, output cap (-1 = none), windows of a minute}
+--   {'denied', reason, retry after ms (-1 = never), rule index, remaining, reset ms, windows}
+--     reason: no_capacity, cooling_down (no rule then); rate, reserved, exhausted
+--   {'stale', ...} all current records, see current_records
 --   {'refused', status}  status: revoked, disabled, expired
 --   {'unknown', failures of this address within a minute}
 --   {'rebuilding'}  the projection is not there (fresh, flushed or restored Redis)
@@ -15,23 +20,38 @@
 -- that does not admit changes nothing but the throttle and leases that were over anyway.
 local id = ARGV[3]
 local lease = prefix .. ':lease:' .. id
-local admitted = redis.call('HGET', lease, 'admitted')
-if admitted then
-  return { 'admitted', tonumber(admitted) }
+local first = redis.call('HMGET', lease, 'admitted', 'cap_first')
+if first[1] then
+  return { 'admitted', tonumber(first[1]), tonumber(first[2] or -1), {} }
 end
 local refusal, key = check_key(KEYS[1], ARGV[4], ARGV[8])
 if refusal then
   return refusal
 end
-local accounts = redis.call('HMGET', prefix .. ':accounts', 'v', 'r')
-if key[1] ~= ARGV[5] or (accounts[1] or '0') ~= ARGV[6] then
-  return { 'stale', key[1], key[4], accounts[1] or '0', accounts[2] or '[]' }
+local versions, accounts_version = versions_of(key)
+if versions ~= ARGV[5] or accounts_version ~= ARGV[6] then
+  return current_records('stale', key)
 end
 expire_leases(2)
-local index, account, draft = take_candidate(10, tonumber(ARGV[9]))
-if not index then
-  return { 'denied', account, draft }
+local tokens, rules = tonumber(ARGV[9]), unpack_rules(ARGV[10])
+local minutes, rooms, denial = {}, nil, nil
+if #rules > 0 then
+  denial, minutes = limits().check_counts(rules, tokens)
+  if denial then
+    return { 'denied', 'rate', denial[3], denial[1], denial[2], denial[4], minutes }
+  end
+  rooms = limits().money_rooms(rules)
 end
-redis.call('HSET', lease, 'admitted', index, 'account', account, 'draft', draft, 'attempt', 1)
+local taken, why = take_candidate(12, tonumber(ARGV[11]), rooms)
+if not taken then
+  return { 'denied', why[1], why[2], why[3] or -1, why[4] or 0, why[5] or -1, minutes }
+end
+redis.call('HSET', lease, 'admitted', taken.index, 'account', taken.account, 'draft', taken.draft,
+  'attempt', 1)
+if #rules > 0 then
+  limits().hold(rules, tokens, taken.nano)
+  redis.call('HSET', lease, 'rules', ARGV[10], 'at', now_ms, 'tokens', tokens, 'nano', taken.nano,
+    'draft_tokens', taken.charge[5], 'draft_nano', taken.charge[6], 'cap_first', taken.cap)
+end
 redis.call('ZADD', prefix .. ':leases', now_ms + tonumber(ARGV[7]), id)
-return { 'admitted', index }
+return { 'admitted', taken.index, taken.cap, minutes }

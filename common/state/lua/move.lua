@@ -1,16 +1,18 @@
--- uses: shared
--- move: leaves the account that failed and takes the next candidate with room.
+-- uses: shared rules leases candidates
+-- move: leaves the account that failed and takes the next candidate with room; what was reserved
+-- for the failed one is given back, what the next one may cost is reserved.
 --   KEYS[1]  <prefix>:epoch (routes the call to the tag's slot)
 --   ARGV[3]  request id            ARGV[4]  number of the attempt that begins (2, 3, ...)
 --   ARGV[5]  lease in ms           ARGV[6]  cooldown of the failed account in ms (0 = none)
---   ARGV[7]  number of candidates, then from ARGV[8] triples as in admit
--- Returns {'moved', candidate index}, {'denied', reason, retry after ms} or {'gone'} when the
--- lease is over (expired or settled).
--- Invariant: a request holds room on at most one account; after a denial on none; a repeated
--- call gives the first answer.
+--   ARGV[7]  number of candidates, then from ARGV[8] fours as in admit
+-- Returns {'moved', candidate index, output cap (-1 = none)}, {'denied', reason, retry after ms}
+-- or {'gone'} when the lease is over (expired or settled).
+-- Invariant: a request holds room and money for at most one account; after a denial for none; a
+-- repeated call gives the first answer.
 local id = ARGV[3]
 local lease = prefix .. ':lease:' .. id
-local fields = redis.call('HMGET', lease, 'account', 'attempt', 'moved', 'reason', 'retry_ms')
+local fields = redis.call('HMGET', lease, 'account', 'attempt', 'moved', 'reason', 'retry_ms',
+  'cap', 'rules', 'at', 'tokens', 'nano')
 if not fields[1] then
   return { 'gone' }
 end
@@ -18,16 +20,27 @@ if fields[2] == ARGV[4] then
   if fields[3] == '' then
     return { 'denied', fields[4], tonumber(fields[5]) }
   end
-  return { 'moved', tonumber(fields[3]) }
+  return { 'moved', tonumber(fields[3]), tonumber(fields[6]) }
 end
+local rules, held = held_by(fields[7], fields[8], fields[9], fields[10])
 release_account(fields[1])
-cool_down(fields[1], tonumber(ARGV[6]))
-local index, account, draft = take_candidate(8, tonumber(ARGV[7]))
-redis.call('ZADD', prefix .. ':leases', now_ms + tonumber(ARGV[5]), id)
-if not index then
-  redis.call('HSET', lease, 'account', '', 'attempt', ARGV[4], 'moved', '',
-    'reason', account, 'retry_ms', draft)
-  return { 'denied', account, draft }
+if #rules > 0 then
+  limits().release_money(rules, held)
 end
-redis.call('HSET', lease, 'account', account, 'attempt', ARGV[4], 'moved', index, 'draft', draft)
-return { 'moved', index }
+cool_down(fields[1], tonumber(ARGV[6]))
+local rooms = #rules > 0 and limits().money_rooms(rules)
+local taken, why = take_candidate(8, tonumber(ARGV[7]), rooms)
+redis.call('ZADD', prefix .. ':leases', now_ms + tonumber(ARGV[5]), id)
+if not taken then
+  redis.call('HSET', lease, 'account', '', 'attempt', ARGV[4], 'moved', '',
+    'reason', why[1], 'retry_ms', why[2], 'nano', 0)
+  return { 'denied', why[1], why[2] }
+end
+redis.call('HSET', lease, 'account', taken.account, 'attempt', ARGV[4], 'moved', taken.index,
+  'draft', taken.draft, 'cap', taken.cap)
+if #rules > 0 then
+  limits().hold_money(rules, taken.nano)
+  redis.call('HSET', lease, 'nano', taken.nano, 'draft_tokens', taken.charge[5],
+    'draft_nano', taken.charge[6])
+end
+return { 'moved', taken.index, taken.cap }

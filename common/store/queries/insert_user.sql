@@ -1,2 +1,3 @@
-INSERT INTO users (id, name, email, team_id, version)
-VALUES (%(id)s, %(name)s, %(email)s, %(team_id)s, nextval('projection_versions'))
+INSERT INTO users (id, name, email, team_id, limits, budgets, calendar, version)
+VALUES (%(id)s, %(name)s, %(email)s, %(team_id)s, %(limits)s, %(budgets)s, %(calendar)s,
+    nextval('projection_versions'))

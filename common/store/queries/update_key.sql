@@ -1,6 +1,7 @@
 UPDATE api_keys
 SET name = %(name)s, team_id = %(team_id)s, status = %(status)s, scopes = %(scopes)s,
     models_allow = %(models_allow)s, models_deny = %(models_deny)s, expires_at = %(expires_at)s,
-    tags = %(tags)s, revoked_at = CASE WHEN %(status)s = 'revoked' THEN revoked_at END,
+    tags = %(tags)s, limits = %(limits)s, budgets = %(budgets)s, calendar = %(calendar)s,
+    revoked_at = CASE WHEN %(status)s = 'revoked' THEN revoked_at END,
     version = nextval('projection_versions'), updated_at = now()
 WHERE id = %(id)s AND version = %(version)s

@@ -27,6 +27,7 @@ from functions.key_admin.models.keys import (
     ModelRules,
     Rotation,
 )
+from functions.key_admin.models.limits import patched_policy, policy_of, shown
 from functions.key_admin.operation import Call, Operation, answered, etag
 from functions.key_admin.problem import Problem, conflict, invalid_field, not_found
 
@@ -206,7 +207,10 @@ async def _project_ahead(call: Call, connection: Connection, old: list[Projected
     if not taken:
         return False
     call.projected_ahead = True
-    await projection.put_keys_ahead(call.services.redis, call.services.settings.state_prefix, taken)
+    prefix = call.services.settings.state_prefix
+    counts = await projection.counts_of(connection, taken)
+    await projection.raise_counters(call.services.redis, prefix, counts)
+    await projection.put_keys_ahead(call.services.redis, prefix, taken)
     return any(one != new[one.key_hash] for one in taken)
 
 
@@ -251,6 +255,7 @@ def _record(given: KeyCreate) -> KeyRecord:
         models_allow=given.models.allow,
         models_deny=given.models.deny,
         tags=given.tags,
+        policy=policy_of(given),
     )
 
 
@@ -260,6 +265,7 @@ def _patched(key: Key, given: KeyPatch) -> Key:
     changes: dict[str, Any] = {
         name: getattr(given, name) for name in ("name", "team_id", "scopes", "tags") if name in sent
     }
+    changes["policy"] = patched_policy(record.policy, given)
     if "models" in sent:
         changes |= {"models_allow": given.models.allow, "models_deny": given.models.deny}
     return msgspec.structs.replace(
@@ -289,8 +295,7 @@ def _members(key: Key) -> dict[str, Any]:
         "status": _status(key),
         "scopes": record.scopes,
         "models": ModelRules(allow=record.models_allow, deny=record.models_deny),
-        "limits": record.limits,
-        "budgets": record.budgets,
+        **shown(record.policy),
         "account_id": record.account_id,
         "group_id": record.group_id,
         "tags": record.tags,

@@ -6,6 +6,7 @@ import msgspec
 import psycopg
 from starlette.responses import Response
 
+from common.domain.policies import NO_POLICY, team_scope
 from common.identifiers import new_ulid
 from common.store import directory
 from common.store.database import Connection
@@ -18,8 +19,15 @@ from functions.key_admin.models.directory import (
     TeamPage,
     TeamPatch,
 )
+from functions.key_admin.models.limits import (
+    PolicyPatch,
+    patched_policy,
+    policy_of,
+    shown,
+)
 from functions.key_admin.operation import Call, Operation, answered, etag
 from functions.key_admin.problem import Problem, conflict, not_found
+from functions.key_admin.projecting import project_policy
 
 PATH = "/internal/teams"
 
@@ -30,11 +38,15 @@ async def create(call: Call) -> Response:
     team_id = new_ulid()
     async with call.services.database.transaction() as connection:
         try:
-            await directory.create_team(connection, team_id, given.name, given.description)
+            await directory.create_team(
+                connection, team_id, given.name, given.description, policy_of(given)
+            )
         except psycopg.errors.UniqueViolation:
             raise _name_taken(given.name) from None
         team = await _found(connection, team_id)
         await call.audit(connection, "team.create", team_id, after=_audited(team))
+        await project_policy(call, connection, team_scope(team.id), NO_POLICY, team.policy)
+    await _done(call)
     answer = _shown(team, 201)
     answer.headers["location"] = f"{PATH}/{team_id}"
     return answer
@@ -64,7 +76,9 @@ async def patch(call: Call) -> Response:
     async with call.services.database.transaction() as connection:
         before = await _found(connection, call.path["team_id"])
         call.check_version(before.version)
-        changes = {name: getattr(given, name) for name in given.model_fields_set}
+        own = given.model_fields_set - PolicyPatch.model_fields.keys()
+        changes: dict[str, Any] = {name: getattr(given, name) for name in own}
+        changes["policy"] = patched_policy(before.policy, given)
         patched = msgspec.structs.replace(before, **changes)
         if patched == before:
             return _shown(before)
@@ -74,10 +88,13 @@ async def patch(call: Call) -> Response:
             raise _name_taken(given.name) from None
         if not written:
             raise conflict("The team was changed by another call at the same time; try again.")
+        scope = team_scope(before.id)
+        await project_policy(call, connection, scope, before.policy, patched.policy)
         team = await _found(connection, before.id)
         await call.audit(
             connection, "team.update", team.id, before=_audited(before), after=_audited(team)
         )
+    await _done(call)
     return _shown(team)
 
 
@@ -92,7 +109,15 @@ async def delete(call: Call) -> Response:
                 "Users or keys belong to the team: move them first (revoked keys count)."
             ) from None
         await call.audit(connection, "team.delete", team.id, before=_audited(team))
+        await project_policy(call, connection, team_scope(team.id), team.policy, NO_POLICY)
+    await _done(call)
     return Response(status_code=204)
+
+
+async def _done(call: Call) -> None:
+    """After the commit: what limits it is projected as it is now."""
+    if call.projected_ahead:
+        await call.services.bring_projection_up_to_date()
 
 
 async def _found(connection: Connection, team_id: str) -> Team:
@@ -108,8 +133,8 @@ def _shown(team: Team, status: int = 200) -> Response:
 
 def _answer(team: Team) -> TeamAnswer:
     members = msgspec.structs.asdict(team)
-    del members["version"]
-    return TeamAnswer(**members)
+    del members["version"], members["policy"]
+    return TeamAnswer(**members, **shown(team.policy))
 
 
 def _audited(team: Team) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import msgspec
 import psycopg
 from starlette.responses import Response
 
+from common.domain.policies import NO_POLICY, user_scope
 from common.store import directory
 from common.store.database import Connection
 from common.store.directory import User
@@ -16,8 +17,15 @@ from functions.key_admin.models.directory import (
     UserPage,
     UserPatch,
 )
+from functions.key_admin.models.limits import (
+    PolicyPatch,
+    patched_policy,
+    policy_of,
+    shown,
+)
 from functions.key_admin.operation import Call, Operation, answered, etag
 from functions.key_admin.problem import Problem, conflict, invalid_field, not_found
+from functions.key_admin.projecting import project_policy
 
 PATH = "/internal/users"
 
@@ -28,7 +36,7 @@ async def create(call: Call) -> Response:
     async with call.services.database.transaction() as connection:
         try:
             await directory.create_user(
-                connection, given.id, given.name, given.email, given.team_id
+                connection, given.id, given.name, given.email, given.team_id, policy_of(given)
             )
         except psycopg.errors.UniqueViolation:
             raise conflict(f"There is a user with the id {given.id!r} already.") from None
@@ -36,6 +44,8 @@ async def create(call: Call) -> Response:
             raise _no_such_team(given.team_id) from None
         user = await _found(connection, given.id)
         await call.audit(connection, "user.create", user.id, after=_audited(user))
+        await project_policy(call, connection, user_scope(user.id), NO_POLICY, user.policy)
+    await _done(call)
     return _shown(user, 201)
 
 
@@ -63,7 +73,9 @@ async def patch(call: Call) -> Response:
     async with call.services.database.transaction() as connection:
         before = await _found(connection, call.path["user_id"])
         call.check_version(before.version)
-        changes = {name: getattr(given, name) for name in given.model_fields_set}
+        own = given.model_fields_set - PolicyPatch.model_fields.keys()
+        changes: dict[str, Any] = {name: getattr(given, name) for name in own}
+        changes["policy"] = patched_policy(before.policy, given)
         patched = msgspec.structs.replace(before, **changes)
         if patched == before:
             return _shown(before)
@@ -73,10 +85,13 @@ async def patch(call: Call) -> Response:
             raise _no_such_team(given.team_id) from None
         if not written:
             raise conflict("The user was changed by another call at the same time; try again.")
+        scope = user_scope(before.id)
+        await project_policy(call, connection, scope, before.policy, patched.policy)
         user = await _found(connection, before.id)
         await call.audit(
             connection, "user.update", user.id, before=_audited(before), after=_audited(user)
         )
+    await _done(call)
     return _shown(user)
 
 
@@ -88,7 +103,15 @@ async def delete(call: Call) -> Response:
             raise conflict(f"The user has {user.active_keys} active keys: revoke them first.")
         await directory.delete_user(connection, user.id)
         await call.audit(connection, "user.delete", user.id, before=_audited(user))
+        await project_policy(call, connection, user_scope(user.id), user.policy, NO_POLICY)
+    await _done(call)
     return Response(status_code=204)
+
+
+async def _done(call: Call) -> None:
+    """After the commit: what limits it is projected as it is now."""
+    if call.projected_ahead:
+        await call.services.bring_projection_up_to_date()
 
 
 async def _found(connection: Connection, user_id: str) -> User:
@@ -106,8 +129,8 @@ def _shown(user: User, status: int = 200) -> Response:
 
 def _answer(user: User) -> UserAnswer:
     members = msgspec.structs.asdict(user)
-    del members["version"]
-    return UserAnswer(**members)
+    del members["version"], members["policy"]
+    return UserAnswer(**members, **shown(user.policy))
 
 
 def _audited(user: User) -> dict[str, Any]:

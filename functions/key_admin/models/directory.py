@@ -15,12 +15,13 @@ from functions.key_admin.models.fields import (
     Time,
     Ulid,
 )
+from functions.key_admin.models.limits import PolicyPatch, PolicySent, PolicyShown
 
 Email = Annotated[str, Field(max_length=254, pattern=patterns.EMAIL)]
 Words = Annotated[str, Field(max_length=1000, pattern=patterns.NO_NUL)]
 
 
-class UserCreate(Sent):
+class UserCreate(PolicySent):
     """A user; `id` is your own string, such as the one your directory has."""
 
     id: Name
@@ -29,7 +30,7 @@ class UserCreate(Sent):
     team_id: Ulid | None = None
 
 
-class UserPatch(Sent):
+class UserPatch(PolicyPatch):
     """What is to change; what is left out stays. `null` takes `team_id` away."""
 
     name: Annotated[Words, Kept] = LEFT_OUT
@@ -45,7 +46,7 @@ class UserPage(Sent):
     team_id: Ulid | None = None
 
 
-class UserAnswer(BaseModel):
+class UserAnswer(PolicyShown):
     """A user, and how many active keys it has."""
 
     id: str
@@ -64,14 +65,14 @@ class UserList(BaseModel):
     next_cursor: str | None
 
 
-class TeamCreate(Sent):
+class TeamCreate(PolicySent):
     """A team. Its name is its own."""
 
     name: Name
     description: Words = ""
 
 
-class TeamPatch(Sent):
+class TeamPatch(PolicyPatch):
     """What is to change; what is left out stays."""
 
     name: Annotated[Name, Kept] = LEFT_OUT
@@ -82,7 +83,7 @@ class TeamPage(Page):
     """Which teams."""
 
 
-class TeamAnswer(BaseModel):
+class TeamAnswer(PolicyShown):
     """A team, and how many users and active keys it has."""
 
     id: str

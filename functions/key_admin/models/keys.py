@@ -17,6 +17,7 @@ from functions.key_admin.models.fields import (
     Time,
     Ulid,
 )
+from functions.key_admin.models.limits import PolicyPatch, PolicySent, PolicyShown
 
 _LATER = "is not enforced by this version of Relay and so not accepted: leave it out"
 Status = Literal["active", "disabled", "revoked", "expired"]
@@ -47,7 +48,7 @@ class ModelRules(Sent):
     deny: list[Glob] = Field(default_factory=list, max_length=100)
 
 
-class KeyCreate(Sent):
+class KeyCreate(PolicySent):
     """A new key. Without `user_id` the key gets a user of its own."""
 
     name: Name
@@ -59,11 +60,9 @@ class KeyCreate(Sent):
     tags: Tags = Field(default_factory=list)
     account_id: NotYet = None
     group_id: NotYet = None
-    limits: NotYet = None
-    budgets: NotYet = None
 
 
-class KeyPatch(Sent):
+class KeyPatch(PolicyPatch):
     """What is to change; what is left out stays. `null` takes `team_id`, `expires_at` away."""
 
     name: Annotated[Name, Kept] = LEFT_OUT
@@ -75,8 +74,6 @@ class KeyPatch(Sent):
     status: Annotated[Literal["active", "disabled"], Kept] = LEFT_OUT
     account_id: NotYet = None
     group_id: NotYet = None
-    limits: NotYet = None
-    budgets: NotYet = None
 
 
 class Rotation(Sent):
@@ -93,7 +90,7 @@ class KeyPage(Page):
     status: Status | None = None
 
 
-class KeyAnswer(BaseModel):
+class KeyAnswer(PolicyShown):
     """A key without its secret."""
 
     id: str
@@ -104,8 +101,6 @@ class KeyAnswer(BaseModel):
     status: Status
     scopes: list[str]
     models: ModelRules
-    limits: dict[str, Any]
-    budgets: list[Any]
     account_id: str | None
     group_id: str | None
     tags: list[str]

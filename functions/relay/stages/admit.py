@@ -6,21 +6,22 @@ looked up in Postgres once. Refusals of the route are only given on a current sn
 
 from common.domain.admission import (
     Admitted,
-    Candidate,
     Denied,
     KeyRefused,
     KeyUnknown,
     Rebuilding,
     Stale,
 )
+from common.domain.ids import ulid_time_ms
 from common.domain.refusals import Reason, Refusal, Refused
 from common.identifiers import now_ms
 from common.state.admission import Snapshot
 from common.state.commands import RedisUnavailable
 from functions.relay.open_request import OpenRequest
-from functions.relay.records import draft_for
+from functions.relay.reservations import bounded, candidate_for, take
 from functions.relay.services import Services
 from functions.relay.snapshots import KeySnapshot, UsableAccount
+from functions.relay.stages.denied import denied, show_limits
 from functions.relay.stages.route import check_scope, route
 
 # First call, a stale snapshot, a key found in Postgres, an account list that changed meanwhile.
@@ -62,9 +63,10 @@ async def _admit(services: Services, request: OpenRequest) -> list[UsableAccount
         accounts: list[UsableAccount] = []
         if snapshot is not None:
             request.key = snapshot.record
+            request.rules = snapshot.rules_at(ulid_time_ms(request.id))
             await _pin(services, request)
             try:
-                accounts = _route(services, request)
+                accounts = bounded(services, request, _route(services, request))
             except Refused:
                 if current:
                     raise
@@ -72,21 +74,26 @@ async def _admit(services: Services, request: OpenRequest) -> list[UsableAccount
                 snapshot = None
         # Should the answer be lost, the record that closes the lease names the likely account.
         request.account = accounts[0] if accounts else None
+        tokens = services.estimates.of(request) if request.rules.packed else 0
         answer = await services.admission.admit(
             request.id,
             _versions(services, request, snapshot),
-            [_candidate(services, request, account) for account in accounts],
+            [candidate_for(services, request, account) for account in accounts],
             address=request.address,
+            tokens=tokens,
+            rules=request.rules.packed,
         )
         if isinstance(answer, Admitted):
             request.admitted = True
-            request.account = accounts[answer.index]
+            take(services, request, accounts[answer.index], answer.cap)
+            show_limits(request, answer.minutes, tokens)
             return accounts[answer.index :]
         if isinstance(answer, Stale):
             services.snapshots.update(request.key_hash, answer)
             current = True
         elif isinstance(answer, Denied):
-            raise Refused(denied(answer))
+            show_limits(request, answer.minutes)
+            raise Refused(denied(answer, request.rules, now_ms()))
         else:
             await _handle_key(services, request, answer)
     raise Refused(state_unavailable())
@@ -114,13 +121,8 @@ def _route(services: Services, request: OpenRequest) -> list[UsableAccount]:
 
 
 def _versions(services: Services, request: OpenRequest, snapshot: KeySnapshot | None) -> Snapshot:
-    version = snapshot.version if snapshot is not None else 0
-    return Snapshot(request.key_hash, version, services.snapshots.accounts_version)
-
-
-def _candidate(services: Services, request: OpenRequest, account: UsableAccount) -> Candidate:
-    draft = draft_for(services.prices, request, account)
-    return Candidate(account.id, account.max_concurrency, draft)
+    versions = snapshot.versions if snapshot is not None else ""
+    return Snapshot(request.key_hash, versions, services.snapshots.accounts_version)
 
 
 async def _handle_key(
@@ -139,15 +141,6 @@ async def _handle_key(
             raise Refused(Refusal(Reason.REBUILDING, message, retry_after_ms=REBUILDING_RETRY_MS))
         case KeyUnknown(failures):
             await services.key_lookup.find(request.key_hash, failures, now_ms())
-
-
-def denied(answer: Denied) -> Refusal:
-    """What a caller reads when no account has room."""
-    if answer.reason == "cooling_down":
-        message = "Every account that serves this model is resting after failures; try again."
-        return Refusal(Reason.COOLING_DOWN, message, retry_after_ms=answer.retry_after_ms)
-    message = "Every account that serves this model is busy; try again."
-    return Refusal(Reason.NO_CAPACITY, message, retry_after_ms=answer.retry_after_ms)
 
 
 def state_unavailable() -> Refusal:

@@ -5,7 +5,7 @@ import time
 
 import msgspec
 
-from common.domain.admission import Candidate, Denied, Moved
+from common.domain.admission import Denied, Moved
 from common.domain.refusals import Reason, Refusal, Refused
 from common.providers import PROVIDERS
 from common.providers.base import Failure, judge
@@ -16,7 +16,7 @@ from common.state.stored_responses import StoredResponse
 from common.telemetry import catalogue, logs
 from functions.relay import respond, streaming
 from functions.relay.open_request import Interruption, OpenRequest
-from functions.relay.records import draft_for
+from functions.relay.reservations import candidate_for, take, with_cap
 from functions.relay.respond import Send
 from functions.relay.services import Services
 from functions.relay.snapshots import UsableAccount
@@ -123,6 +123,7 @@ def _open_exchange(services: Services, request: OpenRequest, account: UsableAcco
         body = request.operation.prepare_request(
             request.body, request.parsed, served, request.content_type
         )
+        body = with_cap(request, body, account.provider)
     url = provider.url(account.base_url, request.endpoint.path)
     return services.upstream.exchange(
         "POST",
@@ -225,10 +226,7 @@ async def _move(
         if request.account is not None:
             request.cooldown = (request.account.id, cooldown_ms)
         return []
-    candidates = [
-        Candidate(account.id, account.max_concurrency, draft_for(services.prices, request, account))
-        for account in rest
-    ]
+    candidates = [candidate_for(services, request, account) for account in rest]
     try:
         answer = await services.admission.move(
             request.id, request.attempts + 1, candidates, cooldown_ms=cooldown_ms
@@ -236,7 +234,8 @@ async def _move(
     except RedisUnavailable:
         return []
     match answer:
-        case Moved(index):
+        case Moved(index, cap):
+            take(services, request, rest[index], cap)
             return rest[index:]
         case Denied():
             return []

@@ -16,6 +16,7 @@ from common.state.commands import RedisUnavailable
 from common.telemetry import catalogue, logs
 from functions.relay.open_request import OpenRequest
 from functions.relay.records import UNPRICED, adjustment, final_record
+from functions.relay.reservations import use_of
 from functions.relay.services import Services
 
 RETRY_S_FIRST = 0.05
@@ -27,6 +28,8 @@ def settle(
 ) -> asyncio.Task[None]:
     """Start to settle an admitted request that is over."""
     record = final_record(services.prices, request, status, finish_cause)
+    if record.usage_source == "reported" and status == "ok":
+        services.estimates.learn(request, record.tokens)
     services.unsettled.add(request.id)
     return services.run_in_background(_settle_until_done(services, request, record))
 
@@ -46,20 +49,25 @@ async def _settle_until_done(services: Services, request: OpenRequest, record: U
 
 
 async def _settle(services: Services, request: OpenRequest, record: UsageRecord) -> None:
+    use = use_of(record)
     answer = await services.admission.settle(
         record.id,
         usage.encode(record),
+        use=use,
+        rules=request.rules.packed,
         append_unleased=request.admitted,
         cooldown=request.cooldown,
     )
     if isinstance(answer, SettledLate):
         record = adjustment(record, usage.decode(answer.draft))
-        answer = await services.admission.adjust(request.id, usage.encode(record))
+        answer = await services.admission.adjust(request.id, usage.encode(record), use=use)
         logs.log("settled_late", level="warning", request_id=request.id)
     if isinstance(answer, Skipped):
         return
     if isinstance(answer, Settled) and answer.first:
         _count(record)
+        if request.rules.hard_money and use.nano > request.reserved_nano:
+            _report_exceeded(request, record, use.nano)
     if isinstance(answer, Settled) and services.emitter is not None:
         services.emitter.add(_event_object(services, record, answer.outbox_id))
 
@@ -82,3 +90,15 @@ def _count(record: UsageRecord) -> None:
     if record.price_version == UNPRICED and record.tokens.total:
         catalogue.UNPRICED.increment()
         logs.log("unpriced", level="warning", request_id=record.id, model=model)
+
+
+def _report_exceeded(request: OpenRequest, record: UsageRecord, nano: int) -> None:
+    """A bound that did not hold is posted in full all the same, and never in silence."""
+    catalogue.RESERVATION_EXCEEDED.increment(model=record.model_served or record.model_requested)
+    logs.log(
+        "reservation_exceeded",
+        level="warning",
+        request_id=record.id,
+        reserved_nano_usd=request.reserved_nano,
+        spent_nano_usd=nano,
+    )

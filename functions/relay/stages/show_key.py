@@ -1,10 +1,14 @@
-"""`GET /v1/key`: what the caller's own key is, may, and has used."""
+"""`GET /v1/key`: what the caller's own key is, may, and has used; what limits it at all levels."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from common.domain.limits import POLICY_OF_HARD, Limit
+from common.domain.money import PICO_PER_NANO, usd_text
+from common.identifiers import now_ms
+from common.state.commands import RedisUnavailable
 from common.telemetry import logs
 from functions.relay import respond
 from functions.relay.open_request import OpenRequest
@@ -26,13 +30,53 @@ async def show_key(services: Services, request: OpenRequest, send: Send) -> None
         "scopes": key.scopes,
         "models": {"allow": key.models_allow, "deny": key.models_deny},
         "expires_at": _written(key.expires_at_ms),
-        "limits": key.limits,
-        "budgets": key.budgets,
+        "limits": key.policy.limits,
+        "budgets": key.policy.budgets,
+        "calendar": key.policy.calendar,
+        "applied": await _applied(services, request),
         "tags": key.tags,
         "use": await _use(services, request),
     }
     headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
     await respond.whole(request, send, 200, headers, msgspec.json.encode(shown))
+
+
+async def _applied(services: Services, request: OpenRequest) -> list[dict[str, Any]] | None:
+    """Every limit that holds for the key, own and inherited, with what is used and left of it."""
+    snapshot = services.snapshots.key(request.key_hash)
+    if snapshot is None:
+        return None
+    rules = snapshot.rules_at(now_ms())
+    if not rules.packed:
+        return []
+    try:
+        counted = await services.admission.read_rules(rules.packed)
+    except RedisUnavailable as error:
+        logs.log("limits_unknown", level="warning", request_id=request.id, error=str(error))
+        return None
+    return [
+        _limit(limit, used, reserved)
+        for limit, (used, reserved) in zip(rules.limits, counted, strict=True)
+    ]
+
+
+def _limit(limit: Limit, used: int, reserved: int) -> dict[str, Any]:
+    rule = limit.rule
+    shown = {
+        "level": limit.level,
+        "limit": limit.name,
+        "most": _figure(limit, rule.most),
+        "used": _figure(limit, used),
+        "remaining": _figure(limit, max(rule.most - used - reserved, 0)),
+        "resets_at": _written(rule.time_ms or None) if rule.kind in ("d", "m") else None,
+    }
+    if rule.kind == "m":
+        shown |= {"reserved": _figure(limit, reserved), "policy": POLICY_OF_HARD[rule.hard]}
+    return shown
+
+
+def _figure(limit: Limit, amount: int) -> int | str:
+    return usd_text(amount * PICO_PER_NANO) if limit.is_money else amount
 
 
 async def _use(services: Services, request: OpenRequest) -> dict[str, Any] | None:

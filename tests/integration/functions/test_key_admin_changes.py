@@ -282,8 +282,8 @@ def test_a_change_between_reading_and_writing_is_not_overwritten(key_admin, acti
         ("tags", [""], "tags[0]"),
         ("status", None, "status"), ("status", "revoked", "status"),
         ("expires_at", "2020-01-01T00:00:00Z", "expires_at"), ("team_id", "x", "team_id"),
-        ("team_id", UNKNOWN, "team_id"), ("limits", {"rpm": 1}, "limits"),
-        ("budgets", [1], "budgets"), ("user_id", "bob", "user_id"), ("key", "cr_x", "key"),
+        ("team_id", UNKNOWN, "team_id"), ("limits", {"rpm": 1}, "limits.rpm"),
+        ("budgets", [1], "budgets[0]"), ("user_id", "bob", "user_id"), ("key", "cr_x", "key"),
         ("account_id", UNKNOWN, "account_id"), ("group_id", UNKNOWN, "group_id"),
     ],
 )  # fmt: skip

@@ -91,7 +91,19 @@ def fields(answer):
         ("expires_at", "9999-12-31T23:59:59-12:00", "expires_at"),
         ("tags", ["ok", " "], "tags[1]"), ("tags", ["t"] * 51, "tags"),
         ("unheard_of", 1, "unheard_of"), ("Name", "x", "Name"), ("status", "active", "status"),
-        ("limits", {"rpm": 5}, "limits"), ("budgets", [{"usd": 1}], "budgets"),
+        ("limits", {"rpm": 5}, "limits.rpm"), ("limits", [], "limits"),
+        ("limits", {"concurrency": 0}, "limits.concurrency"),
+        ("limits", {"tokens_per_day": 1.5}, "limits.tokens_per_day"),
+        ("limits", {"window": {"minutes": 0}}, "limits.window.minutes"),
+        ("limits", {"window": {"minutes": 5, "usd": "-1"}}, "limits.window.usd"),
+        ("budgets", {}, "budgets"), ("budgets", [{"period": "day", "usd": 1}], "budgets[0].usd"),
+        ("budgets", [{"period": "day", "usd": "1e3"}], "budgets[0].usd"),
+        ("budgets", [{"period": "year", "usd": "1"}], "budgets[0].period"),
+        ("budgets", [{"period": "day", "usd": "1", "policy": "x"}], "budgets[0].policy"),
+        ("budgets", [{"period": "day", "usd": "1"}] * 2, "budgets"),
+        ("calendar", {"timezone": "Mars/Base"}, "calendar.timezone"),
+        ("calendar", {"week_starts_on": "Sun"}, "calendar.week_starts_on"),
+        ("calendar", {"day_starts_at": 24}, "calendar.day_starts_at"),
         ("team_id", UNKNOWN, "team_id"), ("account_id", UNKNOWN, "account_id"),
         ("group_id", UNKNOWN, "group_id"),
     ],
@@ -100,7 +112,7 @@ def test_a_wrong_field_is_named(key_admin, unchanged, member, value, field):
     assert fields(key_admin.create(**{member: value})) == [field]
 
 
-@pytest.mark.parametrize("member", ["limits", "budgets", "account_id", "group_id"])
+@pytest.mark.parametrize("member", ["account_id", "group_id"])
 def test_what_is_not_enforced_is_refused_with_the_reason(key_admin, unchanged, member):
     (error,) = problem(key_admin.create(**{member: {"a": 1}}), 422)["errors"]
     assert "not enforced by this version" in error["message"]
@@ -108,7 +120,7 @@ def test_what_is_not_enforced_is_refused_with_the_reason(key_admin, unchanged, m
 
 def test_all_wrong_fields_are_named_at_once(key_admin, unchanged):
     answer = key_admin.create(name="", tags=[""], models={"deny": [1]}, surplus=1, limits={"x": 1})
-    expected = ["name", "tags[0]", "models.deny[0]", "surplus", "limits"]
+    expected = ["name", "tags[0]", "models.deny[0]", "surplus", "limits.x"]
     assert sorted(fields(answer)) == sorted(expected)
 
 

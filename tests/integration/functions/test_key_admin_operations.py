@@ -101,6 +101,11 @@ SCENES = {
     "PATCH /internal/users/{user_id}": (a_user, {"name": "n"}, (True, True)),
     "DELETE /internal/users/{user_id}": (a_user, None, (True, False)),
     "POST /internal/teams": (None, {"name": "made"}, (False, True)),
+    "PATCH /internal/organisation": (
+        lambda _: "organisation",
+        {"limits": {"concurrency": 9}},
+        (True, True),
+    ),
     "PATCH /internal/teams/{team_id}": (a_team, {"description": "d"}, (True, True)),
     "DELETE /internal/teams/{team_id}": (a_team, None, (True, False)),
     "POST /internal/quarantine/{record_id}/retry": (a_quarantined_record, None, (True, True)),

@@ -16,8 +16,9 @@ from tests.support.usage_records import make_record
 
 MEMBERS = {
     "object", "id", "name", "user_id", "team_id", "scopes", "models", "expires_at", "limits",
-    "budgets", "tags", "use",
+    "budgets", "calendar", "applied", "tags", "use",
 }  # fmt: skip
+TEAM = "01ARYZ6S41TSV4RRFFQ69G5FAV"
 NOTHING = "0.000000000000"
 
 
@@ -42,7 +43,7 @@ def test_a_key_shows_what_it_is(own, echo):
     ends_ms = int(time.time() * 1000) + 60_000
     given = {
         "name": "a key",
-        "team_id": "a-team",
+        "team_id": TEAM,
         "scopes": ["chat"],
         "models_allow": ["gpt-*"],
         "models_deny": ["gpt-4"],
@@ -52,11 +53,11 @@ def test_a_key_shows_what_it_is(own, echo):
     value = shown(own, key)
     assert set(value) == MEMBERS
     assert value["object"] == "key"
-    assert (value["user_id"], value["name"], value["team_id"]) == ("alice", "a key", "a-team")
+    assert (value["user_id"], value["name"], value["team_id"]) == ("alice", "a key", TEAM)
     assert (value["scopes"], value["tags"]) == (["chat"], ["a", "b"])
     assert value["models"] == {"allow": ["gpt-*"], "deny": ["gpt-4"]}
     assert value["expires_at"] == "2030-01-01T00:00:00.123Z"
-    assert (value["limits"], value["budgets"]) == ({}, [])
+    assert (value["limits"], value["budgets"], value["applied"]) == ({}, [], [])
     assert key not in str(value)
     assert hash_key(key) not in str(value)
     assert echo.requests() == own.records() == []

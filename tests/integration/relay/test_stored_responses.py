@@ -27,7 +27,7 @@ from tests.support.relay_process import (
 )
 
 RESPONSES = "/v1/responses"
-TEAM = "a-team"
+TEAM, OTHER_TEAM = "01ARYZ6S41TSV4RRFFQ69G5FAV", "01ARYZ6S41TSV4RRFFQ69G5FAW"
 KEPT_S = 31 * 24 * 3600
 CALLS = [("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("GET", "/input_items")]
 each_call = pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_team_shares_its_responses(relay):
     first, second = relay.project_key(team_id=TEAM), relay.project_key(team_id=TEAM)
     identifier = id_of(make(relay, first))
     assert call(relay, identifier, key=second).status_code == 200
-    check_not_found(call(relay, identifier, key=relay.project_key(team_id="b-team")), identifier)
+    check_not_found(call(relay, identifier, key=relay.project_key(team_id=OTHER_TEAM)), identifier)
     check_not_found(call(relay, identifier), identifier)
     assert call(relay, identifier, "DELETE", key=second).status_code == 200
 

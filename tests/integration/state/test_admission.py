@@ -20,6 +20,7 @@ from common.domain.admission import (
     Admitted,
     Candidate,
     Denied,
+    Draft,
     Gone,
     KeyRefused,
     KeyUnknown,
@@ -39,7 +40,7 @@ from common.state.projection import put_key, set_epoch
 PREFIX = "{relay}"
 KEY_HASH = hash_key("cr_test")
 RECORD = KeyRecord(id="01KEY", user_id="alice", version=7)
-SNAPSHOT = Snapshot(KEY_HASH, 7, 0)
+SNAPSHOT = Snapshot(KEY_HASH, "7 0 0 0", 0)
 START_MS = 1_800_000_000_000
 
 
@@ -101,9 +102,9 @@ async def test_a_full_account_is_passed_over_and_a_denial_changes_nothing(world)
 
 
 async def test_an_old_snapshot_gets_the_current_records(world):
-    answer = await world.admit("r1", candidate("a"), snapshot=Snapshot(KEY_HASH, 6, 0))
+    answer = await world.admit("r1", candidate("a"), snapshot=Snapshot(KEY_HASH, "6 0 0 0", 0))
     assert isinstance(answer, Stale)
-    assert (answer.key_version, answer.accounts_version) == (7, 0)
+    assert (answer.versions, answer.accounts_version) == ("7 0 0 0", 0)
     assert b'"user_id":"alice"' in answer.key_record
     assert await world.admission.open_leases() == 0
 
@@ -131,7 +132,7 @@ async def test_a_key_ends_at_its_time(world):
 
 
 async def test_unknown_keys_are_counted_by_address(world):
-    unknown = Snapshot(hash_key("cr_other"), 0, 0)
+    unknown = Snapshot(hash_key("cr_other"), "", 0)
     assert await world.admit("r1", snapshot=unknown) == KeyUnknown(1)
     assert await world.admit("r2", snapshot=unknown) == KeyUnknown(2)
     assert await world.admission.verify(unknown.key_hash, address="9.9.9.9") == KeyUnknown(1)
@@ -183,7 +184,7 @@ async def test_settle_without_a_lease_appends_unless_told_to_skip(world):
 
 async def test_an_expired_lease_posts_its_draft_and_a_late_settle_adjusts(world):
     await world.admit("r1", candidate("a"))
-    await world.admission.renew({"r1": b"draft with output"})
+    await world.admission.renew({"r1": Draft(b"draft with output")})
     world.now_ms += LEASE_MS + 1
     assert await world.admission.expire(10) == 1
     assert await world.admission.expire(10) == 0
@@ -207,7 +208,7 @@ async def test_the_next_admits_expire_what_is_over(world):
 
 async def test_renew_names_the_leases_that_are_gone(world):
     await world.admit("r1", candidate("a"))
-    assert await world.admission.renew({"r1": b"d", "r2": b"d"}) == ["r2"]
+    assert await world.admission.renew({"r1": Draft(b"d"), "r2": Draft(b"d")}) == ["r2"]
     assert await world.admission.move("r2", 2, [candidate("a")], cooldown_ms=0) == Gone()
 
 
@@ -307,7 +308,9 @@ class Histories(RuleBasedStateMachine):
 
     @rule(request_id=requests)
     def renew(self, request_id):
-        lost = self.run(self.world.admission.renew({request_id: f"{request_id} draft".encode()}))
+        lost = self.run(
+            self.world.admission.renew({request_id: Draft(f"{request_id} draft".encode())})
+        )
         if request_id in self.ends_ms:
             assert lost == []
             self.ends_ms[request_id] = self.world.now_ms + LEASE_MS

@@ -8,6 +8,8 @@ import pytest
 
 from common.domain.ids import ulid_to_uuid
 from common.domain.keys import KeyRecord, hash_key
+from common.domain.periods import Calendar
+from common.domain.policies import Budget, Limits, Policy, Window
 from common.identifiers import new_ulid
 from common.store import keys, ledger
 from tests.support.usage_records import make_record
@@ -46,8 +48,11 @@ async def test_a_key_is_found_as_it_was_created(database):
         account_id=new_ulid(),
         group_id=new_ulid(),
         tags=["a", "ü"],
-        limits={"requests_per_minute": 10},
-        budgets=[{"period": "day", "usd": "1.5"}],
+        policy=Policy(
+            limits=Limits(requests_per_minute=10, window=Window(5, usd="0.5")),
+            budgets=(Budget("day", "1.5", "deny"),),
+            calendar=Calendar("Europe/Berlin", "sunday", 4),
+        ),
     )
     made = await create(database, record, TOMORROW)
     assert made.record.version > 0

@@ -51,6 +51,33 @@ SENT = [
         ("PATCH", f"/internal/teams/{ID}"),
         {"description": ""},
     ),
+    (
+        ("keys", "create", "--name", "a", "--limit", "requests_per_minute=60",
+         "--limit", "concurrency=2", "--window", "5:requests=100,usd=0.50",
+         "--budget", "month=50:deny", "--budget", "total=900", "--timezone", "Europe/Berlin"),
+        ("POST", "/internal/api-keys"),
+        {"name": "a", "scopes": [], "tags": [], "models": {"allow": [], "deny": []},
+         "limits": {"requests_per_minute": 60, "concurrency": 2,
+                    "window": {"minutes": 5, "requests": 100, "usd": "0.50"}},
+         "budgets": [{"period": "month", "usd": "50", "policy": "deny"},
+                     {"period": "total", "usd": "900"}],
+         "calendar": {"timezone": "Europe/Berlin"}},
+    ),
+    (
+        ("organisation", "update", "--budget", "day=5", "--day-starts-at", "6"),
+        ("PATCH", "/internal/organisation"),
+        {"budgets": [{"period": "day", "usd": "5"}], "calendar": {"day_starts_at": 6}},
+    ),
+    (
+        ("users", "update", "a", "--no-limits", "--no-budgets"),
+        ("PATCH", "/internal/users/a"),
+        {"limits": {}, "budgets": []},
+    ),
+    (
+        ("teams", "create", "--name", "a", "--limit", "tokens_per_day=9"),
+        ("POST", "/internal/teams"),
+        {"name": "a", "limits": {"tokens_per_day": 9}},
+    ),
     (("teams", "delete", ID), ("DELETE", f"/internal/teams/{ID}"), None),
     (
         ("accounts", "update", ID, "--disabled", "--model", "a", "--model", "b=c=d"),
@@ -282,3 +309,19 @@ def _relayctl(environment, *arguments):
     )
     command = [sys.executable, "-c", program, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--limit", "rpm=1"), ("--limit", "concurrency=x"), ("--limit", "concurrency"),
+        ("--limit", "concurrency=1", "--limit", "concurrency=2"), ("--window", "5"),
+        ("--window", "x:usd=1"), ("--window", "5:money=1"), ("--budget", "year=1"),
+        ("--budget", "day=1:harsh"), ("--limit", "concurrency=1", "--no-limits"),
+        ("--budget", "day=1", "--no-budgets"), ("--day-starts-at", "24"),
+    ],
+)  # fmt: skip
+def test_a_limit_that_is_none_is_said_before_anything_is_sent(run, arguments):
+    answer = run("organisation", "update", *arguments)
+    assert answer.exit_code == 2
+    assert run.server.asked == []

@@ -2,20 +2,33 @@
 
 import pytest
 
-from cli.admin import accounts, audit, dead_letters, keys, output, quarantine, teams, usage, users
+from cli.admin import (
+    accounts,
+    audit,
+    dead_letters,
+    keys,
+    organisation,
+    output,
+    quarantine,
+    teams,
+    usage,
+    users,
+)
 from functions.key_admin.models import accounts as account_models
 from functions.key_admin.models import directory, operations
 from functions.key_admin.models import keys as key_models
+from functions.key_admin.models import limits as limit_models
 from functions.key_admin.models import usage as usage_models
 
 # Fields that this version of Relay does not enforce, and so never has anything in.
-NOT_YET = {"limits", "budgets", "account_id", "group_id"}
+NOT_YET = {"account_id", "group_id"}
 SHAPES = [
     (keys.SHAPE, key_models.KeyAnswer, NOT_YET),
     (keys.MADE, key_models.KeyMade, NOT_YET),
     (accounts.SHAPE, account_models.AccountAnswer, set()),
     (users.SHAPE, directory.UserAnswer, set()),
     (teams.SHAPE, directory.TeamAnswer, set()),
+    (organisation.SHAPE, limit_models.OrganisationAnswer, set()),
     (usage.RECORDS, usage_models.Record, set()),
     (audit.SHAPE, operations.AuditAnswer, set()),
     (quarantine.SHAPE, operations.QuarantineAnswer, set()),

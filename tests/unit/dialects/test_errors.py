@@ -8,7 +8,8 @@ import openai
 import pytest
 
 from common.dialects import DIALECTS, OPERATIONS
-from common.domain.refusals import FINAL, Reason, Refusal
+from common.domain.rates import Rate
+from common.domain.refusals import FINAL, Reason, Refusal, RefusedBy
 
 STATUS = {
     "invalid_request": 400,
@@ -28,6 +29,7 @@ STATUS = {
     "rate_limited": 429,
     "budget_reserved": 429,
     "budget_exhausted": 429,
+    "unbounded": 400,
     "no_capacity": 429,
     "cooling_down": 503,
     "rebuilding": 503,
@@ -51,8 +53,8 @@ MESSAGE = 'The "word" is: é\n'
 
 
 def status_in(name, reason):
-    overloaded = name == "anthropic" and reason is Reason.UPSTREAM_OVERLOADED
-    return 529 if overloaded else STATUS[reason]
+    own = {Reason.UPSTREAM_OVERLOADED: 529, Reason.BUDGET_EXHAUSTED: 402}
+    return own.get(reason, STATUS[reason]) if name == "anthropic" else STATUS[reason]
 
 
 def rendered(name, reason, **members):
@@ -99,7 +101,8 @@ def test_openai_has_its_shape(reason):
     assert error["message"] == MESSAGE
     assert error["param"] == "messages[0].role"
     assert error["request_id"] == "req_7"
-    assert error["type"].endswith("_error")
+    exhausted = reason is Reason.BUDGET_EXHAUSTED
+    assert error["type"].endswith("_quota" if exhausted else "_error")
     assert DIALECTS["openai"].is_error_body(json.dumps({"error": error}).encode())
 
 
@@ -114,6 +117,37 @@ def test_anthropic_has_its_shape(reason):
     assert set(body["error"]) == {"type", "message"}
     assert body["error"]["message"] == MESSAGE
     assert DIALECTS["anthropic"].is_error_body(json.dumps(body).encode())
+
+
+@NAMES
+def test_which_limit_refused_is_told_in_members_of_its_own(name):
+    by = RefusedBy("team", "budget.month", "$5 per month", "$0.000000000", None)
+    _, _, body = rendered(name, Reason.BUDGET_RESERVED, by=by)
+    assert body["error"]["limit"] == {
+        "level": "team", "rule": "budget.month", "limit": "$5 per month",
+        "remaining": "$0.000000000", "resets_at": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("openai", {b"x-ratelimit-limit-requests": b"60", b"x-ratelimit-remaining-requests": b"9",
+                    b"x-ratelimit-reset-requests": b"1m4.5s",
+                    b"x-ratelimit-limit-tokens": b"100", b"x-ratelimit-remaining-tokens": b"0",
+                    b"x-ratelimit-reset-tokens": b"120ms"}),
+        ("anthropic", {b"anthropic-ratelimit-requests-limit": b"60",
+                       b"anthropic-ratelimit-requests-remaining": b"9",
+                       b"anthropic-ratelimit-requests-reset": b"2027-01-15T08:01:05Z",
+                       b"anthropic-ratelimit-tokens-limit": b"100",
+                       b"anthropic-ratelimit-tokens-remaining": b"0",
+                       b"anthropic-ratelimit-tokens-reset": b"2027-01-15T08:00:01Z"}),
+    ],
+)  # fmt: skip
+def test_limits_per_minute_have_the_dialects_names_and_formats(name, expected):
+    rates = [Rate("requests", 60, 9, 64_500), Rate("tokens", 100, 0, 120)]
+    headers = DIALECTS[name].rate_limit_headers(rates, 1_800_000_000_000)
+    assert dict(headers) == expected
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,12 @@ def test_only_what_can_be_taken_away_may_be_null_in_a_change():
         if {"type": "null"} in member.get("anyOf", [member]) or "default" in member
     }
     taken_away = {("KeyPatch", "team_id"), ("KeyPatch", "expires_at"), ("UserPatch", "team_id")}
-    later = {("KeyPatch", name) for name in ("account_id", "group_id", "limits", "budgets")}
+    taken_away |= {
+        (name, field)
+        for name in ("KeyPatch", "UserPatch", "TeamPatch", "OrganisationPatch")
+        for field in ("limits", "budgets", "calendar")
+    }
+    later = {("KeyPatch", name) for name in ("account_id", "group_id")}
     assert found == taken_away | later
 
 

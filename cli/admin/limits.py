@@ -1,0 +1,132 @@
+"""Options for limits and budgets, the same for keys, users, teams and the organisation."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from cli.admin.options import replaced
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+RATES = (
+    "requests_per_minute",
+    "tokens_per_minute",
+    "requests_per_day",
+    "tokens_per_day",
+    "concurrency",
+)
+WINDOW = ("requests", "tokens", "usd")
+PERIODS = ("total", "day", "week", "month")
+POLICIES = ("clamp", "deny", "soft")
+# The fields that a level's answer has for them.
+FIELDS = (
+    *(f"limits.{name}" for name in (*RATES, "window")),
+    "budgets",
+    *("calendar.timezone", "calendar.week_starts_on", "calendar.day_starts_at"),
+)
+
+
+def limit_options(*, clearing: bool) -> Callable[[_Command], _Command]:
+    """Give a command the options that `limit_members` reads; `clearing`: those that empty too."""
+    options = [
+        click.option(
+            "--limit", "limits", metavar="NAME=NUMBER", multiple=True, callback=_limits,
+            help=f"Repeatable; NAME: {', '.join(RATES)}.",
+        ),
+        click.option(
+            "--window", metavar="MINUTES:NAME=NUMBER,…", callback=_window,
+            help="A sliding window, such as 5:requests=100,usd=0.50.",
+        ),
+        click.option(
+            "--budget", "budgets", metavar="PERIOD=USD[:POLICY]", multiple=True,
+            callback=_budgets,
+            help=f"Repeatable; PERIOD: {', '.join(PERIODS)}; POLICY: {', '.join(POLICIES)}.",
+        ),
+        click.option("--timezone", metavar="NAME", help="Of its days and weeks (UTC)."),
+        click.option("--week-starts-on", metavar="WEEKDAY", help="(monday)"),
+        click.option("--day-starts-at", metavar="HOUR", type=click.IntRange(0, 23), help="(0)"),
+    ]  # fmt: skip
+    if clearing:
+        options += [
+            click.option("--no-limits", is_flag=True, help="No limits of rate of its own."),
+            click.option("--no-budgets", is_flag=True, help="No budgets of its own."),
+        ]
+
+    def decorate(command: _Command) -> _Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def limit_members(given: dict[str, Any]) -> dict[str, Any]:
+    """The members of a body that the options say. Raises `click.UsageError`.
+
+    Limits that are given take the place of all old ones, as lists do; so does a calendar.
+    """
+    body: dict[str, Any] = {}
+    limits = dict(given["limits"])
+    if given["window"] is not None:
+        limits["window"] = given["window"]
+    if limits and given.get("no_limits"):
+        raise click.UsageError("give --limit or --no-limits, not both")
+    if limits or given.get("no_limits"):
+        body["limits"] = limits
+    budgets = replaced(given["budgets"], given.get("no_budgets", False), "--budget", "--no-budgets")
+    if budgets is not None:
+        body["budgets"] = budgets
+    names = ("timezone", "week_starts_on", "day_starts_at")
+    calendar = {name: given[name] for name in names if given[name] is not None}
+    if calendar:
+        body["calendar"] = calendar
+    return body
+
+
+def _limits(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for value in values:
+        name, number = _pair(value, RATES)
+        if name in found:
+            raise click.BadParameter(f"{name} is given twice")
+        found[name] = _whole(number)
+    return found
+
+
+def _window(_: click.Context, __: click.Parameter, value: str | None) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    minutes, colon, rest = value.partition(":")
+    if not colon or not rest:
+        raise click.BadParameter(f"{value!r} is not such as 5:requests=100,usd=0.50")
+    window: dict[str, Any] = {"minutes": _whole(minutes)}
+    for part in rest.split(","):
+        name, number = _pair(part, WINDOW)
+        window[name] = number if name == "usd" else _whole(number)
+    return window
+
+
+def _budgets(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> list[dict[str, str]]:
+    found = []
+    for value in values:
+        period, amount = _pair(value, PERIODS)
+        usd, colon, policy = amount.partition(":")
+        if colon and policy not in POLICIES:
+            raise click.BadParameter(f"{policy!r} is none of {', '.join(POLICIES)}")
+        found.append({"period": period, "usd": usd} | ({"policy": policy} if policy else {}))
+    return found
+
+
+def _pair(text: str, names: tuple[str, ...]) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not value or name not in names:
+        raise click.BadParameter(f"{text!r} is not NAME=VALUE with one of {', '.join(names)}")
+    return name, value
+
+
+def _whole(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise click.BadParameter(f"{text!r} is no whole number")
+    return int(text)

@@ -1,0 +1,33 @@
+"""`relayctl organisation`: what limits all keys together."""
+
+from typing import Any
+
+import click
+
+from cli.admin.limits import FIELDS, limit_members, limit_options
+from cli.admin.options import AdminGroup, Session, something
+from cli.admin.output import Column, Shape
+
+PATH = "/internal/organisation"
+SHAPE = Shape("organisation", (Column("UPDATED", "updated_at"),), (*FIELDS, "updated_at"))
+
+
+@click.group(cls=AdminGroup)
+def organisation() -> None:
+    """Show and change what limits all keys together."""
+
+
+@organisation.command()
+@click.pass_obj
+def show(session: Session) -> None:
+    """Show the organisation's limits and budgets."""
+    session.show(SHAPE, session.client.get(PATH))
+
+
+@organisation.command()
+@limit_options(clearing=True)
+@click.pass_obj
+def update(session: Session, /, **given: Any) -> None:
+    """Change them; what is not given stays. What is given takes the old one's place."""
+    body = something(limit_members(given))
+    session.show(SHAPE, session.client.send("PATCH", PATH, body=body).body)

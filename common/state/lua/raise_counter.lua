@@ -1,0 +1,15 @@
+-- raise_counter: a counter of a period shows at least what Postgres knows of.
+--   KEYS[1]  <prefix>:money:<scope>:<period> or <prefix>:count:<scope>:<period>
+--   ARGV[1]  field (s, r or t)   ARGV[2]  at least so much
+--   ARGV[3]  when to forget it, ms since 1970 (0 = never)
+-- Returns 1 when raised, 0 when it was that high.
+-- Invariant: it never lowers a counter, which may count what Postgres has not seen yet; so it may
+-- run at any time and twice.
+if tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or 0) >= tonumber(ARGV[2]) then
+  return 0
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+if ARGV[3] ~= '0' then
+  redis.call('PEXPIREAT', KEYS[1], ARGV[3])
+end
+return 1

@@ -1,0 +1,154 @@
+"""Limits and budgets: rows, what of them is projected, and what the levels have used so far."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg.types.json import Jsonb
+
+from common.domain.limits import Count, count_key, forget_ms, living_periods, money_key
+from common.domain.periods import in_default_calendar, span_of
+from common.domain.policies import NO_POLICY, ORGANISATION, Applied, Policy
+from common.store.database import Connection, query
+
+COLUMNS = ("limits", "budgets", "calendar")
+
+
+class Organisation(msgspec.Struct, frozen=True):
+    """The installation's one organisation."""
+
+    policy: Policy
+    version: int
+    updated_at: datetime
+
+
+class ProjectedPolicy(msgspec.Struct, frozen=True):
+    """What limits a scope, as `common.state.projection.put_policy` takes it."""
+
+    scope: str
+    policy: Policy
+    version: int
+
+
+def columns(policy: Policy) -> dict[str, Any]:
+    """A policy as the values of its three columns."""
+    members = msgspec.to_builtins(policy)
+    return {
+        "limits": Jsonb(members.get("limits", {})),
+        "budgets": Jsonb(members.get("budgets", [])),
+        "calendar": Jsonb(members.get("calendar", {})),
+    }
+
+
+def read(row: dict[str, Any]) -> Policy:
+    """The policy of a row with these columns."""
+    policy = msgspec.convert({name: row[name] for name in COLUMNS}, Policy)
+    return NO_POLICY if policy == NO_POLICY else policy
+
+
+async def organisation(connection: Connection) -> Organisation:
+    """The organisation. Raises `LookupError` before the migration that makes it."""
+    row = await (await connection.execute(query("select_organisation"))).fetchone()
+    if row is None:
+        raise LookupError("the table organisation is empty: run relayctl migrate")
+    return Organisation(read(row), row["version"], row["updated_at"])
+
+
+async def update_organisation(connection: Connection, policy: Policy, version: int) -> bool:
+    """Write its policy if it still has that version."""
+    values = {**columns(policy), "version": version}
+    cursor = await connection.execute(query("update_organisation"), values)
+    return bool(cursor.rowcount)
+
+
+async def projected(
+    connection: Connection, *, scope: str | None = None, after: str = "", limit: int = 1000
+) -> list[ProjectedPolicy]:
+    """The policy of one scope, or a page of all that limit anything, in the scopes' order."""
+    values = {"scope": scope, "after": after, "limit": limit}
+    cursor = await connection.execute(query("projected_policies"), values)
+    return [
+        ProjectedPolicy(row["scope"], read(row), row["version"]) for row in await cursor.fetchall()
+    ]
+
+
+async def outrun(connection: Connection, scope: str, version: int) -> bool:
+    """Raise a scope's version above `version - 1` unless it is there already; whether it was."""
+    kind, _, subject = scope.partition(":")
+    values = {"subject": subject, "version": version}
+    cursor = await connection.execute(query(f"outrun_{kind}"), values)
+    return bool(cursor.rowcount)
+
+
+async def next_version(connection: Connection) -> int:
+    """A version newer than all there are, for what is gone."""
+    row = await (await connection.execute(query("next_version"))).fetchone()
+    return int(row["version"]) if row is not None else 0
+
+
+async def counts(connection: Connection, applied: Sequence[Applied], now_ms: int) -> list[Count]:
+    """What the counters of all living periods are to show at least.
+
+    Money of UTC's periods from the totals, which outlive all retention; everything else from the
+    rollups.
+    """
+    found: list[Count] = []
+    totals: dict[tuple[str, str], int] = {}
+    for one in applied:
+        for period, span in living_periods(one, now_ms):
+            if in_default_calendar(period, one.policy.calendar):
+                totals[one.scope, span.id] = forget_ms(span)
+            else:
+                used = await _used(connection, one.scope, span.start_ms, span.end_ms)
+                key = money_key(one.scope, span.id)
+                found.append(Count(key, "s", used["nano"], forget_ms(span)))
+        found += await _of_day(connection, one, now_ms)
+    return found + await _of_totals(connection, totals)
+
+
+async def _of_day(connection: Connection, one: Applied, now_ms: int) -> list[Count]:
+    limits = one.policy.limits
+    if limits.requests_per_day is None and limits.tokens_per_day is None:
+        return []
+    day = span_of("day", now_ms, one.policy.calendar)
+    used = await _used(connection, one.scope, day.start_ms, day.end_ms)
+    key = count_key(one.scope, day.id)
+    return [
+        Count(key, "r", used["requests"], forget_ms(day)),
+        Count(key, "t", used["tokens"], forget_ms(day)),
+    ]
+
+
+async def _of_totals(connection: Connection, totals: dict[tuple[str, str], int]) -> list[Count]:
+    if not totals:
+        return []
+    scopes = sorted({scope for scope, _ in totals})
+    periods = sorted({period for _, period in totals})
+    cursor = await connection.execute(query("select_totals"), [scopes, periods])
+    return [
+        Count(
+            money_key(row["scope"], row["period"]),
+            "s",
+            row["nano"],
+            totals[row["scope"], row["period"]],
+        )
+        for row in await cursor.fetchall()
+        if (row["scope"], row["period"]) in totals
+    ]
+
+
+async def _used(connection: Connection, scope: str, since_ms: int, until_ms: int) -> dict[str, int]:
+    kind, _, subject = scope.partition(":")
+    values: dict[str, Any] = {
+        "since": datetime.fromtimestamp(since_ms / 1000, UTC),
+        "until": datetime.fromtimestamp(until_ms / 1000, UTC),
+        "key_id": UUID(subject) if kind == "key" else None,
+        "user_id": subject if kind == "user" else None,
+        "team_id": UUID(subject) if kind == "team" else None,
+    }
+    if kind not in ("key", "user", "team", ORGANISATION):
+        raise ValueError(f"{scope!r} is no scope")
+    row = await (await connection.execute(query("sum_scope"), values)).fetchone()
+    return dict(row) if row is not None else {"requests": 0, "tokens": 0, "nano": 0}

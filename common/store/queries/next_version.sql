@@ -1,0 +1,2 @@
+-- A version newer than all there are.
+SELECT nextval('projection_versions') AS version

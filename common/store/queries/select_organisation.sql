@@ -1,0 +1,1 @@
+SELECT limits, budgets, calendar, version, updated_at FROM organisation

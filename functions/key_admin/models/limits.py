@@ -1,0 +1,159 @@
+"""Limits and budgets, as sent and as answered: the same fields at every level."""
+
+from typing import Annotated, Any
+
+import msgspec
+from pydantic import AfterValidator, BaseModel, Field
+
+from common.domain.periods import Calendar, Period, UnknownTimezone, Weekday, zone
+from common.domain.policies import Budget, BudgetPolicy, Limits, Policy
+from functions.key_admin.models.fields import Sent, Time
+
+BUDGETS_MAX = 20
+# A week: longer spans are what budgets and daily limits are for.
+WINDOW_MINUTES_MAX = 7 * 24 * 60
+# A counter of admission is exact to 9.0 million USD.
+_USD = r"^\d{1,7}(\.\d{1,9})?$"
+
+
+def _known_zone(name: str) -> str:
+    try:
+        zone(name)
+    except UnknownTimezone:
+        raise ValueError("must be a time zone of the IANA database, e.g. Europe/Berlin") from None
+    return name
+
+
+def _each_once(budgets: list["BudgetFields"]) -> list["BudgetFields"]:
+    seen: set[tuple[str, bool]] = set()
+    for budget in budgets:
+        kind = (budget.period, budget.policy == "soft")
+        if kind in seen:
+            raise ValueError(
+                f"two budgets per {budget.period}: there may be one, and a soft one beside it"
+            )
+        seen.add(kind)
+    return budgets
+
+
+Count = Annotated[int | None, Field(ge=1, le=10**12)]
+Usd = Annotated[str, Field(pattern=_USD, description="USD, a decimal with at most 9 places")]
+
+
+class WindowFields(Sent):
+    """A sliding window of `minutes`: at most so many requests, tokens, USD in any such span."""
+
+    minutes: int = Field(ge=1, le=WINDOW_MINUTES_MAX)
+    requests: Count = None
+    tokens: Count = None
+    usd: Usd | None = None
+
+
+class LimitsFields(Sent):
+    """Limits of rate and concurrency; what is left out or null is not limited."""
+
+    requests_per_minute: Count = None
+    tokens_per_minute: Count = None
+    requests_per_day: Count = None
+    tokens_per_day: Count = None
+    concurrency: Count = None
+    window: WindowFields | None = None
+
+
+class BudgetFields(Sent):
+    """At most `usd` in each period.
+
+    `clamp` lowers output caps to what is left, `deny` refuses what may cost more, `soft` counts.
+    """
+
+    period: Period
+    usd: Usd
+    policy: BudgetPolicy = "clamp"
+
+
+class CalendarFields(Sent):
+    """When days and weeks begin, for budgets and daily limits of this level."""
+
+    timezone: Annotated[str, Field(max_length=64), AfterValidator(_known_zone)] = "UTC"
+    week_starts_on: Weekday = "monday"
+    day_starts_at: int = Field(default=0, ge=0, le=23, description="hour of the day")
+
+
+Budgets = Annotated[list[BudgetFields], Field(max_length=BUDGETS_MAX), AfterValidator(_each_once)]
+
+
+class PolicySent(Sent):
+    """The fields that a level's body has for its limits."""
+
+    limits: LimitsFields = Field(default_factory=LimitsFields)
+    budgets: Budgets = Field(default_factory=list)
+    calendar: CalendarFields = Field(default_factory=CalendarFields)
+
+
+class PolicyPatch(Sent):
+    """Each of them that is sent takes the old one's place; `null` takes it away."""
+
+    limits: LimitsFields | None = None
+    budgets: Budgets | None = None
+    calendar: CalendarFields | None = None
+
+
+class PolicyShown(BaseModel):
+    """A level's own limits; what other levels set applies too."""
+
+    limits: LimitsFields
+    budgets: list[BudgetFields]
+    calendar: CalendarFields
+
+
+class OrganisationPatch(PolicyPatch):
+    """What is to change; what is left out stays."""
+
+
+class OrganisationAnswer(PolicyShown):
+    """What applies to every key."""
+
+    updated_at: Time
+
+
+def policy_of(given: PolicySent) -> Policy:
+    """What was sent as the policy of a new resource."""
+    return Policy(
+        limits=_limits(given.limits),
+        budgets=_budgets(given.budgets),
+        calendar=_calendar(given.calendar),
+    )
+
+
+def patched_policy(policy: Policy, given: PolicyPatch) -> Policy:
+    """The policy with what was sent in the old one's place."""
+    changes: dict[str, Any] = {}
+    if "limits" in given.model_fields_set:
+        changes["limits"] = _limits(given.limits or LimitsFields())
+    if "budgets" in given.model_fields_set:
+        changes["budgets"] = _budgets(given.budgets or [])
+    if "calendar" in given.model_fields_set:
+        changes["calendar"] = _calendar(given.calendar or CalendarFields())
+    return msgspec.structs.replace(policy, **changes)
+
+
+def shown(policy: Policy) -> dict[str, Any]:
+    """The members of an answer that tell of a policy."""
+    members = msgspec.to_builtins(policy)
+    return {
+        "limits": LimitsFields(**members.get("limits", {})),
+        "budgets": [BudgetFields(**budget) for budget in members.get("budgets", [])],
+        "calendar": CalendarFields(**members.get("calendar", {})),
+    }
+
+
+def _limits(given: LimitsFields) -> Limits:
+    return msgspec.convert(given.model_dump(), Limits)
+
+
+def _budgets(given: list[BudgetFields]) -> tuple[Budget, ...]:
+    return tuple(Budget(**budget.model_dump()) for budget in given)
+
+
+def _calendar(given: CalendarFields) -> Calendar:
+    return Calendar(**given.model_dump())

@@ -1,0 +1,531 @@
+"""Limits and budgets on a real Redis: examples, and a state machine of callers, crashes, moves."""
+
+import asyncio
+from collections import Counter
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from common.domain.admission import (
+    Admitted,
+    Candidate,
+    Denied,
+    Draft,
+    Moved,
+    Settled,
+    SettledLate,
+    Stale,
+    Use,
+)
+from common.domain.keys import KeyRecord, hash_key
+from common.domain.limits import Count, RuleSet, compile_rules, money_key
+from common.domain.periods import Calendar, span_of
+from common.domain.policies import (
+    Applied,
+    Budget,
+    Limits,
+    Policy,
+    Window,
+    key_scope,
+    team_scope,
+    user_scope,
+)
+from common.domain.reservation import Charge
+from common.state.admission import LEASE_MS, Admission, Snapshot
+from common.state.connection import MultiplexedConnection
+from common.state.projection import put_key, put_policy, raise_counter, set_epoch
+
+PREFIX = "{relay}"
+KEY_HASH = hash_key("cr_test")
+KEY_ID = "01ARYZ6S41TSV4RRFFQ69G5FAV"
+TEAM_ID = "01ARYZ6S41TSV4RRFFQ69G5FAW"
+RECORD = KeyRecord(id=KEY_ID, user_id="alice", team_id=TEAM_ID, version=7)
+START_MS = 1_795_600_000_000
+KEY, USER, TEAM = key_scope(KEY_ID), user_scope("alice"), team_scope(TEAM_ID)
+
+
+class World:
+    """A connection, a projected key, and a clock that the test moves."""
+
+    def __init__(self, url: str) -> None:
+        self.commands = MultiplexedConnection.from_url(url)
+        self.now_ms = START_MS
+
+    @property
+    def admission(self) -> Admission:
+        return Admission(self.commands, PREFIX, self.now_ms)
+
+    async def prepare(self) -> None:
+        await self.commands.call("FLUSHALL")
+        await put_key(self.commands, PREFIX, KEY_HASH, RECORD, "active", None)
+        await set_epoch(self.commands, PREFIX, "01EPOCH")
+
+    async def admit(self, request_id, rules, *candidates, tokens=1, versions="7 0 0 0"):
+        return await self.admission.admit(
+            request_id,
+            Snapshot(KEY_HASH, versions, 0),
+            candidates or (candidate(),),
+            address="1.2.3.4",
+            tokens=tokens,
+            rules=rules.packed,
+        )
+
+    async def hash(self, key: str) -> dict[str, int]:
+        flat = await self.commands.call("HGETALL", f"{PREFIX}:{key}")
+        return {flat[i].decode(): int(flat[i + 1]) for i in range(0, len(flat), 2)}
+
+    async def everything(self) -> dict[bytes, bytes]:
+        """All of Redis, to be compared."""
+        keys = sorted(await self.commands.call("KEYS", "*"))
+        return {key: await self.commands.call("DUMP", key) for key in keys}
+
+
+@pytest.fixture
+async def world(redis_url):
+    made = World(redis_url)
+    await made.prepare()
+    yield made
+    await made.commands.close()
+
+
+def candidate(input_nano=0, output_nano=0, wanted=-1, least=0, *, account="a", draft=(0, 0)):
+    charge = Charge(input_nano, output_nano, wanted, least, *draft)
+    return Candidate(account, 0, b"draft", msgspec.msgpack.encode(charge))
+
+
+def rules_of(*, scope=KEY, level="key", at=START_MS, **members) -> RuleSet:
+    budgets = tuple(Budget(*one) for one in members.pop("budgets", ()))
+    calendar = members.pop("calendar", Calendar())
+    policy = Policy(limits=Limits(**members), budgets=budgets, calendar=calendar)
+    return compile_rules([Applied(level, scope, policy)], at)
+
+
+def money(period="total", scope=KEY):
+    return money_key(scope, span_of(period, START_MS, Calendar()).id)
+
+
+async def test_requests_per_minute_let_no_burst_by_at_the_edge(world):
+    rules = rules_of(requests_per_minute=3)
+    world.now_ms += 59_000
+    for number in range(3):
+        assert isinstance(await world.admit(f"r{number}", rules), Admitted)
+    world.now_ms += 2_000
+    denied = await world.admit("r3", rules)
+    assert (denied.reason, denied.index, denied.remaining) == ("rate", 0, 0)
+    assert 58_000 <= denied.retry_after_ms <= 65_000
+    world.now_ms += denied.retry_after_ms - 1
+    assert isinstance(await world.admit("r3", rules), Denied)
+    world.now_ms += 1
+    assert isinstance(await world.admit("r3", rules), Admitted)
+
+
+async def test_admitted_requests_learn_what_a_minute_has_counted(world):
+    rules = rules_of(requests_per_minute=3, tokens_per_minute=100)
+    first = await world.admit("r1", rules, tokens=30)
+    assert [(window.index, window.used) for window in first.minutes] == [(0, 0), (1, 0)]
+    second = await world.admit("r2", rules, tokens=30)
+    assert [(window.index, window.used) for window in second.minutes] == [(0, 1), (1, 30)]
+    denied = await world.admit("r3", rules, tokens=41)
+    assert (denied.index, denied.remaining) == (1, 40)
+    assert (await world.admit("r3", rules, tokens=101)).retry_after_ms == -1
+
+
+async def test_settle_corrects_the_tokens_that_were_estimated(world):
+    rules = rules_of(tokens_per_minute=100, tokens_per_day=100)
+    await world.admit("r1", rules, tokens=80)
+    assert isinstance(await world.admit("r2", rules, tokens=30), Denied)
+    await world.admission.settle("r1", b"record", use=Use(tokens=20))
+    assert isinstance(await world.admit("r2", rules, tokens=80), Admitted)
+    await world.admission.settle("r2", b"record", use=Use(tokens=90))
+    assert (await world.admit("r3", rules)).remaining == 0
+
+
+async def test_a_day_ends_at_the_calendars_midnight(world):
+    rules = rules_of(requests_per_day=1, calendar=Calendar("Asia/Kolkata", day_starts_at=5))
+    await world.admit("r1", rules)
+    denied = await world.admit("r2", rules)
+    day = span_of("day", START_MS, Calendar("Asia/Kolkata", day_starts_at=5))
+    assert denied.retry_after_ms == denied.reset_ms == day.end_ms - START_MS
+
+
+async def test_concurrency_is_freed_by_settle_and_by_expiry(world):
+    rules = rules_of(concurrency=1)
+    await world.admit("r1", rules)
+    denied = await world.admit("r2", rules)
+    assert (denied.reason, denied.index, denied.remaining) == ("rate", 0, 0)
+    await world.admission.settle("r1", b"record")
+    assert isinstance(await world.admit("r2", rules), Admitted)
+    world.now_ms += LEASE_MS
+    assert isinstance(await world.admit("r3", rules), Admitted)
+    assert await world.hash("inflight") == {"account:a": 1, KEY: 1}
+
+
+async def test_a_clamp_lowers_the_cap_to_what_is_left_but_not_below_the_least(world):
+    rules = rules_of(budgets=[("total", "0.000001", "clamp")])  # 1,000 nano
+    first = await world.admit("r1", rules, candidate(100, 10, 50, 16))
+    assert first.cap == 50
+    second = await world.admit("r2", rules, candidate(100, 10, 50, 16))
+    assert second.cap == 30
+    assert await world.hash(money()) == {"r": 1000}
+    denied = await world.admit("r3", rules, candidate(0, 1, 50, 16))
+    assert (denied.reason, denied.remaining, denied.retry_after_ms) == ("reserved", 0, 1000)
+    await world.admission.settle("r1", b"record", use=Use(5, 600))
+    denied = await world.admit("r3", rules, candidate(401, 1, 50, 16))
+    assert (denied.reason, denied.remaining) == ("exhausted", 400)
+    assert denied.retry_after_ms == denied.reset_ms == -1
+    await world.admission.settle("r2", b"record", use=Use(5, 100))
+    assert await world.hash(money()) == {"r": 0, "s": 700}
+
+
+async def test_deny_refuses_what_may_cost_more_and_soft_only_counts(world):
+    deny = rules_of(budgets=[("month", "0.000001", "deny")])
+    denied = await world.admit("r1", deny, candidate(100, 10, 91, 16))
+    assert (denied.reason, denied.remaining) == ("exhausted", 1000)
+    assert denied.reset_ms == span_of("month", START_MS, Calendar()).end_ms - START_MS
+    soft = rules_of(budgets=[("month", "0.000001", "soft")])
+    assert (await world.admit("r2", soft, candidate(5000, 10, 91, 16))).cap == 91
+    await world.admission.settle("r2", b"record", use=Use(1, 5000))
+    assert await world.hash(money("month")) == {"r": 0, "s": 5000}
+
+
+async def test_a_soft_and_a_hard_budget_of_one_period_count_once(world):
+    rules = rules_of(budgets=[("total", "1", "soft"), ("total", "2", "deny")])
+    await world.admit("r1", rules, candidate(100))
+    assert await world.hash(money()) == {"r": 100}
+    await world.admission.settle("r1", b"record", use=Use(1, 40))
+    assert await world.hash(money()) == {"r": 0, "s": 40}
+
+
+async def test_money_of_a_sliding_window_comes_back(world):
+    rules = rules_of(window=Window(5, usd="0.000001"))
+    await world.admit("r1", rules, candidate(900))
+    denied = await world.admit("r2", rules, candidate(200))
+    assert (denied.reason, denied.remaining) == ("rate", 100)
+    await world.admission.settle("r1", b"record", use=Use(1, 500))
+    assert isinstance(await world.admit("r2", rules, candidate(200)), Admitted)
+    world.now_ms += 6 * 60_000
+    assert isinstance(await world.admit("r3", rules, candidate(1000)), Admitted)
+
+
+async def test_the_first_candidate_that_the_money_allows_is_taken(world):
+    rules = rules_of(budgets=[("total", "0.000001", "deny")])
+    answer = await world.admit(
+        "r1", rules, candidate(1001, account="dear"), candidate(999, account="cheap")
+    )
+    assert answer.index == 1
+    assert await world.hash("inflight") == {"account:cheap": 1}
+
+
+async def test_move_reserves_for_the_next_account_or_gives_all_money_back(world):
+    rules = rules_of(budgets=[("total", "0.000001", "clamp")], concurrency=5)
+    await world.admit("r1", rules, candidate(100, 10, 50, 16))
+    dearer = [candidate(100, 30, 50, 16, account="b")]
+    moved = await world.admission.move("r1", 2, dearer, cooldown_ms=0)
+    assert moved == await world.admission.move("r1", 2, dearer, cooldown_ms=0) == Moved(0, 30)
+    assert await world.hash(money()) == {"r": 1000}
+    too_dear = [candidate(2000, account="c")]
+    denied = await world.admission.move("r1", 3, too_dear, cooldown_ms=0)
+    assert (denied.reason, await world.hash(money())) == ("exhausted", {"r": 0})
+    assert await world.hash("inflight") == {KEY: 1}
+    await world.admission.settle("r1", b"record")
+    assert await world.hash("inflight") == {}
+
+
+async def test_a_dead_relay_is_charged_its_draft_and_a_late_settle_the_difference(world):
+    rules = rules_of(budgets=[("total", "1", "deny")], tokens_per_day=1000)
+    await world.admit("r1", rules, candidate(900, draft=(10, 300)), tokens=50)
+    await world.admission.renew({"r1": Draft(b"draft", 20, 400)})
+    world.now_ms += LEASE_MS
+    assert await world.admission.expire(10) == 1
+    day = f"count:{KEY}:{span_of('day', START_MS, Calendar()).id}"
+    assert (await world.hash(money()), await world.hash(day)) == ({"r": 0, "s": 400}, {"t": 20})
+    use = Use(35, 550)
+    assert isinstance(await world.admission.settle("r1", b"record", use=use), SettledLate)
+    for _ in range(2):
+        assert isinstance(await world.admission.adjust("r1", b"difference", use=use), Settled)
+    assert (await world.hash(money()), await world.hash(day)) == ({"r": 0, "s": 550}, {"t": 35})
+
+
+async def test_a_settle_whose_lease_was_flushed_counts_its_money_all_the_same(world):
+    rules = rules_of(budgets=[("total", "1", "deny")])
+    await world.admit("r1", rules, candidate(900))
+    await world.prepare()
+    for _ in range(2):
+        await world.admission.settle("r1", b"record", use=Use(1, 300), rules=rules.packed)
+    assert await world.hash(money()) == {"s": 300}
+
+
+async def test_more_than_was_reserved_is_posted_in_full(world):
+    rules = rules_of(budgets=[("total", "0.000001", "deny")])
+    await world.admit("r1", rules, candidate(500))
+    await world.admission.settle("r1", b"record", use=Use(1, 5000))
+    assert await world.hash(money()) == {"r": 0, "s": 5000}
+
+
+async def test_counters_end_after_their_periods(world):
+    rules = rules_of(
+        budgets=[("day", "1", "deny"), ("total", "1", "deny")], requests_per_day=5,
+        requests_per_minute=5,
+    )  # fmt: skip
+    await world.admit("r1", rules, candidate(500))
+    day = span_of("day", START_MS, Calendar())
+    for key in (money("day"), f"count:{KEY}:{day.id}", f"window:{KEY}:1:r"):
+        assert await world.commands.call("PTTL", f"{PREFIX}:{key}") > 0
+    assert await world.commands.call("PTTL", f"{PREFIX}:{money()}") == -1
+
+
+async def test_a_counter_is_raised_and_never_lowered(world):
+    for amount, changed in ((5, True), (3, False), (9, True)):
+        count = Count(money(), "s", amount, 0)
+        assert await raise_counter(world.commands, PREFIX, count) is changed
+    assert await world.hash(money()) == {"s": 9}
+
+
+@pytest.mark.parametrize("scope", ["organisation", TEAM, USER])
+async def test_a_policy_that_changed_makes_the_snapshot_stale(world, scope):
+    rules = rules_of()
+    assert isinstance(await world.admit("r1", rules), Admitted)
+    policy = Policy(limits=Limits(concurrency=1))
+    assert await put_policy(world.commands, PREFIX, scope, 9, policy)
+    stale = await world.admit("r2", rules)
+    assert isinstance(stale, Stale)
+    assert sorted(stale.versions.split()) == ["0", "0", "7", "9"]
+    assert b'{"limits":{"concurrency":1}}' in stale.policies
+    assert isinstance(await world.admit("r2", rules, versions=stale.versions), Admitted)
+    assert not await put_policy(world.commands, PREFIX, scope, 8, Policy())
+    assert await put_policy(world.commands, PREFIX, scope, 10, Policy())
+    stale = await world.admit("r3", rules, versions=stale.versions)
+    assert stale.policies == (b"", b"", b"")
+
+
+async def test_what_is_denied_changes_nothing_at_any_level(world):
+    rules = compile_rules(
+        [
+            Applied("organisation", "organisation", Policy(limits=Limits(requests_per_minute=9))),
+            Applied("team", TEAM, Policy(budgets=(Budget("day", "1", "clamp"),))),
+            Applied("user", USER, Policy(limits=Limits(1, tokens_per_day=500, concurrency=5))),
+            Applied("key", KEY, Policy(budgets=(Budget("week", "0.000002", "deny"),))),
+        ],
+        START_MS,
+    )
+    assert isinstance(await world.admit("r1", rules, candidate(1000)), Admitted)
+    before = await world.everything()
+    assert (await world.admit("r2", rules, candidate(1))).index >= 0
+    assert await world.everything() == before
+    world.now_ms += 70_000
+    await world.admission.renew({"r1": Draft(b"d")})
+    before = await world.everything()
+    denied = await world.admit("r3", rules, candidate(1001))
+    assert rules.limits[denied.index].level == "key"
+    assert await world.everything() == before
+
+
+async def test_the_figures_can_be_read(world):
+    rules = rules_of(
+        budgets=[("total", "1", "deny")], concurrency=2, requests_per_minute=7, requests_per_day=9
+    )
+    await world.admit("r1", rules, candidate(500))
+    await world.admit("r2", rules, candidate(300))
+    await world.admission.settle("r2", b"record", use=Use(1, 200))
+    found = await world.admission.read_rules(rules.packed)
+    named = {limit.name: figures for limit, figures in zip(rules.limits, found, strict=True)}
+    assert named == {
+        "concurrency": (1, 0), "requests_per_minute": (2, 0), "requests_per_day": (2, 0),
+        "budget.total": (200, 500),
+    }  # fmt: skip
+
+
+PERIODS = {"organisation": "total", TEAM: "month", USER: "day", KEY: "week"}
+AMOUNTS = (8_000, 9_000, 10_000, 30_000)
+
+
+def levels(amounts: tuple[int, ...], window_nano: int) -> list[Applied]:
+    """Limits of all kinds on four levels; which of the budgets binds depends on the amounts."""
+    organisation, team, user, key = (f"{amount / 10**9:.9f}" for amount in amounts)
+    window = Window(5, usd=f"{window_nano / 10**9:.9f}")
+    soft = Budget("day", "0.000001", "soft")
+    policies = (
+        Policy(budgets=(Budget("total", organisation, "deny"),)),
+        Policy(Limits(concurrency=4, tokens_per_day=9000), (Budget("month", team, "clamp"),)),
+        Policy(Limits(requests_per_minute=40), (Budget("day", user, "clamp"), soft)),
+        Policy(Limits(tokens_per_minute=3000, window=window), (Budget("week", key, "deny"),)),
+    )
+    names = ("organisation", "team", "user", "key")
+    return [
+        Applied(level, scope, policy)
+        for level, scope, policy in zip(names, PERIODS, policies, strict=True)
+    ]
+
+
+class Histories(RuleBasedStateMachine):
+    """Callers with random costs, failures, moves, crashes and late settles, against a model."""
+
+    url = ""
+    requests = Bundle("requests")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.world = World(self.url)
+        self.run(self.world.prepare())
+        self.sequence = 0
+        # What open requests hold: tokens, nano, the draft's nano, attempt, the lease's end.
+        self.open: dict[str, dict[str, int]] = {}
+        self.dead: dict[str, int] = {}
+        self.spent = 0
+        self.most: dict[str, int] = {}
+
+    def teardown(self) -> None:
+        for request_id in list(self.open):
+            self.run(self.world.admission.settle(request_id, b"record"))
+        for scope, period in PERIODS.items():
+            assert self.run(self.world.hash(money(period, scope))).get("r", 0) == 0
+        assert self.run(self.world.hash("inflight")) == {}
+        self.run(self.world.commands.close())
+        self.loop.close()
+
+    def run(self, work):
+        return self.loop.run_until_complete(work)
+
+    def forget_expired(self) -> None:
+        for request_id in [r for r, held in self.open.items() if held["end"] <= self.world.now_ms]:
+            held = self.open.pop(request_id)
+            self.dead[request_id] = held["draft"]
+            self.spent += held["draft"]
+
+    @initialize(amounts=st.permutations(AMOUNTS), window_nano=st.sampled_from((7_000, 50_000)))
+    def begin(self, amounts, window_nano) -> None:
+        self.world.now_ms = START_MS
+        self.rules = compile_rules(levels(amounts, window_nano), START_MS)
+        self.most = dict(zip(PERIODS, amounts, strict=True))
+
+    @rule(
+        target=requests,
+        input_nano=st.integers(0, 3000),
+        output_nano=st.integers(0, 20),
+        wanted=st.integers(1, 300),
+        tokens=st.integers(1, 900),
+        share=st.floats(0, 1),
+    )
+    def admit(self, input_nano, output_nano, wanted, tokens, share):
+        self.run(self.world.admission.expire(1000))
+        self.forget_expired()
+        self.sequence += 1
+        request_id = f"r{self.sequence}"
+        least = min(16, wanted)
+        draft = int(share * (input_nano + output_nano * least))
+        one = candidate(input_nano, output_nano, wanted, least, draft=(tokens, draft))
+        before = self.run(self.world.everything())
+        answer = self.run(self.world.admit(request_id, self.rules, one, tokens=tokens))
+        if isinstance(answer, Admitted):
+            assert least <= answer.cap <= wanted
+            again = self.run(self.world.admit(request_id, self.rules, one, tokens=tokens))
+            assert (again.index, again.cap) == (answer.index, answer.cap)
+            self.open[request_id] = {
+                "tokens": tokens, "nano": input_nano + output_nano * answer.cap, "draft": draft,
+                "draft_tokens": tokens, "attempt": 1, "end": self.world.now_ms + LEASE_MS,
+            }  # fmt: skip
+        else:
+            assert answer.reason in ("rate", "reserved", "exhausted")
+            assert self.run(self.world.everything()) == before
+            if answer.reason == "reserved":
+                assert self.open
+        return request_id
+
+    @rule(request_id=requests, input_nano=st.integers(0, 6000), output_nano=st.integers(0, 40))
+    def move(self, request_id, input_nano, output_nano):
+        held = self.open.get(request_id)
+        if held is None:
+            return
+        held["attempt"] += 1
+        one = candidate(input_nano, output_nano, 100, 16, account="b", draft=(1, 0))
+        answer = self.run(
+            self.world.admission.move(request_id, held["attempt"], [one], cooldown_ms=0)
+        )
+        again = self.run(
+            self.world.admission.move(request_id, held["attempt"], [one], cooldown_ms=0)
+        )
+        held["end"] = self.world.now_ms + LEASE_MS
+        if isinstance(answer, Moved):
+            assert again == answer
+            held |= {"nano": input_nano + output_nano * answer.cap, "draft": 0, "draft_tokens": 1}
+        else:
+            assert (again.reason, again.retry_after_ms) == (answer.reason, answer.retry_after_ms)
+            held["nano"] = 0
+
+    @rule(request_id=requests, share=st.floats(0, 1))
+    def renew(self, request_id, share):
+        held = self.open.get(request_id)
+        if held is not None:
+            held["draft"] = int(held["nano"] * share)
+            held["end"] = self.world.now_ms + LEASE_MS
+            draft = Draft(b"draft", held["draft_tokens"], held["draft"])
+            assert self.run(self.world.admission.renew({request_id: draft})) == []
+
+    @rule(
+        request_id=consumes(requests),
+        share=st.floats(0, 1),
+        tokens=st.integers(0, 900),
+        times=st.integers(1, 3),
+    )
+    def settle(self, request_id, share, tokens, times):
+        held = self.open.pop(request_id, None)
+        charged = self.dead.pop(request_id, None)
+        if held is None and charged is None:
+            return
+        nano = int((held["nano"] if held else charged) * share)
+        use = Use(tokens, nano)
+        for _ in range(times):
+            answer = self.run(
+                self.world.admission.settle(request_id, b"record", use=use, rules=self.rules.packed)
+            )
+            if isinstance(answer, SettledLate):
+                assert held is None
+                self.run(self.world.admission.adjust(request_id, b"difference", use=use))
+        self.spent += nano - (charged or 0)
+
+    @rule(step_ms=st.sampled_from((1, 1_000, 5_000, LEASE_MS)))
+    def time_passes(self, step_ms):
+        self.world.now_ms += step_ms
+
+    @rule()
+    def expire(self):
+        self.run(self.world.admission.expire(1000))
+        self.forget_expired()
+
+    @invariant()
+    def no_level_is_overshot_and_every_counter_is_right(self):
+        reserved = sum(held["nano"] for held in self.open.values())
+        for scope, most in self.most.items():
+            sums = self.run(self.world.hash(money(PERIODS[scope], scope)))
+            assert (sums.get("s", 0), sums.get("r", 0)) == (self.spent, reserved)
+            assert self.spent + reserved <= most
+
+    @invariant()
+    def concurrency_is_the_open_requests(self):
+        inflight = Counter(self.run(self.world.hash("inflight")))
+        assert inflight[TEAM] == len(self.open) <= 4
+
+
+def test_no_history_overshoots_any_level(redis_url):
+    Histories.url = redis_url
+    run_state_machine_as_test(
+        Histories,
+        settings=settings(
+            max_examples=80,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
