@@ -22,7 +22,13 @@ from common.domain.policies import (
 )
 from common.domain.usage import Tokens
 from common.identifiers import new_ulid, now_ms
-from common.projection import forget_policy, project_key, put_policies, rebuild
+from common.projection import (
+    project_key,
+    put_policies,
+    put_policy_ahead,
+    rebuild,
+    settle_ahead,
+)
 from common.state.admission import Admission
 from common.state.client import RedisPyCommands
 from common.store import directory, keys, ledger, policies
@@ -185,12 +191,32 @@ async def test_a_policy_that_is_gone_does_not_come_back(world):
     scope = team_scope(TEAM)
     async with world.database.transaction() as connection:
         found = await policies.projected(connection, scope=scope)
+        await put_policy_ahead(connection, world.commands, PREFIX, found[0])
+    assert await world.policy(scope)
+    async with world.database.transaction() as connection:
+        await directory.delete_team(connection, TEAM)
+    await settle_ahead(*world.stores)
+    assert await world.policy(scope) == b""
+    async with world.database.transaction() as connection:
         await put_policies(connection, world.commands, PREFIX, found)
-        assert await world.policy(scope)
-        await forget_policy(connection, world.commands, PREFIX, scope)
-        assert await world.policy(scope) == b""
-        await put_policies(connection, world.commands, PREFIX, found)
-        assert await world.policy(scope) == b""
+    assert await world.policy(scope) == b""
+
+
+@pytest.mark.parametrize("scope", [ORGANISATION, team_scope(TEAM), user_scope("a:b")])
+async def test_what_was_never_committed_is_taken_back(world, scope):
+    await world.put_team(NO_POLICY)
+    async with world.database.transaction() as connection:
+        await directory.create_user(connection, "a:b", "", "", None, NO_POLICY)
+        version = await policies.next_version(connection)
+        ahead = policies.ProjectedPolicy(scope, FULL, version)
+        await put_policy_ahead(connection, world.commands, PREFIX, ahead)
+    assert await world.policy(scope)
+    assert await settle_ahead(*world.stores) == 1
+    assert await world.policy(scope) == b""
+    assert await settle_ahead(*world.stores) == 0
+    async with world.database.transaction() as connection:
+        (found,) = await policies.projected(connection, scope=scope)
+    assert found.version > version
 
 
 async def test_a_rebuild_takes_policies_page_by_page(world, monkeypatch):

@@ -1,12 +1,21 @@
 """What both records allow: never more than either, and all of it."""
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common.domain.accounts import AccountRecord
 from common.domain.keys import ALL_SCOPES, KeyRecord
-from common.domain.narrowing import narrowed_account, narrowed_key, narrowed_status, sooner
+from common.domain.narrowing import (
+    narrowed_account,
+    narrowed_key,
+    narrowed_policy,
+    narrowed_status,
+    sooner,
+)
+from common.domain.periods import Calendar
+from common.domain.policies import NO_POLICY, Budget, Limits, Policy, Window
 
 MODELS = ("gpt-4o", "gpt-4o-mini", "o3", "claude-3", "")
 PATTERNS = st.lists(
@@ -75,3 +84,26 @@ def test_active_is_only_what_is_so_before_and_after():
     assert narrowed_status("active", "revoked") == "revoked"
     assert narrowed_status("disabled", "active") == "disabled"
     assert narrowed_status("revoked", "active") == "revoked"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "both"),
+    [
+        (NO_POLICY, Policy(Limits(1)), Policy(Limits(1))),
+        (Policy(Limits(1, 2)), Policy(Limits(2, 1)), Policy(Limits(1, 1))),
+        (Policy(Limits(1)), NO_POLICY, Policy(Limits(1))),
+        (Policy(budgets=(Budget("day", "1"),)), Policy(budgets=(Budget("day", "2"),)),
+         Policy(budgets=(Budget("day", "1"), Budget("day", "2")))),
+        (Policy(budgets=(Budget("day", "1"),)),
+         Policy(budgets=(Budget("day", "2"),), calendar=Calendar("Asia/Tokyo")),
+         Policy(budgets=(Budget("day", "1"),))),
+        (NO_POLICY, Policy(budgets=(Budget("day", "2"),), calendar=Calendar("Asia/Tokyo")),
+         Policy(budgets=(Budget("day", "2"),), calendar=Calendar("Asia/Tokyo"))),
+        (Policy(Limits(window=Window(5, 9, 9, "10"))), Policy(Limits(window=Window(5, 8, 10, "9"))),
+         Policy(Limits(window=Window(5, 8, 9, "9")))),
+        (Policy(Limits(window=Window(5, 9))), Policy(Limits(window=Window(6, 1))),
+         Policy(Limits(window=Window(5, 9)))),
+    ],
+)  # fmt: skip
+def test_until_a_change_is_committed_the_limits_of_both_hold(old, new, both):
+    assert narrowed_policy(old, new) == both
