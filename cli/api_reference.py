@@ -37,12 +37,13 @@ _NOTES = """
 - **Bytes go through untouched**, in both directions, unknown members included. Three things are
   edited, each as a span of the original bytes: the model's name where an account maps it, a
   request for usage figures in OpenAI chat and completion streams that do not ask themselves (what
-  comes of it is taken out again), and nothing else.
+  comes of it is taken out again), and under a hard budget the output cap ([limits.md](limits.md)).
 - **Request headers**: `anthropic-beta`, `anthropic-version`, `openai-beta`, `user-agent` and the
   SDKs' `x-stainless-*` go to the provider, `idempotency-key` as a hash with the tenant, because
   tenants share accounts; everything else stays.
 - **Response headers** come through but for hop-by-hop ones, cookies, the account's identity and its
-  own rate limits, which are shared by many callers.
+  own rate limits, which are shared by many callers; `x-ratelimit-*` and `anthropic-ratelimit-*` are
+  Relay's own figures, where the key has limits per minute.
 - **Bodies** have at most 32 MiB. JSON is read whole before anything is asked; forms of more than
   1 MiB are passed on while they arrive (put `model` before the file, as the SDKs do), and then only
   one account is asked. Answers stream.
@@ -66,7 +67,8 @@ the ledger use one closed list of words. What a repetition cannot cure says
 | 404 | no such path, or no account serves the model; a stored response of somebody else |
 | 408 | the body did not come in time |
 | 405, 413, 415 | the method, the size, the media type; `allow` and the message say what is taken |
-| 429 | the provider limits the account; all are busy; too many unknown keys from an address |
+| 402 | Anthropic's dialect: a budget is exhausted |
+| 429 | a limit, a budget (`error.limit` says which, what is left, when it resets); the provider limits the account; all are busy; too many unknown keys from an address |
 | 502 | the provider failed, gave no answer of its API, or refused the account's credential |
 | 503 | Redis is away, `rebuilding` its key table, or every account rests after failures |
 | 504 | the provider did not answer in time |

@@ -43,7 +43,15 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "master-key rotate": ("relayctl master-key rotate --minutes 60",),
     "quarantine list": ("relayctl quarantine list --reason no_partition",),
     "quarantine retry": ("relayctl quarantine retry --all",),
-    "teams create": ("relayctl teams create --name blue",),
+    "organisation show": ("relayctl organisation show",),
+    "organisation update": (
+        "relayctl organisation update --budget month=5000:deny --timezone Europe/Berlin",
+        "relayctl organisation update --limit requests_per_minute=6000 --no-budgets",
+    ),
+    "teams create": (
+        "relayctl teams create --name blue",
+        "relayctl teams create --name red --budget day=50 --window 5:requests=100,usd=2.50",
+    ),
     "teams list": ("relayctl teams list --output csv",),
     "teams show": (f"relayctl teams show {_KEY}",),
     "teams update": (f"relayctl teams update {_KEY} --name green",),

@@ -20,11 +20,12 @@ def test_a_script_is_its_file_and_its_sha1():
     assert script.sha == hashlib.sha1(script.source.encode()).hexdigest()
 
 
-def test_shared_lua_goes_first_where_the_first_line_asks_for_it():
-    script = Script.load("admit")
-    own = (LUA / "admit.lua").read_text()
-    assert own.startswith("-- uses: shared\n")
-    assert script.source == f"{(LUA / 'shared.lua').read_text()}\n{own}"
+def test_the_parts_that_the_first_line_names_go_first():
+    script = Script.load("move")
+    names = ("shared", "rules", "leases", "candidates", "move")
+    parts = [(LUA / f"{name}.lua").read_text() for name in names]
+    assert parts[-1].startswith("-- uses: shared rules leases candidates\n")
+    assert script.source == "\n".join(parts)
 
 
 def test_a_script_is_read_once():

@@ -1,0 +1,226 @@
+"""Limits and budgets on a real Redis: a state machine of callers, crashes, moves, late settles."""
+
+import asyncio
+from collections import Counter
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from common.domain.admission import (
+    Admitted,
+    Draft,
+    Moved,
+    SettledLate,
+    Use,
+)
+from common.domain.limits import compile_rules
+from common.domain.policies import (
+    Applied,
+    Budget,
+    Limits,
+    Policy,
+    Window,
+)
+from common.state.admission import LEASE_MS
+from tests.support.limited_world import (
+    KEY,
+    START_MS,
+    TEAM,
+    USER,
+    World,
+    candidate,
+    money,
+)
+
+PERIODS = {"organisation": "total", TEAM: "month", USER: "day", KEY: "week"}
+AMOUNTS = (8_000, 9_000, 10_000, 30_000)
+
+
+def levels(amounts: tuple[int, ...], window_nano: int) -> list[Applied]:
+    """Limits of all kinds on four levels; which of the budgets binds depends on the amounts."""
+    organisation, team, user, key = (f"{amount / 10**9:.9f}" for amount in amounts)
+    window = Window(5, usd=f"{window_nano / 10**9:.9f}")
+    soft = Budget("day", "0.000001", "soft")
+    policies = (
+        Policy(budgets=(Budget("total", organisation, "deny"),)),
+        Policy(Limits(concurrency=4, tokens_per_day=9000), (Budget("month", team, "clamp"),)),
+        Policy(Limits(requests_per_minute=40), (Budget("day", user, "clamp"), soft)),
+        Policy(Limits(tokens_per_minute=3000, window=window), (Budget("week", key, "deny"),)),
+    )
+    names = ("organisation", "team", "user", "key")
+    return [
+        Applied(level, scope, policy)
+        for level, scope, policy in zip(names, PERIODS, policies, strict=True)
+    ]
+
+
+class Histories(RuleBasedStateMachine):
+    """Callers with random costs, failures, moves, crashes and late settles, against a model."""
+
+    url = ""
+    requests = Bundle("requests")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.world = World(self.url)
+        self.run(self.world.prepare())
+        self.sequence = 0
+        # What open requests hold: tokens, nano, the draft's nano, attempt, the lease's end.
+        self.open: dict[str, dict[str, int]] = {}
+        self.dead: dict[str, int] = {}
+        self.spent = 0
+        self.most: dict[str, int] = {}
+
+    def teardown(self) -> None:
+        for request_id in list(self.open):
+            self.run(self.world.admission.settle(request_id, b"record"))
+        for scope, period in PERIODS.items():
+            assert self.run(self.world.hash(money(period, scope))).get("r", 0) == 0
+        assert self.run(self.world.hash("inflight")) == {}
+        self.run(self.world.commands.close())
+        self.loop.close()
+
+    def run(self, work):
+        return self.loop.run_until_complete(work)
+
+    def forget_expired(self) -> None:
+        for request_id in [r for r, held in self.open.items() if held["end"] <= self.world.now_ms]:
+            held = self.open.pop(request_id)
+            self.dead[request_id] = held["draft"]
+            self.spent += held["draft"]
+
+    @initialize(amounts=st.permutations(AMOUNTS), window_nano=st.sampled_from((7_000, 50_000)))
+    def begin(self, amounts, window_nano) -> None:
+        self.world.now_ms = START_MS
+        self.rules = compile_rules(levels(amounts, window_nano), START_MS)
+        self.most = dict(zip(PERIODS, amounts, strict=True))
+
+    @rule(
+        target=requests,
+        input_nano=st.integers(0, 3000),
+        output_nano=st.integers(0, 20),
+        wanted=st.integers(1, 300),
+        tokens=st.integers(1, 900),
+        share=st.floats(0, 1),
+    )
+    def admit(self, input_nano, output_nano, wanted, tokens, share):
+        self.run(self.world.admission.expire(1000))
+        self.forget_expired()
+        self.sequence += 1
+        request_id = f"r{self.sequence}"
+        least = min(16, wanted)
+        draft = int(share * (input_nano + output_nano * least))
+        one = candidate(input_nano, output_nano, wanted, least, draft=(tokens, draft))
+        before = self.run(self.world.everything())
+        answer = self.run(self.world.admit(request_id, self.rules, one, tokens=tokens))
+        if isinstance(answer, Admitted):
+            assert least <= answer.cap <= wanted
+            again = self.run(self.world.admit(request_id, self.rules, one, tokens=tokens))
+            assert (again.index, again.cap) == (answer.index, answer.cap)
+            self.open[request_id] = {
+                "tokens": tokens, "nano": input_nano + output_nano * answer.cap, "draft": draft,
+                "draft_tokens": tokens, "attempt": 1, "end": self.world.now_ms + LEASE_MS,
+            }  # fmt: skip
+        else:
+            assert answer.reason in ("rate", "reserved", "exhausted")
+            assert self.run(self.world.everything()) == before
+            if answer.reason == "reserved":
+                assert self.open
+        return request_id
+
+    @rule(request_id=requests, input_nano=st.integers(0, 6000), output_nano=st.integers(0, 40))
+    def move(self, request_id, input_nano, output_nano):
+        held = self.open.get(request_id)
+        if held is None:
+            return
+        held["attempt"] += 1
+        one = candidate(input_nano, output_nano, 100, 16, account="b", draft=(1, 0))
+        answer = self.run(
+            self.world.admission.move(request_id, held["attempt"], [one], cooldown_ms=0)
+        )
+        again = self.run(
+            self.world.admission.move(request_id, held["attempt"], [one], cooldown_ms=0)
+        )
+        held["end"] = self.world.now_ms + LEASE_MS
+        if isinstance(answer, Moved):
+            assert again == answer
+            held |= {"nano": input_nano + output_nano * answer.cap, "draft": 0, "draft_tokens": 1}
+        else:
+            assert (again.reason, again.retry_after_ms) == (answer.reason, answer.retry_after_ms)
+            held["nano"] = 0
+
+    @rule(request_id=requests, share=st.floats(0, 1))
+    def renew(self, request_id, share):
+        held = self.open.get(request_id)
+        if held is not None:
+            held["draft"] = int(held["nano"] * share)
+            held["end"] = self.world.now_ms + LEASE_MS
+            draft = Draft(b"draft", held["draft_tokens"], held["draft"])
+            assert self.run(self.world.admission.renew({request_id: draft})) == []
+
+    @rule(
+        request_id=consumes(requests),
+        share=st.floats(0, 1),
+        tokens=st.integers(0, 900),
+        times=st.integers(1, 3),
+    )
+    def settle(self, request_id, share, tokens, times):
+        held = self.open.pop(request_id, None)
+        charged = self.dead.pop(request_id, None)
+        if held is None and charged is None:
+            return
+        nano = int((held["nano"] if held else charged) * share)
+        use = Use(tokens, nano)
+        for _ in range(times):
+            answer = self.run(
+                self.world.admission.settle(request_id, b"record", use=use, rules=self.rules.packed)
+            )
+            if isinstance(answer, SettledLate):
+                assert held is None
+                self.run(self.world.admission.adjust(request_id, b"difference", use=use))
+        self.spent += nano - (charged or 0)
+
+    @rule(step_ms=st.sampled_from((1, 1_000, 5_000, LEASE_MS)))
+    def time_passes(self, step_ms):
+        self.world.now_ms += step_ms
+
+    @rule()
+    def expire(self):
+        self.run(self.world.admission.expire(1000))
+        self.forget_expired()
+
+    @invariant()
+    def no_level_is_overshot_and_every_counter_is_right(self):
+        reserved = sum(held["nano"] for held in self.open.values())
+        for scope, most in self.most.items():
+            sums = self.run(self.world.hash(money(PERIODS[scope], scope)))
+            assert (sums.get("s", 0), sums.get("r", 0)) == (self.spent, reserved)
+            assert self.spent + reserved <= most
+
+    @invariant()
+    def concurrency_is_the_open_requests(self):
+        inflight = Counter(self.run(self.world.hash("inflight")))
+        assert inflight[TEAM] == len(self.open) <= 4
+
+
+def test_no_history_overshoots_any_level(redis_url):
+    Histories.url = redis_url
+    run_state_machine_as_test(
+        Histories,
+        settings=settings(
+            max_examples=80,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
