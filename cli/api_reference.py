@@ -68,7 +68,7 @@ the ledger use one closed list of words. What a repetition cannot cure says
 | 408 | the body did not come in time |
 | 405, 413, 415 | the method, the size, the media type; `allow` and the message say what is taken |
 | 402 | Anthropic's dialect: a budget is exhausted |
-| 429 | a limit, a budget (`error.limit` says which, what is left, when it resets); the provider limits the account; all are busy; too many unknown keys from an address |
+| 429 | a limit or budget (`error.limit` names it); the account is limited; all are busy |
 | 502 | the provider failed, gave no answer of its API, or refused the account's credential |
 | 503 | Redis is away, `rebuilding` its key table, or every account rests after failures |
 | 504 | the provider did not answer in time |

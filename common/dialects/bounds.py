@@ -4,13 +4,14 @@ Only keys under a hard budget pay for this. A member that a provider may know an
 is never taken for harmless: kinds that are not listed count as the whole context window.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from common.dialects.bodies import loads
 from common.domain.reservation import Bound
 
-# Reads a body that its operation has parsed without complaint.
+# Reads a body that its operation has parsed without complaint. Raises `Unreadable`.
 ReadBound: TypeAlias = Callable[[bytes], Bound]
 # Writes an output cap into a body: body, the caller's parsed request's cap fields, the provider.
 SetCap: TypeAlias = Callable[[bytes, int, str], bytes]
@@ -20,10 +21,16 @@ class Uncountable(Exception):
     """The body refers to something that it does not hold."""
 
 
+class Unreadable(Exception):
+    """What an operation skipped in a body cannot be read: such a body has no bound."""
+
+
 def read(body: bytes) -> dict[str, Any]:
-    """The body as an object; empty for anything else."""
+    """The body as an object. Raises `Unreadable`."""
     value = loads(body)
-    return value if isinstance(value, dict) else {}
+    if not isinstance(value, dict):
+        raise Unreadable
+    return value
 
 
 def parts_of(content: Any) -> Iterator[dict[str, Any]]:
@@ -50,8 +57,10 @@ def items_of(value: Any) -> list[dict[str, Any]]:
 
 
 def whole(value: Any, default: int = 1) -> int:
-    """A whole number, or the default for anything else."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else default
+    """A number, `2.0` as well as `2`, rounded up; or the default for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return default
+    return math.ceil(value)
 
 
 def first_unknown_tool(tools: Any, known: Callable[[dict[str, Any]], bool]) -> str | None:

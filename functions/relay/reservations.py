@@ -3,6 +3,7 @@
 import msgspec
 
 from common.dialects import BOUNDS, CAPS
+from common.dialects.bounds import Unreadable
 from common.domain.admission import Candidate, Use
 from common.domain.money import nano_ceiling, pico_from_usd
 from common.domain.prices import ModelPrice
@@ -99,8 +100,10 @@ def _bound(request: OpenRequest) -> Bound:
     if request.bound is None:
         name = request.endpoint.name if request.endpoint is not None else ""
         read = BOUNDS.get(name)
+        request.bound = Bound(input_tokens=None, unbounded=name)
         if read is not None:
-            request.bound = read(request.body)
-        else:
-            request.bound = Bound(input_tokens=None, unbounded=name)
+            try:
+                request.bound = read(request.body)
+            except Unreadable:
+                request.bound = Bound(input_tokens=None, unbounded="body")
     return request.bound

@@ -35,7 +35,7 @@ from common.store import directory, keys, ledger, policies
 from tests.support.usage_records import make_record, ulid_at
 
 PREFIX = "{relay}"
-TEAM = new_ulid()
+TEAM = "01ARYZ6S41TSV4RRFFQ69G5FAV"
 BERLIN = Calendar("Europe/Berlin", "sunday", 4)
 FULL = Policy(
     Limits(1, 2, 3, 4, 5, Window(6, 7, 8, "9.5")), (Budget("week", "1.50", "deny"),), BERLIN

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from common.dialects import BOUNDS, CAPS, OPERATIONS
 from common.dialects.anthropic import bounds as anthropic
+from common.dialects.bounds import Unreadable
 from common.dialects.openai import bounds as openai
 
 PNG = "data:image/png;base64," + "A" * 4000
@@ -104,6 +105,13 @@ def test_what_has_no_bound_is_named(endpoint, members, named):
     assert found.unbounded == named
 
 
+@pytest.mark.parametrize("hidden", [b"1e999", b"[" * 2000 + b"]" * 2000])
+@pytest.mark.parametrize("endpoint", ["chat.completions", "responses", "messages"])
+def test_what_hides_behind_something_unreadable_is_not_taken_for_nothing(endpoint, hidden):
+    with pytest.raises(Unreadable):
+        BOUNDS[endpoint](b'{"tools":[{"type":"web_search"}],"x":%s}' % hidden)
+
+
 def test_tools_that_the_caller_runs_are_bounded():
     own = [{"name": "f", "input_schema": {}}, {"type": "custom", "name": "g"},
            {"type": "bash_20250124", "name": "bash"}]  # fmt: skip
@@ -117,6 +125,8 @@ def test_tools_that_the_caller_runs_are_bounded():
 
 def test_choices_multiply_and_prompts_are_choices_of_their_own():
     assert bound("chat.completions", messages=[], n=300)[0].choices == 300
+    assert bound("chat.completions", messages=[], n=3.0)[0].choices == 3
+    assert bound("chat.completions", messages=[], n=True)[0].choices == 1
     assert bound("completions", prompt=["a", "b"], n=2, best_of=3)[0].choices == 6
     assert bound("completions", prompt=[1, 2, 3])[0].choices == 1
     assert bound("completions", prompt="a")[0].default_cap == 16
