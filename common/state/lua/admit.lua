@@ -34,7 +34,7 @@ if versions ~= ARGV[5] or accounts_version ~= ARGV[6] then
 end
 expire_leases(2)
 local tokens, rules = tonumber(ARGV[9]), unpack_rules(ARGV[10])
-local minutes, rooms, denial = {}, nil, nil
+local minutes, rooms, denial = {}, {}, nil
 if #rules > 0 then
   denial, minutes = limits().check_counts(rules, tokens)
   if denial then

@@ -28,7 +28,7 @@ if #rules > 0 then
   limits().release_money(rules, held)
 end
 cool_down(fields[1], tonumber(ARGV[6]))
-local rooms = #rules > 0 and limits().money_rooms(rules)
+local rooms = #rules > 0 and limits().money_rooms(rules) or {}
 local taken, why = take_candidate(8, tonumber(ARGV[7]), rooms)
 redis.call('ZADD', prefix .. ':leases', now_ms + tonumber(ARGV[5]), id)
 if not taken then
