@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from common.domain.ids import is_ulid
+from common.identifiers import new_ulid
 from tests.support.relay_process import (
     ANTHROPIC_CREDENTIAL,
     CHAT,
@@ -265,7 +266,8 @@ def test_the_callers_headers(relay):
 
 def test_idempotency_keys_are_the_tenants_own(relay):
     """Two tenants share an account: the provider must not take the one for the other."""
-    keys = [relay.project_key(team_id=team) for team in ("A", "A", "B")] + [relay.key]
+    one, other = new_ulid(), new_ulid()
+    keys = [relay.project_key(team_id=team) for team in (one, one, other)] + [relay.key]
     with capturing(CHAT_ANSWER) as (url, seen):
         relay.project_accounts(stored_account(url))
         for key in (*keys, keys[0]):
