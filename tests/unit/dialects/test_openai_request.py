@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from common.dialects import OPERATIONS
 from common.dialects.base import BadRequest
 
+READ = {"model", "messages", "n", "stream"}
 OPENAI = OPERATIONS["chat.completions"]
 GOOD = {"model": "gpt-x", "messages": [{"role": "user", "content": "hi"}]}
 
@@ -189,7 +190,7 @@ def test_no_second_spelling_escapes_the_mapping(name):
 
 @given(
     st.dictionaries(
-        st.text(max_size=8).filter(lambda name: name not in {"model", "messages", "n", "stream"}),
+        st.text(max_size=8).filter(lambda name: name.casefold() not in READ),
         st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False), st.text()),
         max_size=4,
     ),
