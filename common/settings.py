@@ -77,6 +77,7 @@ class RelaySettings(msgspec.Struct, frozen=True):
     edge_token: str
     accounts: tuple[BuiltInAccount, ...]
     unpriced_models: Literal["quarantine", "deny"]
+    price_book_directory: str
     timeout_s: int
     first_byte_timeout_s: int
     idle_timeout_s: int
@@ -158,6 +159,7 @@ def relay_settings(environment: Environment = os.environ) -> RelaySettings:
         unpriced_models=choice(
             environment, "RELAY_UNPRICED_MODELS", "quarantine", ("quarantine", "deny")
         ),
+        price_book_directory=environment.get("RELAY_PRICE_BOOK_DIRECTORY", ""),
         timeout_s=whole(environment, "RELAY_TIMEOUT_S", 600, 1, 86_400),
         first_byte_timeout_s=whole(environment, "RELAY_FIRST_BYTE_TIMEOUT_S", 300, 1, 86_400),
         idle_timeout_s=whole(environment, "RELAY_IDLE_TIMEOUT_S", 120, 1, 86_400),

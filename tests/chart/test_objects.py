@@ -252,3 +252,16 @@ def test_extra_environment_and_volumes_reach_the_functions():
 )
 def test_notes_warn(values, said):
     assert said in notes(*settings(**values))
+
+
+def test_relay_takes_prices_from_the_external_data():
+    def directory(**values):
+        relay = knative_service(render(*settings(**values)), "relay-relay")
+        return environment(relay).get("RELAY_PRICE_BOOK_DIRECTORY"), pod_spec(relay)
+
+    assert directory()[0] is None
+    found, pod = directory(storage__data__external__enabled=True)
+    [mount] = [
+        mount for mount in pod["containers"][0]["volumeMounts"] if mount["name"] == "external-data"
+    ]
+    assert mount["mountPath"] == found

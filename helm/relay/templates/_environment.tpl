@@ -58,6 +58,10 @@ geminiApiKey: GEMINI_API_KEY
 {{ include "relay.env.public" . | trim }}
 - name: RELAY_UNPRICED_MODELS
   value: {{ .Values.config.unpricedModels }}
+{{- if .Values.storage.data.external.enabled }}
+- name: RELAY_PRICE_BOOK_DIRECTORY
+  value: /app/external-data
+{{- end }}
 - name: RELAY_FIRST_BYTE_TIMEOUT_S
   value: {{ int .Values.config.firstByteTimeoutSeconds | quote }}
 - name: RELAY_IDLE_TIMEOUT_S
