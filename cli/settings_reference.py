@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from common.settings import (
+    exporter_settings,
     key_admin_settings,
     relay_settings,
     serve_settings,
@@ -31,6 +32,7 @@ READERS: dict[str, tuple[Callable[[Mapping[str, str]], Any], ...]] = {
     "key_admin": (serve_settings, key_admin_settings),
     "usage_aggregation": (serve_settings, worker_settings),
     "cleanup": (serve_settings, worker_settings),
+    "exporter": (serve_settings, exporter_settings),
 }
 
 

@@ -107,6 +107,17 @@ class KeyAdminSettings(msgspec.Struct, frozen=True):
         return f"KeyAdminSettings({self.state_prefix})"
 
 
+class ExporterSettings(msgspec.Struct, frozen=True):
+    """What `exporter` needs: the stores, and no secret but their passwords."""
+
+    redis_url: str
+    database_url: str
+    state_prefix: str
+
+    def __repr__(self) -> str:
+        return f"ExporterSettings({self.state_prefix})"
+
+
 class Retention(msgspec.Struct, frozen=True):
     """After how many days `cleanup` deletes what; 0 keeps it for ever."""
 
@@ -202,6 +213,15 @@ def worker_settings(
         log_level=_log_level(environment),
         retention=_retention(environment),
         sweep_interval_s=whole(environment, "RELAY_SWEEP_INTERVAL_S", 5, 0, 86_400),
+    )
+
+
+def exporter_settings(environment: Environment = os.environ) -> ExporterSettings:
+    """The settings of `exporter`. Raises `SettingsError`."""
+    return ExporterSettings(
+        redis_url=_redis_url(environment),
+        database_url=database_url(environment),
+        state_prefix=_state_prefix(environment),
     )
 
 
