@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from common.settings import (
+    exporter_settings,
     key_admin_settings,
     relay_settings,
     serve_settings,
@@ -31,6 +32,7 @@ READERS: dict[str, tuple[Callable[[Mapping[str, str]], Any], ...]] = {
     "key_admin": (serve_settings, key_admin_settings),
     "usage_aggregation": (serve_settings, worker_settings),
     "cleanup": (serve_settings, worker_settings),
+    "exporter": (serve_settings, exporter_settings),
 }
 
 
@@ -111,6 +113,9 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
         Variable("RELAY_UNPRICED_MODELS", "quarantine",
                  "a model without a price: `quarantine` serves it at $0 and says so, `deny` "
                  "refuses it", "deny"),
+        Variable("RELAY_PRICE_BOOK_DIRECTORY", NONE,
+                 "where a file `prices*.json` of yours replaces and adds prices of models; of "
+                 "several the last by name", "/app/external-data"),
         Variable("RELAY_API_KEY_PREFIX", "cr_", "what new keys begin with, at most 16 characters",
                  "acme_"),
     ),
@@ -133,7 +138,7 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
     "Listening and logs": (
         Variable("PORT", "8080", "where the function listens; Knative sets it", "8080"),
         Variable("RELAY_HOST", "0.0.0.0", "the interface", "127.0.0.1"),
-        Variable("RELAY_METRICS_PORT", "9464", "where Prometheus asks; 0 is any free port", "9464"),
+        Variable("RELAY_METRICS_PORT", "9464", "where Prometheus asks; 0 is nowhere", "9464"),
         Variable("RELAY_ENVIRONMENT", NONE, "a name that every log line carries", "production"),
         Variable("RELAY_LOG_DIRECTORY", NONE,
                  "where log files are kept, beside the lines on standard output", "/var/log/relay"),

@@ -1,9 +1,20 @@
-"""The price book in use: the newest file of `price_books/`, read once at a function's start."""
+"""The price book in use: the newest file of `price_books/`, read once at a function's start.
 
+An operator's file, in the same format, replaces and extends its models.
+"""
+
+import hashlib
+import re
 from pathlib import Path
 
 from common.domain.prices import InvalidPriceBook, PriceBook
+from common.telemetry import logs
 
+OVERRIDES = "prices*.json"
+OVERRIDE_BYTES_MAX = 4 << 20
+# The name stands in every record that the file prices.
+_OVERRIDE_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_DIGEST_CHARACTERS = 12
 DIRECTORY = Path(__file__).parent / "price_books"
 
 
@@ -18,6 +29,43 @@ def current_price_book() -> PriceBook:
     if _State.book is None:
         _State.book = newest_price_book(DIRECTORY)
     return _State.book
+
+
+def overridden_price_book(directory: str) -> PriceBook:
+    """The current book, with the models of the last `prices*.json` by name that the directory has.
+
+    Its version then names that file and what was in it: `2026-11-25+prices-2026-12.json@5f0c…`. A
+    file that cannot be used is named in the log, with model and field, and the current book holds:
+    wrong prices must not stop requests. No directory ("") and no file are no failure. Raises as
+    `current_price_book`.
+    """
+    book = current_price_book()
+    if not directory:
+        return book
+    path = Path(directory)
+    try:
+        names = [entry.name for entry in path.iterdir() if entry.match(OVERRIDES)]
+        if not names:
+            return book
+        path /= max(names)
+        overridden = _overridden(book, path)
+    except (OSError, InvalidPriceBook) as error:
+        logs.log("price_book_refused", level="error", file=str(path), error=str(error))
+        return book
+    logs.log("price_book_overridden", file=str(path), version=overridden.version)
+    return overridden
+
+
+def _overridden(book: PriceBook, path: Path) -> PriceBook:
+    if not _OVERRIDE_NAME.fullmatch(path.name):
+        raise InvalidPriceBook("its name is more than 64 letters, digits, '.', '_' and '-'")
+    with path.open("rb") as file:
+        data = file.read(OVERRIDE_BYTES_MAX + 1)
+    if len(data) > OVERRIDE_BYTES_MAX:
+        raise InvalidPriceBook(f"it has more than {OVERRIDE_BYTES_MAX} bytes")
+    digest = hashlib.sha256(data).hexdigest()[:_DIGEST_CHARACTERS]
+    version = f"{book.version}+{path.name}@{digest}"
+    return book.overridden_by(PriceBook.from_json(data), version)
 
 
 def newest_price_book(directory: Path) -> PriceBook:

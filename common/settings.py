@@ -77,6 +77,7 @@ class RelaySettings(msgspec.Struct, frozen=True):
     edge_token: str
     accounts: tuple[BuiltInAccount, ...]
     unpriced_models: Literal["quarantine", "deny"]
+    price_book_directory: str
     timeout_s: int
     first_byte_timeout_s: int
     idle_timeout_s: int
@@ -104,6 +105,17 @@ class KeyAdminSettings(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"KeyAdminSettings({self.state_prefix})"
+
+
+class ExporterSettings(msgspec.Struct, frozen=True):
+    """What `exporter` needs: the stores, and no secret but their passwords."""
+
+    redis_url: str
+    database_url: str
+    state_prefix: str
+
+    def __repr__(self) -> str:
+        return f"ExporterSettings({self.state_prefix})"
 
 
 class Retention(msgspec.Struct, frozen=True):
@@ -158,6 +170,7 @@ def relay_settings(environment: Environment = os.environ) -> RelaySettings:
         unpriced_models=choice(
             environment, "RELAY_UNPRICED_MODELS", "quarantine", ("quarantine", "deny")
         ),
+        price_book_directory=environment.get("RELAY_PRICE_BOOK_DIRECTORY", ""),
         timeout_s=whole(environment, "RELAY_TIMEOUT_S", 600, 1, 86_400),
         first_byte_timeout_s=whole(environment, "RELAY_FIRST_BYTE_TIMEOUT_S", 300, 1, 86_400),
         idle_timeout_s=whole(environment, "RELAY_IDLE_TIMEOUT_S", 120, 1, 86_400),
@@ -200,6 +213,15 @@ def worker_settings(
         log_level=_log_level(environment),
         retention=_retention(environment),
         sweep_interval_s=whole(environment, "RELAY_SWEEP_INTERVAL_S", 5, 0, 86_400),
+    )
+
+
+def exporter_settings(environment: Environment = os.environ) -> ExporterSettings:
+    """The settings of `exporter`. Raises `SettingsError`."""
+    return ExporterSettings(
+        redis_url=_redis_url(environment),
+        database_url=database_url(environment),
+        state_prefix=_state_prefix(environment),
     )
 
 

@@ -104,6 +104,26 @@ class PriceBook(msgspec.Struct, frozen=True):
         """The book in a price file. Raises `InvalidPriceBook`, naming the model and the field."""
         return _read(data)
 
+    def overridden_by(self, other: "PriceBook", version: str) -> "PriceBook":
+        """The models and aliases of `other` in place of, and beside, those of this book.
+
+        A name means what `other` says it means, if it knows it: its alias hides a model of this
+        book, its model an alias. Nothing of two entries is mixed.
+        """
+        prices = {
+            model: price for model, price in self.prices.items() if model not in other.aliases
+        }
+        aliases = {
+            alias: other.aliases.get(model, model)
+            for alias, model in self.aliases.items()
+            if alias not in other.prices
+        }
+        ids = {
+            provider: sorted({*self.models(provider), *other.models(provider)})
+            for provider in (self.ids | other.ids)
+        }
+        return PriceBook(version, prices | other.prices, aliases | other.aliases, ids)
+
     def _named(self, model: str) -> ModelPrice | None:
         return self.prices.get(model) or self.prices.get(self.aliases.get(model, ""))
 
@@ -150,7 +170,7 @@ _model_decoder = msgspec.json.Decoder(_ModelText)
 def _read(data: bytes) -> PriceBook:
     try:
         book = _book_decoder.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidPriceBook(f"price book: {error}") from error
     if not book.version:
         raise InvalidPriceBook("price book: version is empty")
@@ -160,7 +180,7 @@ def _read(data: bytes) -> PriceBook:
         for model, raw in models.items():
             try:
                 text = _model_decoder.decode(raw)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise InvalidPriceBook(f"{model}: {error}") from error
             price = _model_price(model, text)
             # A model is found by its name alone, whoever serves it.

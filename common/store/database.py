@@ -30,8 +30,14 @@ class DatabaseUnavailable(Exception):
 class Database:
     """A pool for one event loop. Nothing connects before the first transaction."""
 
-    def __init__(self, url: str, connections_max: int = CONNECTIONS_MAX) -> None:
+    def __init__(
+        self,
+        url: str,
+        connections_max: int = CONNECTIONS_MAX,
+        statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
+    ) -> None:
         self._url = url
+        self._statement_timeout_ms = statement_timeout_ms
         self._connections_max = connections_max
         self._pool: AsyncConnectionPool[Connection] | None = None
 
@@ -69,7 +75,7 @@ class Database:
                 kwargs={
                     "row_factory": dict_row,
                     "connect_timeout": CONNECT_S,
-                    "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+                    "options": f"-c statement_timeout={self._statement_timeout_ms} -c timezone=UTC",
                     "application_name": "relay",
                 },
                 min_size=0,

@@ -60,6 +60,45 @@ LOG_LINES_DROPPED = Counter(
     "relay_log_lines_dropped_total",
     "Log lines that are on standard output only, because their file could not be written",
 )
+EXPORTER_UP = Gauge(
+    "relay_exporter_up",
+    "Whether a store (redis, postgres) answers the exporter: 1 or 0",
+    ("store",),
+)
+LEASES = Gauge(
+    "relay_leases",
+    "Leases of requests, by state (open; over: of relays that died, not expired yet)",
+    ("state",),
+)
+ACCOUNTS_RESTING = Gauge("relay_accounts_resting", "Accounts that rest after failures")
+PROJECTION_READY = Gauge(
+    "relay_projection_ready", "Whether Redis has keys and accounts: 1, or 0 until it is rebuilt"
+)
+CHANGES_WAITING = Gauge(
+    "relay_projection_changes_waiting", "Changes of keys and accounts that Redis has not seen"
+)
+CHANGES_AGE_SECONDS = Gauge("relay_projection_oldest_change_age_seconds", "Age of the oldest")
+QUARANTINED = Gauge("relay_quarantined_records", "Records that the ledger could not take")
+DEAD_LETTERS_WAITING = Gauge(
+    "relay_dead_letters_waiting", "Events that nobody took and nobody has sent again"
+)
+LEDGER_UNTIL = Gauge(
+    "relay_ledger_partitions_until_seconds",
+    "When the newest partition of the ledger ends, in seconds since 1970",
+)
+LEDGER_REQUESTS = Gauge(
+    "relay_ledger_requests_today",
+    "Requests in the ledger since midnight (UTC), by provider and status",
+    ("provider", "status"),
+)
+LEDGER_TOKENS = Gauge(
+    "relay_ledger_tokens_today", "Tokens in the ledger since midnight (UTC), by class", ("class",)
+)
+LEDGER_COST_USD = Gauge(
+    "relay_ledger_cost_usd",
+    "USD in the ledger, by period (UTC): day, week, month, total",
+    ("period",),
+)
 
 
 def table() -> str:

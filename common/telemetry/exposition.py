@@ -18,7 +18,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from common.telemetry import logs
-from common.telemetry.metrics import REGISTRY, Counter, Gauge, Histogram, Metric
+from common.telemetry.metrics import BEFORE_SCRAPE, REGISTRY, Counter, Gauge, Histogram, Metric
 
 
 class RegistryCollector(Collector):
@@ -26,6 +26,8 @@ class RegistryCollector(Collector):
 
     def collect(self) -> Iterator[MetricFamily]:
         """One family a metric that has values."""
+        for refresh in BEFORE_SCRAPE:
+            refresh()
         for metric in list(REGISTRY):
             yield _family(metric)
 

@@ -6,7 +6,7 @@ series; what exceeds the bound is counted under `other`.
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 SERIES_MAX = 200
 OTHER = "other"
@@ -34,6 +34,8 @@ class Metric:
 
 
 REGISTRY: list[Metric] = []
+# Called by the metrics port before it renders, on its thread; none of them raises.
+BEFORE_SCRAPE: list[Callable[[], None]] = []
 
 
 class Counter(Metric):
@@ -64,6 +66,13 @@ class Gauge(Metric):
         """Set one series."""
         key = self._series(self.values, labels)  # type: ignore[arg-type] # values are not read
         self.values[key] = value
+
+    def replace(self, values: Mapping[Labels, float]) -> None:
+        """Set all series at once, by label values; those that are not given are gone.
+
+        Whoever calls bounds their number.
+        """
+        self.values = dict(values)
 
 
 class Histogram(Metric):

@@ -11,7 +11,7 @@ from common import secrets
 from common.events.emit import Emitter
 from common.identifiers import new_ulid
 from common.keyring import Keyring
-from common.price_book import current_price_book
+from common.price_book import overridden_price_book
 from common.providers.http import UpstreamClient
 from common.settings import RelaySettings, relay_settings
 from common.state.admission import Admission
@@ -40,7 +40,7 @@ class Services:
         self.snapshots = Snapshots(
             settings.accounts, Keyring(settings.encryption_keys, settings.internal_secret)
         )
-        self.prices = current_price_book()
+        self.prices = overridden_price_book(settings.price_book_directory)
         self.estimates = TokenEstimates()
         self.events_key = secrets.derive(settings.internal_secret, "usage-events")
         self.heartbeat = Heartbeat(self)

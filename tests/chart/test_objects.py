@@ -252,3 +252,42 @@ def test_extra_environment_and_volumes_reach_the_functions():
 )
 def test_notes_warn(values, said):
     assert said in notes(*settings(**values))
+
+
+def test_relay_takes_prices_from_the_external_data():
+    def directory(**values):
+        relay = knative_service(render(*settings(**values)), "relay-relay")
+        return environment(relay).get("RELAY_PRICE_BOOK_DIRECTORY"), pod_spec(relay)
+
+    assert directory()[0] is None
+    found, pod = directory(storage__data__external__enabled=True)
+    [mount] = [
+        mount for mount in pod["containers"][0]["volumeMounts"] if mount["name"] == "external-data"
+    ]
+    assert mount["mountPath"] == found
+
+
+def test_the_exporter_is_one_pod_that_is_scraped_and_reaches_the_stores():
+    objects = of_set("exporter")
+    exporter = one(objects, "Deployment", "relay-exporter")
+    assert exporter["spec"]["replicas"] == 1
+    [container] = pod_spec(exporter)["containers"]
+    assert container["args"] == ["functions.exporter.main:application"]
+    assert container["readinessProbe"]["httpGet"]["port"] == "http"
+    variables = environment(exporter)
+    assert variables["PORT"] == "3000"
+    assert {"RELAY_REDIS_URL", "RELAY_DATABASE_URL"} < set(variables)
+    assert not {"RELAY_INTERNAL_SECRET", "OPENAI_API_KEY", "PROXY_MASTER_KEY"} & set(variables)
+    service = one(objects, "Service", "relay-exporter-metrics")
+    labels = exporter["spec"]["template"]["metadata"]["labels"]
+    assert service["spec"]["selector"].items() <= labels.items()
+    assert service["spec"]["ports"][0]["targetPort"] == 9464
+    monitored = one(objects, "ServiceMonitor", "relay")["spec"]["selector"]["matchLabels"]
+    assert monitored.items() <= service["metadata"]["labels"].items()
+    [monitoring] = one(objects, "NetworkPolicy", "relay-exporter")["spec"]["ingress"]
+    assert monitoring["ports"] == [{"port": 9464}]
+    for store in ("redis", "postgresql"):
+        [rule] = one(objects, "NetworkPolicy", f"relay-{store}")["spec"]["ingress"]
+        allowed = rule["from"][0]["podSelector"]["matchExpressions"][0]["values"]
+        assert labels["app.kubernetes.io/component"] in allowed
+    assert not [written for written in render() if "exporter" in written["metadata"]["name"]]

@@ -3,7 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from common.settings import key_admin_settings, relay_settings, serve_settings, worker_settings
+from common.settings import (
+    exporter_settings,
+    key_admin_settings,
+    relay_settings,
+    serve_settings,
+    worker_settings,
+)
 from common.state.address import RedisAddress
 from tests.support.chart import Object, environment
 
@@ -19,7 +25,9 @@ READERS: dict[str, Callable[[dict[str, str]], Any]] = {
     "key-admin": key_admin_settings,
     "usage-aggregation": worker_settings,
     "cleanup": worker_settings,
+    "exporter": exporter_settings,
 }
+OPTIONAL = {"exporter"}
 
 
 def check_settings(objects: list[Object]) -> None:
@@ -42,4 +50,4 @@ def check_settings(objects: list[Object]) -> None:
         RedisAddress(settings.redis_url)
         if component in ("relay", "key-admin"):
             assert len(settings.encryption_keys) == 1
-    assert found == set(READERS)
+    assert set(READERS) - OPTIONAL <= found

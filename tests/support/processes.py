@@ -26,8 +26,8 @@ class ServedProcess:
 
     def start(self, ready_path: str = "/health/ready") -> None:
         """Start, and return when it answers `ready_path` with 200."""
-        environment = {**os.environ, **self._environment, "PORT": str(self.port)}
-        environment |= {"RELAY_HOST": "127.0.0.1", "RELAY_METRICS_PORT": "0"}
+        environment = {**os.environ, "RELAY_METRICS_PORT": "0", **self._environment}
+        environment |= {"RELAY_HOST": "127.0.0.1", "PORT": str(self.port)}
         command = [sys.executable, "-m", "common.serve", self._target]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(

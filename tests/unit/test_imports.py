@@ -27,6 +27,7 @@ ALLOWED = {
     "functions.cleanup": {
         *("cloudevents", "msgspec", "psycopg", "psycopg_pool", "redis"),
     },
+    "functions.exporter": {"msgspec", "psycopg", "psycopg_pool", "redis"},
     "common.serve": {"granian", "msgspec", "prometheus_client"},
 }
 # The packages that the product is built on; spacy comes with the function `pii`.

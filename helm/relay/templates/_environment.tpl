@@ -1,6 +1,7 @@
 {{/* The functions' environment, part by part; knative/ has the same names (tests/chart). */}}
 
-{{- define "relay.env.common" -}}
+{{/* What every process has: how it logs, and where the stores are. */}}
+{{- define "relay.env.process" -}}
 - name: RELAY_TIMEOUT_S
   value: {{ int .Values.config.timeoutSeconds | quote }}
 - name: RELAY_INSTALLATION
@@ -19,6 +20,10 @@
   value: {{ int .Values.config.logMaxFiles | quote }}
 {{ include "relay.databaseEnv" (dict "root" . "direct" false) }}
 {{ include "relay.redisEnv" . }}
+{{- end -}}
+
+{{- define "relay.env.common" -}}
+{{ include "relay.env.process" . }}
 {{ include "relay.secretVariable" (dict "name" "RELAY_INTERNAL_SECRET" "secret" (printf "%s-internal" .Release.Name) "key" "RELAY_INTERNAL_SECRET") }}
 {{- if eq .Values.runtime "kubernetes" }}
 - name: PORT
@@ -58,6 +63,10 @@ geminiApiKey: GEMINI_API_KEY
 {{ include "relay.env.public" . | trim }}
 - name: RELAY_UNPRICED_MODELS
   value: {{ .Values.config.unpricedModels }}
+{{- if .Values.storage.data.external.enabled }}
+- name: RELAY_PRICE_BOOK_DIRECTORY
+  value: /app/external-data
+{{- end }}
 - name: RELAY_FIRST_BYTE_TIMEOUT_S
   value: {{ int .Values.config.firstByteTimeoutSeconds | quote }}
 - name: RELAY_IDLE_TIMEOUT_S
@@ -88,6 +97,13 @@ geminiApiKey: GEMINI_API_KEY
   value: {{ int .Values.config.auditRetentionDays | quote }}
 - name: RELAY_QUARANTINE_RETENTION_DAYS
   value: {{ int .Values.config.quarantineRetentionDays | quote }}
+{{- end -}}
+
+{{/* No key and no secret but the stores' passwords. */}}
+{{- define "relay.env.exporter" -}}
+{{ include "relay.env.process" . }}
+- name: PORT
+  value: {{ int .Values.config.port | quote }}
 {{- end -}}
 
 {{/* Milliseconds as days, rounded up. */}}

@@ -49,11 +49,15 @@ spec:
 {{- end }}
 {{- end }}
 ---
-# Headless: each pod is scraped by itself. Nothing is scraped where nothing runs.
+{{ include "relay.metricsService" . }}
+{{- end -}}
+
+{{/* Headless: each pod is scraped by itself. Nothing is scraped where nothing runs. */}}
+{{- define "relay.metricsService" -}}
 apiVersion: v1
 kind: Service
 metadata:
-  name: {{ $name }}-metrics
+  name: {{ include "relay.component" . }}-metrics
   labels:
     {{- include "relay.labels" (dict "root" .root "component" .name "further" (dict "relay/metrics" "true")) | nindent 4 }}
   {{- include "relay.annotations" (dict "root" .root) }}
@@ -107,10 +111,10 @@ relay/fluent-bit: {{ include "relay.fluentBitConfig" .root | sha256sum | trunc 1
 {{- end }}
 {{- end -}}
 
-{{/* The pod of a function, in either runtime. */}}
+{{/* The pod of a function, in either runtime; `plain`: of a Deployment in both. */}}
 {{- define "relay.podSpec" -}}
 {{- $values := .root.Values -}}
-{{- $kubernetes := eq $values.runtime "kubernetes" -}}
+{{- $kubernetes := or (eq $values.runtime "kubernetes") .plain -}}
 serviceAccountName: {{ include "relay.serviceAccount" .root }}
 enableServiceLinks: false
 containers:

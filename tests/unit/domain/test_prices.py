@@ -230,3 +230,27 @@ def test_an_alias_has_one_model():
     twice = {"a": ENTRY | {"aliases": ["c"]}, "b": ENTRY | {"aliases": ["c"]}}
     with pytest.raises(InvalidPriceBook, match="b: aliases"):
         PriceBook.from_json(_book(twice))
+
+
+def _named(price, **names):
+    """A book of one provider: model -> aliases."""
+    aliases = {alias: model for model, all_of_it in names.items() for alias in all_of_it}
+    return PriceBook("b", dict.fromkeys(names, price), aliases, {"house": sorted(names)})
+
+
+def test_an_override_replaces_a_name_whatever_it_was():
+    built_in = _named(FLAT, model=["other", "short"], apart=[])
+    # What was an alias becomes a model, what was a model an alias.
+    both = built_in.overridden_by(_named(TIERED, other=["model"]), "b+o")
+    assert both.version == "b+o"
+    assert both.find("other") is both.find("model") is both.find("short") is TIERED
+    assert both.find("apart") is FLAT
+    assert both.models("house") == ["apart", "model", "other"]
+    assert built_in.find("other") is FLAT
+
+
+@given(st.sampled_from(["a", "b", "a-2026-01-01"]), st.sets(st.sampled_from(["a", "b", "c"])))
+def test_an_override_decides_what_it_knows(name, models):
+    override = _named(TIERED, **{model: [] for model in models})
+    found = _named(FLAT, a=[], b=[]).overridden_by(override, "v").find(name)
+    assert found is (override.find(name) or FLAT)

@@ -33,7 +33,7 @@ def test_names_follow_the_conventions(metric):
 def test_labels_have_few_values(metric):
     assert set(metric.labels) <= {
         *("class", "endpoint", "function", "model", "provider", "reason", "result", "status"),
-        *("task", "type"),
+        *("period", "state", "store", "task", "type"),
     }
 
 
