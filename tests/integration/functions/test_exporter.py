@@ -1,6 +1,7 @@
 """exporter with real stores: what they hold is scraped, and one that is away fails no scrape."""
 
 import asyncio
+import socket
 import time
 from datetime import UTC, datetime
 
@@ -200,3 +201,14 @@ async def test_a_database_without_schema(start, empty_database_url):
     exporter = await start(RELAY_DATABASE_URL=empty_database_url)
     assert (await exporter.scrape())[UP, "postgres"] == 0
     assert "relayctl migrate" in exporter.lines("store_away")[0]["error"]
+
+
+async def test_a_store_that_hangs_holds_up_no_scrape(start):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it accepts, and says nothing
+        address = f"postgresql://relay@127.0.0.1:{silent.getsockname()[1]}/relay"
+        exporter = await start(RELAY_DATABASE_URL=address)
+        # Within the time that Prometheus gives a scrape by default.
+        answer = await exporter.client.get(exporter.metrics_url, timeout=10)
+        assert answer.status_code == 200
+        found = await exporter.scrape()
+    assert (found[UP, "redis"], found[UP, "postgres"]) == (1, 0)

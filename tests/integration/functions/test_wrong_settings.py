@@ -18,9 +18,17 @@ RIGHT = {
 }
 
 
-@pytest.mark.parametrize("name", ["usage_aggregation", "cleanup"])
+STORES = ("RELAY_REDIS_URL", "RELAY_DATABASE_URL")
+NEEDED = {
+    "usage_aggregation": (*STORES, "RELAY_INTERNAL_SECRET"),
+    "cleanup": (*STORES, "RELAY_INTERNAL_SECRET"),
+    "exporter": STORES,
+}
+
+
+@pytest.mark.parametrize("name", NEEDED)
 def test_each_missing_setting_is_named(name):
-    for missing in ("RELAY_REDIS_URL", "RELAY_DATABASE_URL", "RELAY_INTERNAL_SECRET"):
+    for missing in NEEDED[name]:
         environment = {**os.environ, **RIGHT}
         del environment[missing]
         line = _refusal(name, environment)
