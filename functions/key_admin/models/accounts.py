@@ -43,11 +43,22 @@ def _as_map(value: Any) -> Any:
     return {model: model for model in value}
 
 
+def _no_glob_served(models: dict[str, str]) -> dict[str, str]:
+    for requested, served in models.items():
+        if served != requested and any(character in served for character in "*?"):
+            raise ValueError(
+                f"{requested!r} must be served as one model, not as {served!r}: only the requested "
+                "name may be a glob"
+            )
+    return models
+
+
 BaseUrl = Annotated[str, Field(max_length=500), AfterValidator(_address)]
 Models = Annotated[
     dict[Glob, Glob],
     Field(max_length=500),
     BeforeValidator(_as_map, json_schema_input_type=dict[Glob, Glob] | list[Glob]),
+    AfterValidator(_no_glob_served),
 ]
 
 Priority = Annotated[int, Field(ge=0, le=1000, description="smaller is asked first")]
@@ -64,7 +75,11 @@ class Credential(Sent):
 
 
 class AccountCreate(Sent):
-    """A new account. `models` is a list, or a map from requested to served; empty: any model."""
+    """A new account. `models` is a list, or a map from requested to served; empty: any model.
+
+    A requested name may be a shell glob: what it matches is served by its own name, or as the one
+    model it is mapped to. An exact name counts before globs, of these the longest.
+    """
 
     name: Name
     provider: Provider
