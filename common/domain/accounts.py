@@ -58,6 +58,15 @@ def _served(models: dict[str, str], requested: str) -> str | None:
     return requested if models[glob] == glob else models[glob]
 
 
+def order_of(account: AccountRecord) -> tuple[bool, int]:
+    """What comes first among accounts that serve a model: those that name it, then by priority.
+
+    One that serves anything would else hide the one that an administrator made for the model:
+    its provider answers that there is no such model, and that is the caller's answer.
+    """
+    return not account.models, account.priority
+
+
 def credential_name(account_id: str) -> str:
     """What an account's sealed credential is bound to."""
     return f"account:{account_id}"

@@ -61,7 +61,14 @@ Models = Annotated[
     AfterValidator(_no_glob_served),
 ]
 
-Priority = Annotated[int, Field(ge=0, le=1000, description="smaller is asked first")]
+Priority = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=1000,
+        description="smaller is asked first, among accounts that name the model or among the others",
+    ),
+]
 Weight = Annotated[int, Field(ge=1, le=1000)]
 Concurrency = Annotated[int, Field(ge=0, le=1_000_000, description="0: no bound")]
 
