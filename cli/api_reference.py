@@ -47,7 +47,7 @@ _NOTES = """
 - **Models**: an account serves the names that it lists, whole or as globs, or any if it lists none.
   `GET /v1/models` shows the listed names, and of globs and accounts without a list what the price
   book knows. Asked first are accounts that name the model, then those without a list; among
-  either, the smaller `priority`.
+  either, the smaller `priority`; among equals, at random in proportion to `weight`.
 - **Bodies** have at most 32 MiB. JSON is read whole before anything is asked; forms of more than
   1 MiB are passed on while they arrive (put `model` before the file, as the SDKs do), and then only
   one account is asked. Answers stream.

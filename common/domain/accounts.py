@@ -1,6 +1,7 @@
 """Accounts: official API credentials, as routing sees them."""
 
 import hashlib
+import math
 from typing import Literal
 
 import msgspec
@@ -58,13 +59,17 @@ def _served(models: dict[str, str], requested: str) -> str | None:
     return requested if models[glob] == glob else models[glob]
 
 
-def order_of(account: AccountRecord) -> tuple[bool, int]:
+def order_of(account: AccountRecord, request_id: str) -> tuple[bool, int, float]:
     """What comes first among accounts that serve a model: those that name it, then by priority.
 
+    Among equals each is first as often as its weight says, by the request's id alone: the
+    smallest of exponential variates with the weights as rates (Efraimidis and Spirakis 2006).
     One that serves anything would else hide the one that an administrator made for the model:
     its provider answers that there is no such model, and that is the caller's answer.
     """
-    return not account.models, account.priority
+    digest = hashlib.blake2b(f"{request_id}:{account.id}".encode(), digest_size=8).digest()
+    uniform = (int.from_bytes(digest) + 1) / 2**64  # above 0, up to 1
+    return not account.models, account.priority, -math.log(uniform) / account.weight
 
 
 def credential_name(account_id: str) -> str:

@@ -63,13 +63,11 @@ Models = Annotated[
 
 Priority = Annotated[
     int,
-    Field(
-        ge=0,
-        le=1000,
-        description="smaller is asked first, among accounts that name the model or among the others",
-    ),
+    Field(ge=0, le=1000, description="smaller is asked first; see Models above, who before that"),
 ]
-Weight = Annotated[int, Field(ge=1, le=1000)]
+Weight = Annotated[
+    int, Field(ge=1, le=1000, description="how often it is asked first among those of its priority")
+]
 Concurrency = Annotated[int, Field(ge=0, le=1_000_000, description="0: no bound")]
 
 

@@ -42,7 +42,7 @@ def route(
             "this installation refuses models without one"
         )
         raise Refused(Refusal(Reason.MODEL_NOT_FOUND, message, field="model"))
-    able.sort(key=lambda account: (order_of(account), account.id))
+    able.sort(key=lambda account: order_of(account, request.id))
     return able[:CANDIDATES_MAX]
 
 
