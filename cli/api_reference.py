@@ -53,7 +53,8 @@ _NOTES = """
   one account is asked. Answers stream.
 - A body is checked for what routing and metering read (`model`, caps, `stream`); the rest is the
   provider's to check, and its errors come through as they are. A member or a field that is one of
-  those but for its case (`"Model"`) is refused (400, `param` names it): some servers would read it.
+  those but for its case (`"Model"`), or that is given more than once, is refused (400, `param`
+  names it): some servers would read it, or the first one.
 
 ### Errors
 
