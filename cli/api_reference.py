@@ -44,12 +44,17 @@ _NOTES = """
 - **Response headers** come through but for hop-by-hop ones, cookies, the account's identity and its
   own rate limits, which are shared by many callers; `x-ratelimit-*` and `anthropic-ratelimit-*` are
   Relay's own figures, where the key has limits per minute.
+- **Models**: an account serves the names that it lists, whole or as globs, or any if it lists none.
+  `GET /v1/models` shows the listed names, and of globs and accounts without a list what the price
+  book knows. Asked first are accounts that name the model, then those without a list; among
+  either, the smaller `priority`; among equals, at random in proportion to `weight`.
 - **Bodies** have at most 32 MiB. JSON is read whole before anything is asked; forms of more than
   1 MiB are passed on while they arrive (put `model` before the file, as the SDKs do), and then only
   one account is asked. Answers stream.
 - A body is checked for what routing and metering read (`model`, caps, `stream`); the rest is the
   provider's to check, and its errors come through as they are. A member or a field that is one of
-  those but for its case (`"Model"`) is refused (400, `param` names it): some servers would read it.
+  those but for its case (`"Model"`), or that is given more than once, is refused (400, `param`
+  names it): some servers would read it, or the first one.
 
 ### Errors
 

@@ -55,9 +55,11 @@ def doctor(output: str, strict: bool) -> None:
 
 
 async def _examine(settings: "WorkerSettings") -> "list[Finding]":
+    from cli.doctor.accounts import judge_accounts
     from cli.doctor.clocks import judge_clocks
     from cli.doctor.postgres import examine_postgres
-    from cli.doctor.redis import examine_redis, judge_resting
+    from cli.doctor.redis import examine_redis
+    from common.identifiers import now_ms
 
     postgres, redis = await asyncio.gather(
         examine_postgres(settings.database_url),
@@ -65,7 +67,9 @@ async def _examine(settings: "WorkerSettings") -> "list[Finding]":
     )
     findings = [*postgres.findings, *redis.findings]
     if redis.ahead_ms is not None:
-        findings += judge_resting(redis.resting, postgres.account_names)
+        findings += judge_accounts(
+            redis.resting, redis.failing, postgres.accounts, now_ms() + int(redis.ahead_ms)
+        )
     clocks = {"Postgres": postgres.ahead_ms, "Redis": redis.ahead_ms}
     known = {name: ahead_ms for name, ahead_ms in clocks.items() if ahead_ms is not None}
     return [*findings, judge_clocks(known)] if known else findings

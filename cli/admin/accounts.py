@@ -55,7 +55,8 @@ def _settings(command: _Command) -> _Command:
             "models",
             metavar="MODEL[=SERVED]",
             multiple=True,
-            help="A model, or glob, that it serves, and what the provider calls it; repeatable.",
+            help="A model, or glob, that it serves, and what the provider calls it (the same); "
+            "repeatable.",
         ),
         click.option(
             "--api-key-file",

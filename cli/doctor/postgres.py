@@ -9,6 +9,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from cli.doctor.finding import Finding, age, fine, warning, wrong
+from common.domain.accounts import AccountRecord
 from common.identifiers import now_ms
 from common.store import accounts, partitions
 from common.store.condition import Condition, Schema, clock, condition, is_too_old, schema
@@ -26,11 +27,11 @@ _REACH = (
 
 
 class PostgresReport(msgspec.Struct):
-    """The findings; the clock and the accounts' names, when they could be read."""
+    """The findings; the clock and the stored accounts by id, when they could be read."""
 
     findings: list[Finding]
     ahead_ms: float | None = None
-    account_names: dict[str, str] = {}
+    accounts: dict[str, AccountRecord] | None = None
 
 
 async def examine_postgres(url: str) -> PostgresReport:
@@ -71,8 +72,8 @@ async def _examine(connection: Connection, report: PostgresReport) -> None:
     report.findings.append(_schema(await schema(connection)))
     report.findings += _waiting(await condition(connection), now)
     report.findings.append(await _partitions(connection))
-    for account in await accounts.page(connection, limit=10_000):
-        report.account_names[account.record.id] = account.record.name
+    stored = await accounts.page(connection, limit=10_000)
+    report.accounts = {account.record.id: account.record for account in stored}
 
 
 def _reached(connection: Connection, latency_ms: float) -> Finding:

@@ -1,13 +1,13 @@
 """What Redis says."""
 
 import time
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
 
 import msgspec
 
 from cli.doctor.finding import Finding, age, fine, warning, wrong
 from common.identifiers import now_ms
+from common.state.account_failures import AccountFailure, failures
 from common.state.address import InvalidRedisURL
 from common.state.client import RedisPyCommands
 from common.state.commands import RedisCommands, RedisReplyError, RedisUnavailable
@@ -29,11 +29,12 @@ _REACH = (
 
 
 class RedisReport(msgspec.Struct):
-    """The findings; the clock and the accounts that rest (id -> until, ms), when known."""
+    """The findings; the clock, the accounts that rest (id -> until, ms) and those that fail."""
 
     findings: list[Finding]
     ahead_ms: float | None = None
     resting: dict[str, int] = {}
+    failing: dict[str, AccountFailure] = {}
 
 
 async def examine_redis(url: str, prefix: str) -> RedisReport:
@@ -78,20 +79,7 @@ async def _examine(commands: RedisCommands, prefix: str, report: RedisReport) ->
     report.findings.append(_leases(over))
     rests = await cooldowns(commands, prefix)
     report.resting = {account: until for account, until in rests.items() if until > redis_ms}
-
-
-def judge_resting(resting: Mapping[str, int], names: Mapping[str, str]) -> Iterator[Finding]:
-    """Accounts that rest after failures, by name where Postgres knows it."""
-    if not resting:
-        yield fine("accounts", "none rests")
-    for account, until_ms in sorted(resting.items()):
-        until = datetime.fromtimestamp(until_ms / 1000, UTC)
-        yield warning(
-            "accounts",
-            f"{names.get(account, account)} rests until {until:%H:%M:%S} UTC after failures",
-            "see why in relay's log and relay_upstream_attempts_total; a wrong credential: "
-            "`relayctl accounts update`",
-        )
+    report.failing = await failures(commands, prefix)
 
 
 def _reached(seen: Mapping[str, str], latency_ms: float) -> Finding:

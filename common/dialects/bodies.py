@@ -10,7 +10,20 @@ from common.dialects.base import BadRequest
 
 Fields = TypeVar("Fields", bound=msgspec.Struct)
 NUMBER_MAX = 2**31 - 1
-_names_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class _Name:
+    """A member's name; no two are equal, so that a dict of them keeps repeated ones."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+_names_decoder = msgspec.json.Decoder(
+    dict[_Name, msgspec.Raw], dec_hook=lambda _type, text: _Name(text)
+)
 _PATH = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<name>[^`]*)`")
 _TYPES = re.compile(r"`(?P<names>[^`]*)`")
@@ -31,7 +44,7 @@ def read_fields(body: bytes, decoder: "msgspec.json.Decoder[Fields]") -> Fields:
         fields = decoder.decode(body)
         if not body.isascii():
             body.decode()  # the decoder does not look into members that it skips
-        check_names(_names_decoder.decode(body), decoder.type.__struct_encode_fields__)
+        check_members(body, decoder.type.__struct_encode_fields__)
     except msgspec.ValidationError as error:
         raise _complaint(str(error)) from None
     except msgspec.DecodeError as error:
@@ -41,6 +54,13 @@ def read_fields(body: bytes, decoder: "msgspec.json.Decoder[Fields]") -> Fields:
     except UnicodeDecodeError:
         raise BadRequest("The request body is not valid UTF-8") from None
     return fields
+
+
+def check_members(body: bytes, read: tuple[str, ...]) -> None:
+    """Raises `BadRequest` for a member of an object that two readers may read differently."""
+    names = [name.text for name in _names_decoder.decode(body)]
+    check_names(names, read)
+    _check_once(names, read)
 
 
 def check_names(given: Iterable[str], read: tuple[str, ...]) -> None:
@@ -53,6 +73,19 @@ def check_names(given: Iterable[str], read: tuple[str, ...]) -> None:
         if name not in read and (meant := name.casefold()) in read:
             message = f"Unknown parameter: {name[:100]!r}. Did you mean {meant!r}?"
             raise BadRequest(message, name[:100])
+
+
+def _check_once(given: list[str], read: tuple[str, ...]) -> None:
+    """Raises `BadRequest` for a name that Relay reads and that is given more than once.
+
+    Most readers take the last one, some the first, escaped or not.
+    """
+    seen = set()
+    for name in given:
+        if name in seen:
+            raise BadRequest(f"'{name}' is given more than once", name)
+        if name in read:
+            seen.add(name)
 
 
 def check_positive(value: int | None, field: str) -> None:

@@ -1,10 +1,12 @@
 """Accounts: official API credentials, as routing sees them."""
 
 import hashlib
+import math
 from typing import Literal
 
 import msgspec
 
+from common.domain.globs import is_glob, matches
 from common.domain.ids import ENTROPY_BYTES, encode_ulid
 
 Provider = Literal["openai", "anthropic", "openai_compatible"]
@@ -20,6 +22,9 @@ DIALECT_OF_PROVIDER: dict[str, str] = {
 class AccountRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """One account. `models` maps what is requested to what is served; empty serves any model.
 
+    A name that is a glob (as keys' rules have them) stands for all that it matches; mapped to
+    itself, each is served as requested. While a change of `models` is on its way
+    (`narrowing.py`), `models_too` must admit a model as well.
     `sealed_credential` is `common.keyring`'s, bound to `account:<id>`; empty for built-in ones.
     """
 
@@ -28,6 +33,7 @@ class AccountRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     provider: Provider
     base_url: str
     models: dict[str, str] = {}
+    models_too: dict[str, str] = {}
     priority: int = 50
     weight: int = 1
     max_concurrency: int = 0
@@ -37,9 +43,33 @@ class AccountRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def served_model(self, requested: str) -> str | None:
         """The provider's model for a requested one, or None when the account has it not."""
-        if not self.models:
-            return requested
-        return self.models.get(requested)
+        if self.models_too and _served(self.models_too, requested) is None:
+            return None
+        return _served(self.models, requested) if self.models else requested
+
+
+def _served(models: dict[str, str], requested: str) -> str | None:
+    """The exact name, else the longest glob that matches (Postgres keeps no order in a map)."""
+    if requested in models:
+        return models[requested]
+    found = [name for name in models if is_glob(name) and matches(name, requested)]
+    if not found:
+        return None
+    glob = max(found, key=lambda name: (len(name), name))
+    return requested if models[glob] == glob else models[glob]
+
+
+def order_of(account: AccountRecord, request_id: str) -> tuple[bool, int, float]:
+    """What comes first among accounts that serve a model: those that name it, then by priority.
+
+    Among equals each is first as often as its weight says, by the request's id alone: the
+    smallest of exponential variates with the weights as rates (Efraimidis and Spirakis 2006).
+    One that serves anything would else hide the one that an administrator made for the model:
+    its provider answers that there is no such model, and that is the caller's answer.
+    """
+    digest = hashlib.blake2b(f"{request_id}:{account.id}".encode(), digest_size=8).digest()
+    uniform = (int.from_bytes(digest) + 1) / 2**64  # above 0, up to 1
+    return not account.models, account.priority, -math.log(uniform) / account.weight
 
 
 def credential_name(account_id: str) -> str:

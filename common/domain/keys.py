@@ -5,13 +5,10 @@ entropy a plain hash needs no salt and no stretching.
 """
 
 import hashlib
-from fnmatch import translate
-from functools import lru_cache
-from re import Pattern
-from re import compile as compile_pattern
 
 import msgspec
 
+from common.domain.globs import matches
 from common.domain.policies import NO_POLICY, Policy
 
 ALL_SCOPES = ("chat", "responses", "embeddings", "moderations", "images", "audio", "models")
@@ -43,10 +40,10 @@ class KeyRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def allows_model(self, model: str) -> bool:
         """Deny wins; an empty allow list admits every model. Shell globs, case-sensitive."""
-        if any(_glob(pattern).match(model) for pattern in self.models_deny):
+        if any(matches(pattern, model) for pattern in self.models_deny):
             return False
         return all(
-            not patterns or any(_glob(pattern).match(model) for pattern in patterns)
+            not patterns or any(matches(pattern, model) for pattern in patterns)
             for patterns in (self.models_allow, self.models_allow_too)
         )
 
@@ -59,8 +56,3 @@ def hash_key(secret: str) -> str:
 def key_prefix_of(secret: str, prefix: str) -> str:
     """What a list may show of a key so that its owner knows it again: prefix and 8 characters."""
     return secret[: len(prefix) + SHOWN_CHARACTERS]
-
-
-@lru_cache(maxsize=4096)
-def _glob(pattern: str) -> Pattern[str]:
-    return compile_pattern(translate(pattern))

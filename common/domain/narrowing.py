@@ -80,15 +80,13 @@ def narrowed_status(old: KeyStatus, new: KeyStatus) -> KeyStatus:
 
 def narrowed_account(old: AccountRecord, new: AccountRecord) -> AccountRecord:
     """The old record with what both allow."""
-    models = old.models or new.models
-    if old.models and new.models:
-        models = {name: served for name, served in old.models.items() if name in new.models}
-    nothing_left = bool(old.models and new.models and not models)
+    # More names admit what fewer do. Of globs it is only known that both must admit.
+    only_more = bool(old.models) and old.models.keys() <= new.models.keys()
     bounds = [bound for bound in (old.max_concurrency, new.max_concurrency) if bound]
     return msgspec.structs.replace(
         old,
-        models=models,
-        enabled=old.enabled and new.enabled and not nothing_left,
+        models_too={} if only_more else new.models,
+        enabled=old.enabled and new.enabled,
         max_concurrency=min(bounds, default=0),
     )
 

@@ -26,7 +26,7 @@ class Failure(msgspec.Struct, frozen=True):
     `cooldown_ms` is how long the account should rest while others can serve. Where there is no
     other, only `asked_rest_ms` counts, the rest that the provider itself asked for: an account
     that may well serve the next request is better than none. `pass_through` says that the
-    provider's own error body is fit for the caller.
+    provider's own error body is fit for the caller. `status` is the provider's, where it answered.
     """
 
     reason: Reason
@@ -35,6 +35,7 @@ class Failure(msgspec.Struct, frozen=True):
     asked_rest_ms: int = 0
     retry_after_ms: int | None = None
     pass_through: bool = False
+    status: int | None = None
 
     def rest_ms(self, *, others: bool) -> int:
         """How long the account is to rest, given whether other accounts could have served."""
@@ -54,7 +55,13 @@ class ProviderProtocol(Protocol):
 
 
 def judge(status: int, retry_after: str | None, provider: str) -> Failure | None:
-    """What a provider's status means; None when the answer is the caller's own to see.
+    """What a provider's status means; None when the answer is the caller's own to see."""
+    failure = _judge(status, retry_after, provider)
+    return None if failure is None else msgspec.structs.replace(failure, status=status)
+
+
+def _judge(status: int, retry_after: str | None, provider: str) -> Failure | None:
+    """See `judge`.
 
     Why each is or is not tried elsewhere: 400, 404, 413, 422 speak of the request and would
     fail on any account. 401 and 403 speak of our credential, 402 of our bill, 429 of our share,

@@ -33,8 +33,8 @@ DENIALS = Counter("relay_denials_total", "Requests refused by Relay, by reason",
 OPEN_LEASES = Gauge("relay_open_leases", "Requests that this process has open")
 UPSTREAM_ATTEMPTS = Counter(
     "relay_upstream_attempts_total",
-    "Attempts at providers, by result (ok, or the reason of the failure)",
-    ("provider", "result"),
+    "Attempts at accounts of providers, by result (ok, or the reason of the failure)",
+    ("provider", "account", "result"),
 )
 EVENTS = Counter(
     "relay_events_total",

@@ -18,6 +18,7 @@ from common.state.admission import Admission
 from common.state.connection import MultiplexedConnection
 from common.state.stored_responses import StoredResponses
 from common.telemetry import catalogue, logs
+from functions.relay.account_health import AccountHealth
 from functions.relay.heartbeat import Heartbeat
 from functions.relay.key_lookup import KeyLookup
 from functions.relay.snapshots import Snapshots
@@ -39,6 +40,9 @@ class Services:
         self.upstream = UpstreamClient()
         self.snapshots = Snapshots(
             settings.accounts, Keyring(settings.encryption_keys, settings.internal_secret)
+        )
+        self.account_health = AccountHealth(
+            self.redis, settings.state_prefix, self.run_in_background
         )
         self.prices = overridden_price_book(settings.price_book_directory)
         self.estimates = TokenEstimates()

@@ -3,7 +3,7 @@
 import msgspec
 
 from common.dialects.base import JSON, ParsedRequest, StreamCopy, WholeAnswer
-from common.dialects.bodies import check_model, check_positive, read_fields
+from common.dialects.bodies import check_members, check_model, check_positive, read_fields
 from common.dialects.json_operation import JsonOperation
 from common.dialects.openai.answers import read_answer
 from common.dialects.openai.errors import stream_error_event
@@ -93,6 +93,8 @@ def asks_for_usage(stream_options: bytes) -> bool:
         return False
     alone = b'{"stream_options":' + stream_options + b"}"
     options = read_fields(alone, _options_decoder).stream_options
+    if options is not None:
+        check_members(stream_options, _StreamOptions.__struct_encode_fields__)
     return bool(options is not None and options.include_usage)
 
 

@@ -142,7 +142,7 @@ async def _project_ahead(
     both = None if new is None else narrowing.narrowed_account(old, new)
     replaced = new is not None and (
         (old.base_url, old.sealed_credential) != (new.base_url, new.sealed_credential)
-        or any(new.models.get(name, served) != served for name, served in old.models.items())
+        or any(_serves_otherwise(old, new, name) for name in (old.models | new.models))
     )
     if both == old and not replaced:
         return False
@@ -155,6 +155,11 @@ async def _project_ahead(
         call.services.redis, call.services.settings.state_prefix, version, records, old.id
     )
     return both != new
+
+
+def _serves_otherwise(old: AccountRecord, new: AccountRecord, requested: str) -> bool:
+    before, after = old.served_model(requested), new.served_model(requested)
+    return None not in (before, after) and before != after
 
 
 async def _found(call: Call, connection: Connection) -> Account:

@@ -1,5 +1,7 @@
 """Accounts, as sent and as answered."""
 
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from socket import inet_aton
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -14,6 +16,37 @@ DEFAULT_BASE_URLS = {
 Provider = Literal["openai", "anthropic", "openai_compatible"]
 
 
+# Where machines in clouds are told their own credentials, besides the link-local addresses: AWS,
+# Alibaba, Oracle; names of Google's and AWS's.
+_METADATA_NETWORKS = (
+    ip_network("fd00:ec2::/32"),
+    ip_network("100.100.100.200"),
+    ip_network("192.0.0.192"),
+)
+_METADATA_HOSTS = {
+    *("metadata", "metadata.google.internal", "metadata.goog"),
+    *("instance-data", "instance-data.ec2.internal"),
+}
+
+
+def _is_metadata(host: str) -> bool:
+    """Whether a host is a cloud's metadata service, by its name or address as it is written.
+
+    Loopback and private addresses are none: vLLM and Ollama have such.
+    """
+    host = host.rstrip(".").lower()
+    try:
+        address: IPv4Address | IPv6Address = ip_address(host)
+    except ValueError:
+        try:
+            address = IPv4Address(inet_aton(host))  # short, decimal, octal and hexadecimal forms
+        except OSError:
+            return host in _METADATA_HOSTS
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or IPv6Address(int(address))  # without its zone
+    return address.is_link_local or any(address in network for network in _METADATA_NETWORKS)
+
+
 def _address(text: str) -> str:
     try:
         parts = urlsplit(text)
@@ -26,6 +59,10 @@ def _address(text: str) -> str:
         raise ValueError("must have no user, password, query or fragment")
     if not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError("must be written in printable ASCII without blanks")
+    if "%" in parts.hostname and ":" not in parts.hostname:
+        raise ValueError("must have no percent-encoded host")
+    if _is_metadata(parts.hostname):
+        raise ValueError("must not be a link-local address or a cloud's metadata service")
     return text.rstrip("/")
 
 
@@ -43,15 +80,31 @@ def _as_map(value: Any) -> Any:
     return {model: model for model in value}
 
 
+def _no_glob_served(models: dict[str, str]) -> dict[str, str]:
+    for requested, served in models.items():
+        if served != requested and any(character in served for character in "*?"):
+            raise ValueError(
+                f"{requested!r} must be served as one model, not as {served!r}: only the requested "
+                "name may be a glob"
+            )
+    return models
+
+
 BaseUrl = Annotated[str, Field(max_length=500), AfterValidator(_address)]
 Models = Annotated[
     dict[Glob, Glob],
     Field(max_length=500),
     BeforeValidator(_as_map, json_schema_input_type=dict[Glob, Glob] | list[Glob]),
+    AfterValidator(_no_glob_served),
 ]
 
-Priority = Annotated[int, Field(ge=0, le=1000, description="smaller is asked first")]
-Weight = Annotated[int, Field(ge=1, le=1000)]
+Priority = Annotated[
+    int,
+    Field(ge=0, le=1000, description="smaller is asked first; see Models above, who before that"),
+]
+Weight = Annotated[
+    int, Field(ge=1, le=1000, description="how often it is asked first among those of its priority")
+]
 Concurrency = Annotated[int, Field(ge=0, le=1_000_000, description="0: no bound")]
 
 
@@ -64,7 +117,11 @@ class Credential(Sent):
 
 
 class AccountCreate(Sent):
-    """A new account. `models` is a list, or a map from requested to served; empty: any model."""
+    """A new account. `models` is a list, or a map from requested to served; empty: any model.
+
+    A requested name may be a shell glob: what it matches is served by its own name, or as the one
+    model it is mapped to. An exact name counts before globs, of these the longest.
+    """
 
     name: Name
     provider: Provider

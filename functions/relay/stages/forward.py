@@ -56,18 +56,22 @@ async def forward(
             answer = await _attempt(services, request, remaining[0], send)
             if answer is None:
                 _count(request, "ok")
+                services.account_health.served(remaining[0])
                 return
             failure = answer.failure
-        except UpstreamFailed as failed:
-            failure = failed.failure
+        except UpstreamFailed as error:
+            failure = error.failure
         except asyncio.CancelledError:
             failure = _after_cancel(request, remaining[0])
         if request.upload is not None and request.upload.refusal is not None:
             raise Refused(request.upload.refusal)
         _count(request, failure.reason.value)
+        failed = remaining[0]
+        services.account_health.failed(failed, failure)
         rest_ms = failure.rest_ms(others=others)
         rest = remaining[1:] if _may_move(request) else []
         remaining = await _move(services, request, rest, rest_ms)
+        _report_failed(request, failed, failure, rest_ms, moved=bool(remaining))
         if not remaining:
             await give_up(request, failure, answer, send)
             return
@@ -259,4 +263,23 @@ async def give_up(
 
 def _count(request: OpenRequest, result: str) -> None:
     if request.account is not None:
-        catalogue.UPSTREAM_ATTEMPTS.increment(provider=request.account.provider, result=result)
+        catalogue.UPSTREAM_ATTEMPTS.increment(
+            provider=request.account.provider, account=request.account.name, result=result
+        )
+
+
+def _report_failed(
+    request: OpenRequest, account: UsableAccount, failure: Failure, rest_ms: int, *, moved: bool
+) -> None:
+    logs.log(
+        "attempt_failed",
+        level="warning",
+        request_id=request.id,
+        account_id=account.id,
+        account=account.name,
+        provider=account.provider,
+        status=failure.status,
+        reason=failure.reason.value,
+        rest_ms=rest_ms,
+        moved=moved,
+    )

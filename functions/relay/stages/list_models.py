@@ -2,6 +2,7 @@
 
 from common.dialects.base import BadRequest
 from common.domain.accounts import DIALECT_OF_PROVIDER
+from common.domain.globs import is_glob
 from common.domain.refusals import Reason, Refusal, Refused
 from functions.relay import respond
 from functions.relay.open_request import OpenRequest
@@ -36,12 +37,18 @@ async def list_models(services: Services, request: OpenRequest, query: str, send
 def _models(services: Services, request: OpenRequest) -> list[str]:
     """Models of the accounts that speak the dialect, as far as the key allows them.
 
-    An account without a list of its own serves whatever its provider has: the price book's.
+    An account without a list of its own serves whatever its provider has: the price book's; one
+    with globs, those of them that match.
     """
     if request.dialect is None or request.key is None:
         raise ValueError("key and dialect come first")
     names: set[str] = set()
     for account in services.snapshots.accounts:
         if account.enabled and DIALECT_OF_PROVIDER[account.provider] == request.dialect.name:
-            names.update(account.models or services.prices.models(account.provider))
+            known = [*account.models, *services.prices.models(account.provider)]
+            names.update(
+                name
+                for name in known
+                if not is_glob(name) and account.served_model(name) is not None
+            )
     return sorted(name for name in names if request.key.allows_model(name))

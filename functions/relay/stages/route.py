@@ -1,6 +1,6 @@
 """Route: from the snapshot to an ordered list of accounts that may serve. Pure."""
 
-from common.domain.accounts import DIALECT_OF_PROVIDER
+from common.domain.accounts import DIALECT_OF_PROVIDER, order_of
 from common.domain.prices import PriceBook
 from common.domain.refusals import Reason, Refusal, Refused
 from functions.relay.open_request import OpenRequest
@@ -42,7 +42,7 @@ def route(
             "this installation refuses models without one"
         )
         raise Refused(Refusal(Reason.MODEL_NOT_FOUND, message, field="model"))
-    able.sort(key=lambda account: (account.priority, account.id))
+    able.sort(key=lambda account: order_of(account, request.id))
     return able[:CANDIDATES_MAX]
 
 

@@ -6,19 +6,24 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 
+import msgspec
 import psycopg
 import pytest
 import redis as redis_py
 
 from cli.dev.ports import free_port
+from cli.doctor.accounts import judge_accounts
 from cli.doctor.clocks import judge_clocks
+from common.domain.accounts import AccountRecord, built_in_account_id
 from common.identifiers import now_ms
+from common.state.account_failures import AccountFailure
 from common.store import partitions
 from common.store.database import Database
 from tests.support.event_worker import PREFIX
 from tests.support.redis_servers import TunedRedis
 
 ACCOUNT = "01M88DHKZTP87GRZWVHJ902JX7"
+OPENAI, ANTHROPIC = built_in_account_id("openai"), built_in_account_id("anthropic")
 LETTER = """
 INSERT INTO dead_letters (id, event_id, event_source, event_type, attributes, body)
 VALUES (gen_random_uuid(), 'one', '/s', 't', '{}', '')
@@ -217,3 +222,47 @@ def test_clocks(ahead_ms, status):
     finding = judge_clocks(ahead_ms)
     assert finding.status == status
     assert bool(finding.fix) is (status != "ok")
+
+
+CREDENTIAL = AccountFailure(at_ms=0, reason="upstream_credential", status=401, count=3)
+MINE = AccountRecord(ACCOUNT, "mine", "openai", "http://x")
+OVERLOADED = AccountFailure(at_ms=0, reason="upstream_overloaded", status=529)
+
+
+@pytest.mark.parametrize(
+    ("account", "failure", "age_ms", "status", "says", "fix"),
+    [
+        (OPENAI, CREDENTIAL, 600_000, "wrong", "built-in openai is failing", "set OPENAI_API_KEY"),
+        (ANTHROPIC, CREDENTIAL, 10**8, "wrong", "built-in anthropic", "set ANTHROPIC_API_KEY"),
+        (ACCOUNT, CREDENTIAL, 600_000, "wrong", "401), 3 times in a row, last 10 min ago",
+         f"`relayctl accounts update {ACCOUNT}"),
+        (ACCOUNT, OVERLOADED, 600_000, "warning", "mine is failing: upstream_overloaded (status",
+         "attempt_failed"),
+        (ACCOUNT, OVERLOADED, 10**8, "ok", "none rests or fails", ""),
+    ],
+)  # fmt: skip
+def test_accounts_that_fail(account, failure, age_ms, status, says, fix):
+    (finding,) = judge_accounts({}, {account: failure}, {ACCOUNT: MINE}, age_ms)
+    assert finding.status == status
+    assert says in finding.detail
+    assert fix in finding.fix
+    assert ("relayctl accounts update" in finding.fix) == (account == ACCOUNT and status != "ok")
+
+
+def test_an_account_that_rests_and_fails_is_one_finding():
+    (finding,) = judge_accounts({ACCOUNT: 60_000}, {ACCOUNT: CREDENTIAL}, None, 1_000)
+    assert "last 1 s ago; it rests until 00:01:00 UTC" in finding.detail
+
+
+@pytest.mark.parametrize("stored", [{}, {ACCOUNT: msgspec.structs.replace(MINE, enabled=False)}])
+def test_an_account_that_is_gone_or_disabled_is_no_trouble(stored):
+    (finding,) = judge_accounts({}, {ACCOUNT: CREDENTIAL}, stored, 1_000)
+    assert finding.status == "ok"
+
+
+def test_a_sole_account_with_a_wrong_credential(found, client):
+    failure = b'{"at_ms":%d,"reason":"upstream_credential","status":401}' % now_ms()
+    client.hset(f"{PREFIX}:account-failures", OPENAI, failure)
+    status, text = found(1)["accounts"]
+    assert status == "wrong"
+    assert "OPENAI_API_KEY" in text

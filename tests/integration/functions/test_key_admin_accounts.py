@@ -135,6 +135,8 @@ def test_a_list_of_models_serves_each_by_its_own_name(key_admin):
     changed = patch(key_admin, made, models=["c"]).json()
     assert changed["models"] == {"c": "c"}
     assert patch(key_admin, made, models={}).json()["models"] == {}
+    globs = {"gpt-*": "gpt-*", "best": "gpt-4o", "o?": "o3"}
+    assert patch(key_admin, made, models=globs).json()["models"] == globs
 
 
 def test_a_credential_is_sealed_and_never_comes_out(key_admin):
@@ -238,7 +240,8 @@ WRONG = [
     ("name", None, "name"), ("base_url", "ftp://x", "base_url"), ("base_url", "x", "base_url"),
     ("base_url", "http://u:p@x", "base_url"), ("base_url", "http://x?a=b", "base_url"),
     ("base_url", "http://x:99999", "base_url"), ("base_url", "http://x/\u00fc", "base_url"),
-    ("base_url", "http://" + "x" * 500, "base_url"), ("credential", "sk", "credential"),
+    ("base_url", "http://" + "x" * 500, "base_url"),
+    ("base_url", "http://169.254.169.254/latest", "base_url"), ("credential", "sk", "credential"),
     ("credential", None, "credential"), ("credential", {}, "credential.api_key"),
     ("credential", {"api_key": ""}, "credential.api_key"),
     ("credential", {"api_key": "a b"}, "credential.api_key"),
@@ -266,7 +269,8 @@ def test_a_wrong_field_is_named(key_admin, member, value, field):
     ("models", "field"),
     [("gpt-4o", "models"), (5, "models"), (["a", 5], "models"), ({"a": 1}, "models.a"),
      ({"a": ""}, "models.a"), ({"a b\n": "a"}, "models.a b\n"), (["a\n"], "models.a\n"),
-     ([str(number) for number in range(501)], "models")],
+     ([str(number) for number in range(501)], "models"), ({"gpt-*": "o*"}, "models"),
+     ({"best": "gpt-*"}, "models"), ({"gpt-*": "gpt-?"}, "models")],
 )  # fmt: skip
 def test_wrong_models_are_named(key_admin, models, field):
     made = created(key_admin)

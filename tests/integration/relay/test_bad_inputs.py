@@ -122,6 +122,13 @@ def of_json(endpoint):
     for label, twice in (("first", b'{"model":5,'), ("second", b'{"model":"a","model":5,')):
         body = twice + good[1:].replace(b'"model": ', b'"x": ')
         yield Bad(endpoint, "members", f"duplicate, {label} wrong", 400, "model", body)
+    for name in ("model", "mod\\u0065l"):
+        member = b'"' + name.encode() + b'":"gpt-x"'
+        twice = good if b'"model"' in good else b'{"model":"a",' + good[1:]
+        body = b"{" + member + b"," + twice[1:]
+        yield Bad(endpoint, "members", f"{name} twice, at first", 400, "model", body)
+        body = twice[:-1] + b"," + member + b"}"
+        yield Bad(endpoint, "members", f"{name} twice, at last", 400, "model", body)
     for name in ("MODEL", "Model", "mo\\u0044el"):
         body = b'{"' + name.encode() + b'":"gpt-x",' + good[1:]
         yield Bad(endpoint, "members", f"as {name}", 400, name.replace("\\u0044", "D"), body)

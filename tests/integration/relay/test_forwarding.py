@@ -190,6 +190,22 @@ def test_a_model_is_served_by_another_name(relay, echo):
     assert record.cost_usd != "0.000000000000"
 
 
+def test_globs_of_an_account_are_served_and_not_listed(relay, echo):
+    account = stored_account(
+        echo.url, models={"gpt-4*": "gpt-4*", "house-*": "gpt-4o", "own": "o3"}
+    )
+    relay.project_accounts(account)
+    for asked, served in (("gpt-4o-mini", "gpt-4o-mini"), ("house-9", "gpt-4o"), ("own", "o3")):
+        answer = relay.client.post(CHAT, json=ask("openai", model=asked))
+        assert echo.last()["body"]["model"] == served
+        assert relay.record(answer.headers["x-request-id"]).account_id == account.id
+    answer = relay.client.post(CHAT, json=ask("openai", model="o3"))
+    assert relay.record(answer.headers["x-request-id"]).account_id != account.id
+    names = [model["id"] for model in relay.client.get("/v1/models").json()["data"]]
+    assert {"own", "gpt-4o"} <= set(names)
+    assert not any("*" in name for name in names)
+
+
 def test_headers_of_the_provider(direct, relay):
     denied = re.compile(
         r"x-ratelimit-|anthropic-ratelimit-|openai-organization|anthropic-organization"

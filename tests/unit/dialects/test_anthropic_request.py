@@ -102,8 +102,8 @@ def test_only_the_model_changes():
     assert mapped == SIGNED.replace(b'"claude-x"', b'"eu.claude-x-v1:0"')
 
 
-def test_no_second_spelling_escapes_the_mapping():
-    body = b'{"model":"a","mod\\u0065l":"b","max_tokens":1,"messages":[]}'
+def test_no_other_spelling_escapes_the_mapping():
+    body = b'{"mod\\u0065l":"b","max_tokens":1,"messages":[]}'
     parsed = ANTHROPIC.parse_request(body)
     assert parsed.model == "b"
     mapped = ANTHROPIC.prepare_request(body, parsed, "own")

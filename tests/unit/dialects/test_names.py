@@ -37,6 +37,49 @@ def test_a_member_in_another_case(endpoint, written, first):
     assert "Did you mean 'model'?" in error.message
 
 
+@pytest.mark.parametrize("endpoint", JSON_NAMES)
+@pytest.mark.parametrize("written", ["model", "mod\\u0065l", "\\u006d\\u006f\\u0064\\u0065\\u006c"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_member_given_twice(endpoint, written, first):
+    good = asked(endpoint).body
+    member = f'"{written}" : "gpt-x"'.encode()
+    body = b"{" + member + b"," + good[1:] if first else good[:-1] + b"," + member + b"}"
+    error = refusal(JSON_NAMES[endpoint], body)
+    assert (error.field, error.status) == ("model", 400)
+    assert error.message == "'model' is given more than once"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "name", "value"),
+    [
+        ("chat.completions", "messages", "[]"),
+        ("chat.completions", "stream", "false"),
+        ("chat.completions", "max_tokens", "5"),
+        ("messages", "max_tokens", "5"),
+        ("responses", "store", "false"),
+        ("embeddings", "input", '"x"'),
+    ],
+)
+def test_any_other_member_that_relay_reads_given_twice(endpoint, name, value):
+    good = asked(endpoint, **{name: None}).body
+    added = f',"{name}":{value},"x":{{}},"{name}":{value}}}'.encode()
+    assert refusal(OPERATIONS[endpoint], good[:-1] + added).field == name
+
+
+def test_what_is_asked_for_usage_given_twice():
+    good = asked("chat.completions").body
+    options = b',"stream":true,"stream_options":{"include_usage":true,"include_usage":false}}'
+    assert refusal(OPERATIONS["chat.completions"], good[:-1] + options).field == "include_usage"
+
+
+@pytest.mark.parametrize("endpoint", JSON_NAMES)
+def test_names_elsewhere_may_be_the_same(endpoint):
+    extra = b',"x":{"model":1,"model":2},"y":["model","model"],"x":"\\"model\\":","z":"model"}'
+    body = asked(endpoint).body
+    parsed = JSON_NAMES[endpoint].parse_request(body[:-1] + extra)
+    assert parsed == JSON_NAMES[endpoint].parse_request(body)
+
+
 @pytest.mark.parametrize(
     ("endpoint", "name", "meant"),
     [

@@ -141,6 +141,7 @@ def test_names_elsewhere_are_not_touched(body, changed, removed):
 
 @pytest.mark.parametrize("last", [b'"model"', b'"mod\\u0065l"', b'"\\u006dodel"'])
 def test_of_duplicates_the_last_one_counts(last):
+    # None of the names that Relay reads gets here twice (test_names.py); this scan is as JSON's.
     body = b'{"model":"a",' + last + b':"b","x":1}'
     assert set_member(body, NAME, b'"c"') == b'{"model":"a",' + last + b':"c","x":1}'
     assert remove_member(body, NAME) == b'{"model":"a","x":1}'

@@ -38,7 +38,11 @@ ACCOUNTS = st.builds(
     name=st.sampled_from(["old", "new"]),
     provider=st.just("openai"),
     base_url=st.sampled_from(["https://one", "https://two"]),
-    models=st.dictionaries(st.sampled_from(MODELS[:3]), st.sampled_from(["x", "y"]), max_size=2),
+    models=st.dictionaries(
+        st.sampled_from([*MODELS[:3], "gpt-*", "*-mini", "*"]),
+        st.sampled_from(["x", "y"]),
+        max_size=2,
+    ),
     max_concurrency=st.integers(0, 3),
     enabled=st.booleans(),
 )
@@ -71,6 +75,7 @@ def test_an_account_serves_what_both_records_allow_and_no_more(old, new):
     both = narrowed_account(old, new)
     for model in MODELS[:3]:
         served = both.enabled and both.served_model(model) is not None
+        assert not served or both.served_model(model) == old.served_model(model)
         assert served == all(
             each.enabled and each.served_model(model) is not None for each in (old, new)
         )
