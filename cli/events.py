@@ -1,6 +1,7 @@
 """`relayctl events`: what went through the local broker, and what could not be delivered."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import click
 from common.settings import variable
 
 _LIST_LIMIT = 50
+_LETTERS_MAX = 10_000
 _HTTP_TIMEOUT_S = 10.0
 _output = click.option(
     "--output", type=click.Choice(["table", "json"]), default="table", show_default=True
@@ -94,11 +96,19 @@ def dead_letters(broker: str | None, limit: int, output: str) -> None:
 @click.option("--all", "all_", is_flag=True, help="All dead letters.")
 @click.pass_obj
 def retry(broker: str | None, letter_ids: tuple[str, ...], all_: bool) -> None:
-    """Deliver dead letters again, each to the Trigger it was for."""
+    """Deliver dead letters again, each to the Trigger it was for.
+
+    Those that cleanup keeps too go by the admin API, as `relayctl dead-letters retry` sends them,
+    so that they are not left waiting there.
+    """
     if bool(letter_ids) == all_:
         raise click.UsageError("name dead letters (relayctl events dead-letters), or give --all")
-    body = {"all": True} if all_ else {"ids": list(letter_ids)}
-    retried = _ask(broker, "POST", "/dead-letters/retry", body=body)["retried"]
+    letters = _ask(broker, "GET", "/dead-letters", query={"limit": str(_LETTERS_MAX)})["items"]
+    chosen = [letter for letter in letters if all_ or letter["id"] in letter_ids]
+    retried = [] if broker else _retry_kept(chosen)
+    ids = [letter["id"] for letter in chosen if letter["id"] not in retried]
+    if ids:
+        retried += _ask(broker, "POST", "/dead-letters/retry", body={"ids": ids})["retried"]
     click.echo(f"{len(retried)} dead letter{'s' * (len(retried) != 1)} queued for delivery")
     if missing := sorted(set(letter_ids) - set(retried)):
         raise click.ClickException(f"not there, or without their Trigger: {', '.join(missing)}")
@@ -132,6 +142,43 @@ def fire(broker: str | None, ping_source: str, manifests: Path | None) -> None:
     if said := asyncio.run(post()):
         raise click.ClickException(f"{source.name} did not fire: {said}")
     click.echo(f"{source.name} fired as event {event.id}")
+
+
+def _retry_kept(letters: Sequence[dict[str, Any]]) -> list[str]:
+    """Retry those that cleanup keeps; which of the letters these are. None without the API."""
+    from cli.admin.address import find_address
+    from cli.admin.client import Client, one
+    from cli.admin.dead_letters import PATH
+    from cli.admin.errors import Refused, Unreachable
+    from cli.admin.options import master_key
+
+    if not letters:
+        return []
+    retried: list[str] = []
+    try:
+        client = Client(
+            find_address(None).url,
+            master_key(None),
+            retries=0,
+            timeout_s=_HTTP_TIMEOUT_S,
+            ca_file=None,
+            say=lambda text: click.echo(text, err=True),
+        )
+        with contextlib.closing(client):
+            kept = {
+                (item["event_source"], item["event_id"]): item["id"]
+                for item in client.items(PATH, {}, None)
+                if item["retried_at"] is None
+            }
+            for letter in letters:
+                key = letter["event"]["source"], letter["event"]["id"]
+                if key in kept:
+                    client.send("POST", one(PATH, kept[key], "/retry"))
+                    retried.append(letter["id"])
+    except (click.UsageError, Refused, Unreachable) as error:
+        said = error.message if isinstance(error, click.ClickException) else str(error)
+        click.echo(f"what cleanup keeps still waits in `relayctl dead-letters`: {said}", err=True)
+    return retried
 
 
 def _address(broker: str | None) -> str:

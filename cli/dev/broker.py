@@ -213,6 +213,12 @@ def _addresses(written: list[str], manifests: Manifests) -> dict[str, str]:
                 f"Trigger {trigger.name} needs the address of its subscriber: "
                 f"--service {service}=http://127.0.0.1:PORT"
             )
+        sink = trigger.delivery.dead_letter_service
+        if sink is not None and sink not in addresses:
+            raise ManifestError(
+                f"Trigger {trigger.name} needs the address of its dead letter sink: "
+                f"--service {sink}=http://127.0.0.1:PORT"
+            )
     return addresses
 
 

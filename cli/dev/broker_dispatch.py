@@ -1,8 +1,9 @@
 """Fan-out and delivery, as Knative's multi-tenant channel broker does them.
 
 Every Trigger whose filter matches gets the event by HTTP in binary mode; what fails is repeated as
-its delivery says, then it is a dead letter. A reply that is an event goes through the broker again;
-any other body is a failure even with a 2xx (knative/eventing pkg/broker/filter, `writeResponse`).
+its delivery says, then it is a dead letter: kept here, and sent to the Trigger's sink. A reply that
+is an event goes through the broker again; any other body is a failure even with a 2xx
+(knative/eventing pkg/broker/filter, `writeResponse`).
 The queue is in memory and lost with the process, as the default channel's is.
 """
 
@@ -15,10 +16,22 @@ import httpx
 import msgspec
 
 from cli.dev.broker_dead_letters import DeadLetter, DeadLetters
-from cli.dev.broker_event import BrokerEvent, error_extensions, from_object, from_request
+from cli.dev.broker_event import (
+    ERROR_EXTENSIONS,
+    BrokerEvent,
+    error_extensions,
+    from_object,
+    from_request,
+)
 from cli.dev.broker_faults import Faults
 from cli.dev.broker_history import DeliveryState, History
-from cli.dev.delivery import STATUS_NO_ANSWER, STATUS_NO_EVENT, is_delivered, is_retried
+from cli.dev.delivery import (
+    STATUS_NO_ANSWER,
+    STATUS_NO_EVENT,
+    Delivery,
+    is_delivered,
+    is_retried,
+)
 from cli.dev.manifests import Trigger
 from common.events.headers import STRUCTURED_MEDIA_TYPE
 from common.events.receive import MalformedEvent
@@ -165,22 +178,52 @@ class Dispatcher:
         if self.faults.shuffle_ms:
             await asyncio.sleep(_random.uniform(0, self.faults.shuffle_ms / 1000))
         destination = self._addresses[trigger.subscriber.service] + trigger.subscriber.path
+        answer = await self._deliver(destination, event, trigger.delivery, state)
+        if not is_delivered(answer.status):
+            letter = self._bury(trigger, event, state, destination, answer)
+            await self._hand_on(letter, event, trigger.delivery)
+            return
+        self.counts.delivered += 1
+        state.state = "delivered"
+        self.dead_letters.settle(trigger.name, event.attributes)
+        if answer.reply is not None:
+            self._take_reply(answer.reply, event)
+
+    async def _deliver(
+        self, destination: str, event: BrokerEvent, delivery: Delivery, state: DeliveryState
+    ) -> _Answer:
+        """The last answer: of the first success, or of the failure that is not repeated."""
         while True:
             async with self._open:
-                answer = await self._attempt(destination, event, trigger.delivery.timeout_s)
+                answer = await self._attempt(destination, event, delivery.timeout_s)
             state.attempts += 1
             state.status = answer.status
             if is_delivered(answer.status):
-                break
+                return answer
             self.counts.attempts_failed += 1
-            if not is_retried(answer.status) or state.attempts >= trigger.delivery.attempts:
-                self._bury(trigger, event, state, destination, answer)
-                return
-            await asyncio.sleep(trigger.delivery.backoff_s(state.attempts))
-        self.counts.delivered += 1
-        state.state = "delivered"
-        if answer.reply is not None:
-            self._take_reply(answer.reply, event)
+            if not is_retried(answer.status) or state.attempts >= delivery.attempts:
+                return answer
+            await asyncio.sleep(delivery.backoff_s(state.attempts))
+
+    async def _hand_on(self, letter: DeadLetter, event: BrokerEvent, delivery: Delivery) -> None:
+        """To the dead letter sink, with the same retries (knative/eventing event_dispatcher.go).
+
+        What the sink does not take stays in the file alone, and the log says so.
+        """
+        if delivery.dead_letter_service is None:
+            return
+        error = {name: str(letter.event[name]) for name in ERROR_EXTENSIONS}
+        dead = msgspec.structs.replace(event, attributes={**event.attributes, **error})
+        sink = self._addresses[delivery.dead_letter_service] + delivery.dead_letter_path
+        answer = await self._deliver(sink, dead, delivery, DeliveryState(letter.trigger))
+        if not is_delivered(answer.status):
+            logs.log(
+                "dead_letter_sink_failed",
+                level="warning",
+                dead_letter=letter.id,
+                sink=sink,
+                status=answer.status,
+            )
 
     async def _attempt(self, destination: str, event: BrokerEvent, timeout_s: float) -> _Answer:
         # Knative data plane specification, section "Derived (reply) events".
@@ -219,7 +262,7 @@ class Dispatcher:
         state: DeliveryState,
         destination: str,
         answer: _Answer,
-    ) -> None:
+    ) -> DeadLetter:
         self.counts.dead += 1
         state.state = "dead"
         error = error_extensions(destination, answer.status, answer.body)
@@ -241,6 +284,7 @@ class Dispatcher:
             status=answer.status,
             attempts=state.attempts,
         )
+        return letter
 
 
 def _read_answer(response: httpx.Response, body: bytes) -> _Answer:
