@@ -9,13 +9,37 @@ from typing import Any
 
 import click
 
+from cli.admin.output import OUTPUTS, Column, Shape, print_items
 from common.settings import variable
 
 _LIST_LIMIT = 50
 _LETTERS_MAX = 10_000
 _HTTP_TIMEOUT_S = 10.0
-_output = click.option(
-    "--output", type=click.Choice(["table", "json"]), default="table", show_default=True
+_output = click.option("--output", type=click.Choice(OUTPUTS), default="table", show_default=True)
+_EVENTS = Shape(
+    "events yet",
+    (
+        Column("RECEIVED", "received_at"),
+        Column("ID", "id"),
+        Column("TYPE", "type"),
+        Column("DELIVERIES", "deliveries"),
+    ),
+    ("received_at", "id", "type", "source", "subject", "bytes", "deliveries"),
+)
+_DEAD_LETTERS = Shape(
+    "dead letters",
+    (
+        Column("DIED", "dead_at"),
+        Column("DEAD LETTER", "id"),
+        Column("TRIGGER", "trigger"),
+        Column("TYPE", "event.type"),
+        Column("ATTEMPTS", "attempts"),
+        Column("LAST STATUS", "event.knativeerrorcode"),
+    ),
+    (
+        *("dead_at", "id", "trigger", "attempts", "event.id", "event.source", "event.type"),
+        *("event.knativeerrorcode", "event.knativeerrordest"),
+    ),
 )
 _limit = click.option(
     "--limit", type=click.IntRange(1, 10_000), default=_LIST_LIMIT, show_default=True
@@ -43,14 +67,9 @@ def list_events(broker: str | None, event_type: str | None, limit: int, output: 
     """The last events that the broker took, the newest first."""
     query = {"limit": str(limit), **({"type": event_type} if event_type else {})}
     items = _ask(broker, "GET", "/events", query=query)["items"]
-    if output == "json":
-        _print_json(items)
-        return
-    rows = [
-        [item["received_at"], item["id"], item["type"], _deliveries(item["deliveries"])]
-        for item in items
-    ]
-    _print_table(["RECEIVED", "ID", "TYPE", "DELIVERIES"], rows, "no events yet")
+    if output != "json":
+        items = [{**item, "deliveries": _deliveries(item["deliveries"])} for item in items]
+    print_items(output, _EVENTS, items)
 
 
 @events.command()
@@ -73,22 +92,7 @@ def show(broker: str | None, event_id: str) -> None:
 def dead_letters(broker: str | None, limit: int, output: str) -> None:
     """Events that could not be delivered, the newest first."""
     items = _ask(broker, "GET", "/dead-letters", query={"limit": str(limit)})["items"]
-    if output == "json":
-        _print_json(items)
-        return
-    rows = [
-        [
-            item["dead_at"],
-            item["id"],
-            item["trigger"],
-            item["event"]["type"],
-            str(item["attempts"]),
-            str(item["event"]["knativeerrorcode"]),
-        ]
-        for item in items
-    ]
-    header = ["DIED", "DEAD LETTER", "TRIGGER", "TYPE", "ATTEMPTS", "LAST STATUS"]
-    _print_table(header, rows, "no dead letters")
+    print_items(output, _DEAD_LETTERS, items)
 
 
 @events.command()
@@ -232,13 +236,3 @@ def _deliveries(deliveries: Sequence[dict[str, Any]]) -> str:
 
 def _print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def _print_table(header: list[str], rows: list[list[str]], empty: str) -> None:
-    if not rows:
-        click.echo(empty)
-        return
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    for row in [header, *rows]:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())

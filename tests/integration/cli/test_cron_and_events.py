@@ -1,5 +1,6 @@
 """`relayctl events` and the local cron, against a real broker and a real subscriber."""
 
+import csv
 import json
 import signal
 import subprocess
@@ -76,6 +77,11 @@ def test_events_are_listed_and_shown(broker: BrokerProcess, receiver: Receiver):
     assert table[2].endswith("trigger-0 delivered after 2 attempts (204)")
     items = json.loads(said(broker, "list", "--output", "json", "--type", "a"))
     assert [item["id"] for item in items] == ["one"]
+    rows = list(csv.DictReader(said(broker, "list", "--output", "csv").splitlines()))
+    assert [(row["id"], row["deliveries"]) for row in rows] == [
+        ("two", "nobody"),
+        ("one", "trigger-0 delivered after 2 attempts (204)"),
+    ]
     assert json.loads(said(broker, "show", "one"))["items"][0]["event"]["data"] == {"n": 1}
     assert relayctl(broker, "show", "absent").exit_code == 1
 
@@ -91,6 +97,9 @@ def test_dead_letters_are_listed_shown_and_retried(broker: BrokerProcess, receiv
     table = said(broker, "dead-letters", "--limit", "1").splitlines()
     assert len(table) == 2
     assert table[1].split()[1:] == [letters[0]["id"], "trigger-0", "a", "1", "400"]
+    rows = list(csv.DictReader(said(broker, "dead-letters", "--output", "csv").splitlines()))
+    assert [row["id"] for row in rows] == [letter["id"] for letter in letters]
+    assert {row["event.knativeerrorcode"] for row in rows} == {"400"}
     shown = json.loads(said(broker, "show", letters[0]["id"]))
     assert shown["event"]["knativeerrorcode"] == 400
     receiver.default = Answer()
