@@ -38,7 +38,7 @@ from common.telemetry import logs
 
 EVENT_BYTES_MAX = 1024 * 1024
 LIST_LIMIT = 50
-# Requests to the broker are short; what is queued is lost at its end by design.
+# Requests to the broker are short; of what is queued, only what is under way still arrives.
 _DRAIN_TIMEOUT_S = 46
 
 

@@ -221,6 +221,10 @@ def test_dead_letters_survive_the_broker_and_its_queue_does_not(tmp_path: Path, 
         until(lambda: len(receiver.delivered) == 2)
         assert broker.get("/state")["queued"] == 1
         assert broker.stop(signal.SIGTERM) == 0
+        log = (broker.state_directory / "broker.log").read_text()
+        [left] = [line for line in log.splitlines() if "broker_queue_left" in line]
+        assert '"level":"info"' in left
+        assert "the outbox has" in left
         receiver.default = Answer()
         broker.start()
         state = broker.get("/state")
@@ -299,3 +303,16 @@ def test_a_dead_letter_sink_without_an_address_stops_the_start(tmp_path: Path):
         running_broker(tmp_path, [trigger("a", deadLetterSink=where)], {"receiver": "http://x"}),
     ):
         pass
+
+
+def test_what_is_under_way_arrives_when_the_broker_ends(tmp_path: Path, receiver: Receiver):
+    receiver.default = Answer(pause_s=0.5)
+    with running_broker(tmp_path, [trigger("a")], {"receiver": receiver.url}) as broker:
+        # More than are open at once: some have not been tried yet.
+        for number in range(70):
+            broker.send("a", str(number))
+        until(lambda: len(receiver.delivered) > 0)
+        assert broker.get("/state")["queued"] > 0
+        assert broker.stop(signal.SIGTERM) == 0
+        assert "broker_queue_left" not in (broker.state_directory / "broker.log").read_text()
+    assert len({one.id for one in receiver.delivered}) == 70
