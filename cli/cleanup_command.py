@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from cli.admin.address import running
+from cli.admin.address import STORES, running, without_stores
+from cli.admin.output import OUTPUTS, Shape, print_items
 
 if TYPE_CHECKING:
     from common.event_function import Worker
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from functions.cleanup.turn import Turn
 
 TASKS = ("key_expiry", "leases", "outbox", "partitions", "projection", "retention")
-STORES = {"RELAY_DATABASE_URL": "postgres", "RELAY_REDIS_URL": "redis"}
+_COUNTS = Shape("counts", (), ("task", "dry_run", "what", "count"))
 EXIT_FAILED = 1
 EXIT_WRONG_SETTINGS = 2
 EXIT_BUSY = 3
@@ -44,7 +45,7 @@ class _LastWords(logging.Handler):
 @click.command()
 @click.argument("task", type=click.Choice(TASKS))
 @click.option("--dry-run", is_flag=True, help="Change nothing; count what is due.")
-@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--output", type=click.Choice(OUTPUTS), default="table", show_default=True)
 def cleanup(task: str, dry_run: bool, output: str) -> None:
     """Run a task of cleanup now, against the stores of the environment.
 
@@ -70,11 +71,12 @@ def cleanup(task: str, dry_run: bool, output: str) -> None:
     logs.configure("error", "relayctl")
     started = time.monotonic()
     turn = Turn(now_ms(), dry_run=dry_run)
+    environment = _environment()
     try:
-        settings = worker_settings(_environment(), takes_events=False)
+        settings = worker_settings(environment, takes_events=False)
         outcome = asyncio.run(_run(settings, task, turn))
     except SettingsError as error:
-        _end(str(error), EXIT_WRONG_SETTINGS)
+        _end(f"{error}{without_stores(environment)}", EXIT_WRONG_SETTINGS)
     except InvalidRedisURL as error:
         _end(f"RELAY_REDIS_URL is wrong: {error}", EXIT_WRONG_SETTINGS)
     except _Failed as error:
@@ -88,6 +90,10 @@ def cleanup(task: str, dry_run: bool, output: str) -> None:
     if output == "json":
         said = {"task": task, "dry_run": dry_run, "duration_ms": duration_ms, "done": turn.done}
         click.echo(json.dumps(said, indent=2))
+    elif output == "csv":
+        given = {"task": task, "dry_run": dry_run}
+        counts = [{**given, "what": name, "count": count} for name, count in turn.done.items()]
+        print_items(output, _COUNTS, counts)
     else:
         _print_table(task, turn, duration_ms)
     if turn.stopped:

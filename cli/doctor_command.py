@@ -3,10 +3,12 @@
 import asyncio
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from cli.admin.address import STORES, running, without_stores
+from cli.admin.output import OUTPUTS, Shape, print_items
 
 if TYPE_CHECKING:
     from cli.doctor.finding import Finding
@@ -14,11 +16,12 @@ if TYPE_CHECKING:
 
 EXIT_WRONG = 1
 EXIT_WRONG_SETTINGS = 2
+_CHECKS = Shape("checks", (), ("check", "status", "detail", "fix"))
 _MARKS = {"ok": "ok", "warning": "WARNING", "wrong": "WRONG"}
 
 
 @click.command()
-@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--output", type=click.Choice(OUTPUTS), default="table", show_default=True)
 @click.option("--strict", is_flag=True, help="End with 1 for warnings too.")
 def doctor(output: str, strict: bool) -> None:
     """Look at Postgres, Redis, secrets and clocks, from inside a pod or on your machine.
@@ -33,22 +36,22 @@ def doctor(output: str, strict: bool) -> None:
     from common.settings import SettingsError, inherited, worker_settings
 
     environment = inherited()
-    for store, url in _of_dev_stack().items():
-        if not environment.get(f"{store}_URL"):
-            environment |= {f"{store}_URL": url, f"{store}_PASSWORD": ""}
+    for name, store in STORES.items():
+        if not environment.get(name) and (url := running(store).get("url")):
+            environment |= {name: str(url), f"{name.removesuffix('_URL')}_PASSWORD": ""}
     try:
         settings = worker_settings(environment, takes_events=False)
         findings = [_secrets(environment), *asyncio.run(_examine(settings))]
     except SettingsError as error:
-        click.echo(f"relayctl: {error}", err=True)
+        click.echo(f"relayctl: {error}{without_stores(environment)}", err=True)
         sys.exit(EXIT_WRONG_SETTINGS)
     bad = {"wrong", "warning"} if strict else {"wrong"}
     healthy = not any(finding.status in bad for finding in findings)
+    checks = [finding.fields() for finding in findings]
     if output == "json":
-        import msgspec
-
-        checks = msgspec.to_builtins(findings)
         click.echo(json.dumps({"healthy": healthy, "checks": checks}, indent=2))
+    elif output == "csv":
+        print_items(output, _CHECKS, checks)
     else:
         _print_table(findings)
     sys.exit(0 if healthy else EXIT_WRONG)
@@ -101,21 +104,6 @@ def _secrets(environment: dict[str, str]) -> "Finding":
         fix = f"give it at least {MASTER_KEY_CHARACTERS_MIN} characters: `openssl rand -hex 16`"
         return wrong("secrets", f"the master key {where} is too short", fix)
     return fine("secrets", f"the master key is {where}, {len(keys)} encryption keys")
-
-
-def _of_dev_stack() -> dict[str, str]:
-    """The URLs of the stores of a running `relayctl dev`."""
-    from common.settings import variable
-
-    file = Path(variable("RELAY_STATE_DIR", ".relay")) / "processes.json"
-    try:
-        processes = json.loads(file.read_text())
-        return {
-            "RELAY_DATABASE": processes["postgres"]["url"],
-            "RELAY_REDIS": processes["redis"]["url"],
-        }
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
 
 
 def _print_table(findings: "list[Finding]") -> None:

@@ -1,6 +1,7 @@
 """`relayctl events`: what went through the local broker, and what could not be delivered."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,12 +9,37 @@ from typing import Any
 
 import click
 
+from cli.admin.output import OUTPUTS, Column, Shape, print_items
 from common.settings import variable
 
 _LIST_LIMIT = 50
+_LETTERS_MAX = 10_000
 _HTTP_TIMEOUT_S = 10.0
-_output = click.option(
-    "--output", type=click.Choice(["table", "json"]), default="table", show_default=True
+_output = click.option("--output", type=click.Choice(OUTPUTS), default="table", show_default=True)
+_EVENTS = Shape(
+    "events yet",
+    (
+        Column("RECEIVED", "received_at"),
+        Column("ID", "id"),
+        Column("TYPE", "type"),
+        Column("DELIVERIES", "deliveries"),
+    ),
+    ("received_at", "id", "type", "source", "subject", "bytes", "deliveries"),
+)
+_DEAD_LETTERS = Shape(
+    "dead letters",
+    (
+        Column("DIED", "dead_at"),
+        Column("DEAD LETTER", "id"),
+        Column("TRIGGER", "trigger"),
+        Column("TYPE", "event.type"),
+        Column("ATTEMPTS", "attempts"),
+        Column("LAST STATUS", "event.knativeerrorcode"),
+    ),
+    (
+        *("dead_at", "id", "trigger", "attempts", "event.id", "event.source", "event.type"),
+        *("event.knativeerrorcode", "event.knativeerrordest"),
+    ),
 )
 _limit = click.option(
     "--limit", type=click.IntRange(1, 10_000), default=_LIST_LIMIT, show_default=True
@@ -41,14 +67,9 @@ def list_events(broker: str | None, event_type: str | None, limit: int, output: 
     """The last events that the broker took, the newest first."""
     query = {"limit": str(limit), **({"type": event_type} if event_type else {})}
     items = _ask(broker, "GET", "/events", query=query)["items"]
-    if output == "json":
-        _print_json(items)
-        return
-    rows = [
-        [item["received_at"], item["id"], item["type"], _deliveries(item["deliveries"])]
-        for item in items
-    ]
-    _print_table(["RECEIVED", "ID", "TYPE", "DELIVERIES"], rows, "no events yet")
+    if output != "json":
+        items = [{**item, "deliveries": _deliveries(item["deliveries"])} for item in items]
+    print_items(output, _EVENTS, items)
 
 
 @events.command()
@@ -71,22 +92,7 @@ def show(broker: str | None, event_id: str) -> None:
 def dead_letters(broker: str | None, limit: int, output: str) -> None:
     """Events that could not be delivered, the newest first."""
     items = _ask(broker, "GET", "/dead-letters", query={"limit": str(limit)})["items"]
-    if output == "json":
-        _print_json(items)
-        return
-    rows = [
-        [
-            item["dead_at"],
-            item["id"],
-            item["trigger"],
-            item["event"]["type"],
-            str(item["attempts"]),
-            str(item["event"]["knativeerrorcode"]),
-        ]
-        for item in items
-    ]
-    header = ["DIED", "DEAD LETTER", "TRIGGER", "TYPE", "ATTEMPTS", "LAST STATUS"]
-    _print_table(header, rows, "no dead letters")
+    print_items(output, _DEAD_LETTERS, items)
 
 
 @events.command()
@@ -94,11 +100,19 @@ def dead_letters(broker: str | None, limit: int, output: str) -> None:
 @click.option("--all", "all_", is_flag=True, help="All dead letters.")
 @click.pass_obj
 def retry(broker: str | None, letter_ids: tuple[str, ...], all_: bool) -> None:
-    """Deliver dead letters again, each to the Trigger it was for."""
+    """Deliver dead letters again, each to the Trigger it was for.
+
+    Those that cleanup keeps too go by the admin API, as `relayctl dead-letters retry` sends them,
+    so that they are not left waiting there.
+    """
     if bool(letter_ids) == all_:
         raise click.UsageError("name dead letters (relayctl events dead-letters), or give --all")
-    body = {"all": True} if all_ else {"ids": list(letter_ids)}
-    retried = _ask(broker, "POST", "/dead-letters/retry", body=body)["retried"]
+    letters = _ask(broker, "GET", "/dead-letters", query={"limit": str(_LETTERS_MAX)})["items"]
+    chosen = [letter for letter in letters if all_ or letter["id"] in letter_ids]
+    retried = [] if broker else _retry_kept(chosen)
+    ids = [letter["id"] for letter in chosen if letter["id"] not in retried]
+    if ids:
+        retried += _ask(broker, "POST", "/dead-letters/retry", body={"ids": ids})["retried"]
     click.echo(f"{len(retried)} dead letter{'s' * (len(retried) != 1)} queued for delivery")
     if missing := sorted(set(letter_ids) - set(retried)):
         raise click.ClickException(f"not there, or without their Trigger: {', '.join(missing)}")
@@ -132,6 +146,43 @@ def fire(broker: str | None, ping_source: str, manifests: Path | None) -> None:
     if said := asyncio.run(post()):
         raise click.ClickException(f"{source.name} did not fire: {said}")
     click.echo(f"{source.name} fired as event {event.id}")
+
+
+def _retry_kept(letters: Sequence[dict[str, Any]]) -> list[str]:
+    """Retry those that cleanup keeps; which of the letters these are. None without the API."""
+    from cli.admin.address import find_address
+    from cli.admin.client import Client, one
+    from cli.admin.dead_letters import PATH
+    from cli.admin.errors import Refused, Unreachable
+    from cli.admin.options import master_key
+
+    if not letters:
+        return []
+    retried: list[str] = []
+    try:
+        client = Client(
+            find_address(None).url,
+            master_key(None),
+            retries=0,
+            timeout_s=_HTTP_TIMEOUT_S,
+            ca_file=None,
+            say=lambda text: click.echo(text, err=True),
+        )
+        with contextlib.closing(client):
+            kept = {
+                (item["event_source"], item["event_id"]): item["id"]
+                for item in client.items(PATH, {}, None)
+                if item["retried_at"] is None
+            }
+            for letter in letters:
+                key = letter["event"]["source"], letter["event"]["id"]
+                if key in kept:
+                    client.send("POST", one(PATH, kept[key], "/retry"))
+                    retried.append(letter["id"])
+    except (click.UsageError, Refused, Unreachable) as error:
+        said = error.message if isinstance(error, click.ClickException) else str(error)
+        click.echo(f"what cleanup keeps still waits in `relayctl dead-letters`: {said}", err=True)
+    return retried
 
 
 def _address(broker: str | None) -> str:
@@ -185,13 +236,3 @@ def _deliveries(deliveries: Sequence[dict[str, Any]]) -> str:
 
 def _print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def _print_table(header: list[str], rows: list[list[str]], empty: str) -> None:
-    if not rows:
-        click.echo(empty)
-        return
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    for row in [header, *rows]:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())

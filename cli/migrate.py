@@ -4,6 +4,10 @@ import sys
 
 import click
 
+from cli.admin.output import OUTPUTS, Shape, print_items
+
+_APPLIED = Shape("migrations", (), ("migration",))
+
 
 @click.command()
 @click.option(
@@ -13,8 +17,13 @@ import click
     metavar="SECONDS",
     help="How long to wait for a Postgres that is starting.",
 )
-def migrate(wait_s: float) -> None:
-    """Apply the migrations that the database in RELAY_DATABASE_URL does not have yet."""
+@click.option("--output", type=click.Choice(OUTPUTS), default="table", show_default=True)
+def migrate(wait_s: float, output: str) -> None:
+    """Apply the migrations that the database in RELAY_DATABASE_URL does not have yet.
+
+    As JSON and CSV: those that were applied. Ends with 0 when the schema is this version's, 1 when
+    it could not be brought there, 2 when the setting is wrong.
+    """
     from common.settings import SettingsError, database_url
 
     try:
@@ -30,6 +39,9 @@ def migrate(wait_s: float) -> None:
     except MigrationFailed as error:
         click.echo(f"relayctl: {error}", err=True)
         sys.exit(1)
+    if output != "table":
+        print_items(output, _APPLIED, [{"migration": name} for name in applied])
+        return
     for name in applied:
         click.echo(f"applied {name}")
     if not applied:

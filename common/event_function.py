@@ -4,6 +4,8 @@ A success is an empty 204. The Knative broker turns any other body that is no Cl
 failed delivery, and would deliver every successful event again (knative/eventing #7503).
 """
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -36,6 +38,8 @@ class Worker:
     """The connections of an event function, made at the first event and kept."""
 
     def __init__(self, settings: WorkerSettings) -> None:
+        # Whether the process ends: what a handler cannot finish then is nobody's fault.
+        self.stopping = False
         self.prefix = settings.state_prefix
         self.retention = settings.retention
         self.sweep_interval_s = settings.sweep_interval_s
@@ -68,6 +72,9 @@ class EventFunction:
         self._handlers = handlers
         self._dead_letters = dead_letters
         self._worker: Worker | None = None
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @property
     def worker(self) -> Worker:
@@ -111,7 +118,7 @@ class EventFunction:
             body = await read_body(receive, EVENT_BYTES_MAX)
             any_data = scope["path"] == self._dead_letters
             event = parse(_headers(scope), body, any_data=any_data)
-            await handler(self.worker, event)
+            await self._handle(handler, event)
         except MalformedEvent as error:
             return 400, "Malformed event", str(error)
         except BodyTooLarge:
@@ -123,9 +130,22 @@ class EventFunction:
             return 500, "Internal error", "the function failed; see its log"
         return 204, "", ""
 
+    async def _handle(self, handler: Handler, event: Event) -> None:
+        self._running += 1
+        self._idle.clear()
+        try:
+            await handler(self.worker, event)
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
+
     async def _stop(self, within_s: float) -> None:
-        del within_s  # nothing is left to do
+        """Close the connections once no event uses them, be its broker gone or not."""
         if self._worker is not None:
+            self._worker.stopping = True
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), within_s)
             worker, self._worker = self._worker, None
             await worker.stop()
 

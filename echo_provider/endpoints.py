@@ -8,7 +8,7 @@ from echo_provider.completions import parse_completions
 from echo_provider.dialects import ANTHROPIC, OPENAI
 from echo_provider.embeddings import parse_embeddings
 from echo_provider.faults import Faults
-from echo_provider.images import parse_edit, parse_generation
+from echo_provider.images import parse_edit, parse_generation, parse_variation
 from echo_provider.moderations import parse_moderations
 from echo_provider.openai_requests import parse_chat
 from echo_provider.refusals import encoded
@@ -27,6 +27,7 @@ EMBEDDINGS = "/v1/embeddings"
 MODERATIONS = "/v1/moderations"
 GENERATIONS = "/v1/images/generations"
 EDITS = "/v1/images/edits"
+VARIATIONS = "/v1/images/variations"
 SPEECH = "/v1/audio/speech"
 TRANSCRIPTIONS = "/v1/audio/transcriptions"
 TRANSLATIONS = "/v1/audio/translations"
@@ -50,6 +51,9 @@ def endpoints(responses: ResponseStore) -> dict[str, Endpoint]:
         MODERATIONS: Endpoint(dialect=OPENAI, parse=parse_moderations),
         GENERATIONS: Endpoint(dialect=OPENAI, parse=parse_generation, faults=_PICTURE),
         EDITS: Endpoint(dialect=OPENAI, parse=parse_edit, faults=_PICTURE, multipart=True),
+        VARIATIONS: Endpoint(
+            dialect=OPENAI, parse=parse_variation, faults=_PICTURE, multipart=True
+        ),
         SPEECH: Endpoint(dialect=OPENAI, parse=parse_speech, faults=_AUDIO),
         TRANSCRIPTIONS: Endpoint(
             dialect=OPENAI, parse=parse_transcription, faults=_HEARD, multipart=True

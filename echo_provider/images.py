@@ -1,4 +1,4 @@
-"""POST /v1/images/generations and /edits: a picture of one pixel, at the price of a real one."""
+"""POST /v1/images/generations, /edits, /variations: one pixel, at the price of a real picture."""
 
 import base64
 import struct
@@ -27,6 +27,7 @@ URL = "https://images.invalid/echo.png"
 _TOKENS = {"low": (272, 408), "medium": (1056, 1584), "high": (4160, 6240)}
 _QUALITIES = ("low", "medium", "high", "xhigh", "max", "auto", "standard", "hd")
 _SQUARE = "1024x1024"
+_VARIATION_SIZES = ("256x256", "512x512", _SQUARE)
 _NUMBERS = {
     "n": "integer",
     "partial_images": "integer",
@@ -76,6 +77,35 @@ def parse_edit(body: dict[str, Any]) -> Wanted:
     if body.get("mask") is not None:
         files_of(body, "mask")
     return _wanted(_picture(Fields(typed(body, _NUMBERS), _COMPLAINTS), "image_edit", len(inputs)))
+
+
+def parse_variation(body: dict[str, Any]) -> Wanted:
+    """The form, checked (platform.openai.com/docs/api-reference/images/createVariation).
+
+    There is no prompt, so faults come by the header alone. Raises `Refusal` as api.openai.com does.
+    """
+    inputs = files_of(body, "image")
+    top = Fields(typed(body, _NUMBERS), _COMPLAINTS)
+    model = known_model(top, "images", MODEL_DEFAULT)
+    if model != MODEL_DEFAULT:
+        text = f"Invalid value: '{model}'. Value must be '{MODEL_DEFAULT}'."
+        raise Refusal(400, text, param="model", code="invalid_value")
+    form = top.one_of("response_format", ("url", "b64_json"))
+    asked = _Picture(
+        kind="image_variation",
+        model=model,
+        prompt="",
+        count=top.integer("n", 1, COUNT_MAX) or 1,
+        quality="medium",
+        size=top.one_of("size", _VARIATION_SIZES) or _SQUARE,
+        output_format="png",
+        background="opaque",
+        stream=False,
+        partial=0,
+        inputs=len(inputs),
+        url=form != "b64_json",
+    )
+    return _wanted(asked)
 
 
 def _picture(top: Fields, kind: str, inputs: int) -> _Picture:

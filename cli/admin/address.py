@@ -1,6 +1,7 @@
 """Where the admin API is: as told, or where `relayctl dev` of this state directory has it."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ import click
 from common.settings import variable
 
 URL_DEFAULT = "http://127.0.0.1:8000"
+STORES = {"RELAY_DATABASE_URL": "postgres", "RELAY_REDIS_URL": "redis"}
 
 
 class Address(NamedTuple):
@@ -48,6 +50,17 @@ def running(part: str) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return entry if isinstance(entry, dict) else {}
+
+
+def without_stores(environment: Mapping[str, str]) -> str:
+    """What to add to an error of settings when a store is named nowhere; "" when both are."""
+    if all(environment.get(name) for name in STORES):
+        return ""
+    file = state_directory() / "processes.json"
+    return (
+        f"\n  No `relayctl dev` is written down in {file} either: start it, set RELAY_STATE_DIR to "
+        f"the state of one that runs, or set {' and '.join(STORES)}"
+    )
 
 
 def state_directory() -> Path:

@@ -32,7 +32,10 @@ class Reply(NamedTuple):
 
 
 class Client:
-    """Calls with the master key. `say` is told what goes on; `sleep` waits between tries."""
+    """Calls with the master key. `say` is told what goes on; `sleep` waits between tries.
+
+    `wrong_key_note` is what to do should the key be refused.
+    """
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class Client:
         timeout_s: float,
         ca_file: str | None,
         say: Callable[[str], None],
+        wrong_key_note: str = "",
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         import ssl
@@ -53,6 +57,7 @@ class Client:
         self.more = False
         self._retries = retries
         self._say = say
+        self._wrong_key_note = wrong_key_note
         self._sleep = sleep
         # No proxy out of the environment: the master key goes to the address that was given only.
         self._http = httpx.Client(
@@ -118,7 +123,10 @@ class Client:
                 reason = f"{self.url} did not answer ({error or type(error).__name__})"
             else:
                 if response.status_code not in _AWAY:
-                    return _reply(response, lost and method != "GET")
+                    notes = [_LOST] if lost and method != "GET" else []
+                    if response.status_code == 401 and self._wrong_key_note:
+                        notes.append(self._wrong_key_note)
+                    return _reply(response, "; ".join(notes))
                 lost = lost or response.status_code != 503
                 reason = _away(self.url, response)
                 asked_s = _retry_after(response)
@@ -136,14 +144,14 @@ def one(path: str, identifier: str, action: str = "") -> str:
     return f"{path}/{quote(identifier, safe='')}{action}"
 
 
-def _reply(response: "httpx.Response", lost: bool) -> Reply:
+def _reply(response: "httpx.Response", note: str) -> Reply:
     request_id = response.headers.get("x-request-id", "")
     if response.is_redirect:
         where = response.headers.get("location", "elsewhere")
         raise Refused(f"the address redirects to {where}: give the right one as --url")
     body = _json(response)
     if not response.is_success:
-        raise refused(response.status_code, body, request_id, _LOST if lost else "")
+        raise refused(response.status_code, body, request_id, note)
     if body is None and response.status_code != 204:
         raise Refused(_NOT_RELAY)
     return Reply(body, response.headers.get("etag", ""))

@@ -61,9 +61,18 @@ class Session:
                 timeout_s=given.timeout,
                 ca_file=given.ca_file,
                 say=say,
+                wrong_key_note="" if self.master_key else self._kept_key_note(),
             )
         except OSError as error:
             raise click.UsageError(f"--ca-file: no certificates in PEM: {error}") from None
+
+    def _kept_key_note(self) -> str:
+        if self.master_key_file is not None or variable("PROXY_MASTER_KEY"):
+            return ""
+        return (
+            f"the key is that in {kept_master_key()}: if `relayctl master-key rotate` put it "
+            "there, the server takes it once it is restarted (Ctrl-C, then `relayctl dev`)"
+        )
 
     def close(self) -> None:
         """Close connections, if there are any."""

@@ -38,7 +38,7 @@ from common.telemetry import logs
 
 EVENT_BYTES_MAX = 1024 * 1024
 LIST_LIMIT = 50
-# Requests to the broker are short; what is queued is lost at its end by design.
+# Requests to the broker are short; of what is queued, only what is under way still arrives.
 _DRAIN_TIMEOUT_S = 46
 
 
@@ -212,6 +212,12 @@ def _addresses(written: list[str], manifests: Manifests) -> dict[str, str]:
             raise ManifestError(
                 f"Trigger {trigger.name} needs the address of its subscriber: "
                 f"--service {service}=http://127.0.0.1:PORT"
+            )
+        sink = trigger.delivery.dead_letter_service
+        if sink is not None and sink not in addresses:
+            raise ManifestError(
+                f"Trigger {trigger.name} needs the address of its dead letter sink: "
+                f"--service {sink}=http://127.0.0.1:PORT"
             )
     return addresses
 

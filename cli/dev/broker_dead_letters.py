@@ -1,10 +1,11 @@
 """Events that could not be delivered, kept on disk: one JSON object a line, oldest first.
 
-In a cluster the dead letter sink of the Trigger gets them; on a laptop a person looks at them with
-`relayctl events` and sends them again. They survive the broker's restart, unlike its queue.
+The dead letter sink of the Trigger gets them too, as in a cluster; here they stay even when the
+sink is down. A person looks at them with `relayctl events` and sends them again. They survive the
+broker's restart, unlike its queue.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,17 @@ class DeadLetter(msgspec.Struct, frozen=True):
     attempts: int
     event: dict[str, Any]
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What an event and its Trigger are known by, however often the event dies."""
+        return _key(self.trigger, self.event)
+
 
 class DeadLetters:
-    """The file and its content. Bounded: the oldest make room, and are counted."""
+    """The file and its content: an event once a Trigger, as it died last.
+
+    Bounded: the oldest make room, and are counted.
+    """
 
     def __init__(
         self, directory: Path, letters_max: int = LETTERS_MAX, bytes_max: int = BYTES_MAX
@@ -40,6 +49,7 @@ class DeadLetters:
         self._bytes_max = bytes_max
         self._letters: dict[str, DeadLetter] = {}
         self._sizes: dict[str, int] = {}
+        self._ids: dict[tuple[str, ...], str] = {}
         self._bytes = 0
         self.forgotten = 0
         directory.mkdir(parents=True, exist_ok=True)
@@ -51,8 +61,9 @@ class DeadLetters:
     def add(self, letter: DeadLetter) -> None:
         """Keep one, on disk before this returns to the caller."""
         line = msgspec.json.encode(letter) + b"\n"
+        known = letter.key in self._ids
         self._remember(letter, len(line))
-        if self._make_room():
+        if self._make_room() or known:
             self._rewrite()
             return
         with self._file.open("ab") as file:
@@ -74,6 +85,11 @@ class DeadLetters:
             self._rewrite()
         return taken
 
+    def settle(self, trigger: str, attributes: Mapping[str, Any]) -> None:
+        """Forget the letter of an event that its Trigger's subscriber took after all."""
+        if (letter_id := self._ids.get(_key(trigger, attributes))) is not None:
+            self.take([letter_id])
+
     def _load(self) -> None:
         if not self._file.exists():
             return
@@ -87,13 +103,18 @@ class DeadLetters:
         self._rewrite()
 
     def _remember(self, letter: DeadLetter, size: int) -> None:
+        if (earlier := self._ids.get(letter.key)) is not None:
+            self._forget(earlier)
+        self._ids[letter.key] = letter.id
         self._letters[letter.id] = letter
         self._sizes[letter.id] = size
         self._bytes += size
 
     def _forget(self, letter_id: str) -> DeadLetter:
         self._bytes -= self._sizes.pop(letter_id)
-        return self._letters.pop(letter_id)
+        letter = self._letters.pop(letter_id)
+        del self._ids[letter.key]
+        return letter
 
     def _make_room(self) -> bool:
         """Whether any had to go. When one has to, a tenth goes, so that rewriting stays rare."""
@@ -113,3 +134,7 @@ class DeadLetters:
             for letter in self._letters.values():
                 file.write(msgspec.json.encode(letter) + b"\n")
         replacement.replace(self._file)
+
+
+def _key(trigger: str, attributes: Mapping[str, Any]) -> tuple[str, ...]:
+    return trigger, str(attributes.get("source")), str(attributes.get("id"))

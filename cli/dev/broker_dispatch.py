@@ -1,9 +1,11 @@
 """Fan-out and delivery, as Knative's multi-tenant channel broker does them.
 
 Every Trigger whose filter matches gets the event by HTTP in binary mode; what fails is repeated as
-its delivery says, then it is a dead letter. A reply that is an event goes through the broker again;
-any other body is a failure even with a 2xx (knative/eventing pkg/broker/filter, `writeResponse`).
-The queue is in memory and lost with the process, as the default channel's is.
+its delivery says, then it is a dead letter: kept here, and sent to the Trigger's sink. A reply that
+is an event goes through the broker again; any other body is a failure even with a 2xx
+(knative/eventing pkg/broker/filter, `writeResponse`).
+The queue is in memory and lost with the process, as the default channel's is, but for what is
+under way when it is told to end.
 """
 
 import asyncio
@@ -15,10 +17,22 @@ import httpx
 import msgspec
 
 from cli.dev.broker_dead_letters import DeadLetter, DeadLetters
-from cli.dev.broker_event import BrokerEvent, error_extensions, from_object, from_request
+from cli.dev.broker_event import (
+    ERROR_EXTENSIONS,
+    BrokerEvent,
+    error_extensions,
+    from_object,
+    from_request,
+)
 from cli.dev.broker_faults import Faults
 from cli.dev.broker_history import DeliveryState, History
-from cli.dev.delivery import STATUS_NO_ANSWER, STATUS_NO_EVENT, is_delivered, is_retried
+from cli.dev.delivery import (
+    STATUS_NO_ANSWER,
+    STATUS_NO_EVENT,
+    Delivery,
+    is_delivered,
+    is_retried,
+)
 from cli.dev.manifests import Trigger
 from common.events.headers import STRUCTURED_MEDIA_TYPE
 from common.events.receive import MalformedEvent
@@ -27,6 +41,8 @@ from common.telemetry import logs
 
 REPLY_BYTES_MAX = 1024 * 1024
 _CONNECT_TIMEOUT_S = 5.0
+# Less than `relayctl dev` gives the broker to end.
+DRAIN_S_MAX = 5.0
 _random = random.SystemRandom()
 
 
@@ -73,8 +89,10 @@ class Dispatcher:
         self._triggers = {trigger.name: trigger for trigger in triggers}
         self._addresses = addresses
         self._limits = limits
-        self._deliveries: set[asyncio.Task[None]] = set()
+        self._deliveries: dict[asyncio.Task[None], DeliveryState] = {}
+        self._stopping = asyncio.Event()
         self._bytes = 0
+        self._given_up = 0
         self._open = asyncio.Semaphore(limits.open_max)
         # No proxy from the environment: subscribers are on this machine.
         self._client = httpx.AsyncClient(
@@ -125,16 +143,27 @@ class Dispatcher:
             self._begin(self._triggers[letter.trigger], event.arrived(now), state)
         return taken
 
-    async def stop(self) -> None:
-        """Give up what waits."""
-        lost = self.depth
-        for task in self._deliveries:
-            task.cancel()
+    async def stop(self, drain_s: float = DRAIN_S_MAX) -> None:
+        """Let what is under way arrive, for so long; what would be repeated later is given up.
+
+        Relay loses nothing by that: the outbox has the records, a later tick does the task.
+        """
+        self._stopping.set()
         if self._deliveries:
-            await asyncio.wait(set(self._deliveries))
+            await asyncio.wait(set(self._deliveries), timeout=drain_s)
+        left = {task: state for task, state in self._deliveries.items() if not task.done()}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(set(left))
         await self._client.aclose()
-        if lost:
-            logs.log("broker_queue_lost", level="warning", deliveries=lost)
+        self._given_up += sum(state.state == "waiting" for state in left.values())
+        if self._given_up:
+            logs.log(
+                "broker_queue_left",
+                deliveries=self._given_up,
+                note="the outbox has their usage records, and the next tick comes",
+            )
 
     def _has_room(self, deliveries: int, size: int) -> bool:
         return (
@@ -148,11 +177,11 @@ class Dispatcher:
             state.state = "dropped"
             return
         task = asyncio.get_running_loop().create_task(self._see_through(trigger, event, state))
-        self._deliveries.add(task)
+        self._deliveries[task] = state
         self._bytes += len(event.body)
 
         def ended(_: asyncio.Task[None]) -> None:
-            self._deliveries.discard(task)
+            self._deliveries.pop(task, None)
             self._bytes -= len(event.body)
             if not task.cancelled() and (error := task.exception()) is not None:
                 logs.log("delivery_broke", level="error", id=event.id, error=repr(error))
@@ -165,22 +194,66 @@ class Dispatcher:
         if self.faults.shuffle_ms:
             await asyncio.sleep(_random.uniform(0, self.faults.shuffle_ms / 1000))
         destination = self._addresses[trigger.subscriber.service] + trigger.subscriber.path
+        answer = await self._deliver(destination, event, trigger.delivery, state)
+        if answer is None:
+            self._given_up += 1
+            return
+        if not is_delivered(answer.status):
+            letter = self._bury(trigger, event, state, destination, answer)
+            await self._hand_on(letter, event, trigger.delivery)
+            return
+        self.counts.delivered += 1
+        state.state = "delivered"
+        self.dead_letters.settle(trigger.name, event.attributes)
+        if answer.reply is not None:
+            self._take_reply(answer.reply, event)
+
+    async def _deliver(
+        self, destination: str, event: BrokerEvent, delivery: Delivery, state: DeliveryState
+    ) -> _Answer | None:
+        """The last answer: of the first success, or of the failure that is not repeated.
+
+        None when the broker's end keeps it from being repeated.
+        """
         while True:
             async with self._open:
-                answer = await self._attempt(destination, event, trigger.delivery.timeout_s)
+                answer = await self._attempt(destination, event, delivery.timeout_s)
             state.attempts += 1
             state.status = answer.status
             if is_delivered(answer.status):
-                break
+                return answer
             self.counts.attempts_failed += 1
-            if not is_retried(answer.status) or state.attempts >= trigger.delivery.attempts:
-                self._bury(trigger, event, state, destination, answer)
-                return
-            await asyncio.sleep(trigger.delivery.backoff_s(state.attempts))
-        self.counts.delivered += 1
-        state.state = "delivered"
-        if answer.reply is not None:
-            self._take_reply(answer.reply, event)
+            if not is_retried(answer.status) or state.attempts >= delivery.attempts:
+                return answer
+            if await self._stops_within(delivery.backoff_s(state.attempts)):
+                return None
+
+    async def _stops_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _hand_on(self, letter: DeadLetter, event: BrokerEvent, delivery: Delivery) -> None:
+        """To the dead letter sink, with the same retries (knative/eventing event_dispatcher.go).
+
+        What the sink does not take stays in the file alone, and the log says so.
+        """
+        if delivery.dead_letter_service is None:
+            return
+        error = {name: str(letter.event[name]) for name in ERROR_EXTENSIONS}
+        dead = msgspec.structs.replace(event, attributes={**event.attributes, **error})
+        sink = self._addresses[delivery.dead_letter_service] + delivery.dead_letter_path
+        answer = await self._deliver(sink, dead, delivery, DeliveryState(letter.trigger))
+        if answer is not None and not is_delivered(answer.status):
+            logs.log(
+                "dead_letter_sink_failed",
+                level="warning",
+                dead_letter=letter.id,
+                sink=sink,
+                status=answer.status,
+            )
 
     async def _attempt(self, destination: str, event: BrokerEvent, timeout_s: float) -> _Answer:
         # Knative data plane specification, section "Derived (reply) events".
@@ -219,7 +292,7 @@ class Dispatcher:
         state: DeliveryState,
         destination: str,
         answer: _Answer,
-    ) -> None:
+    ) -> DeadLetter:
         self.counts.dead += 1
         state.state = "dead"
         error = error_extensions(destination, answer.status, answer.body)
@@ -241,6 +314,7 @@ class Dispatcher:
             status=answer.status,
             attempts=state.attempts,
         )
+        return letter
 
 
 def _read_answer(response: httpx.Response, body: bytes) -> _Answer:

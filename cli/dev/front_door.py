@@ -28,6 +28,7 @@ Send = Callable[[Message], Awaitable[None]]
 Scope = MutableMapping[str, Any]
 
 LINGER_S_MAX = 10.0
+NOTHING_HERE = "There is nothing at this path. See /docs."
 
 
 class FrontDoor:
@@ -47,7 +48,7 @@ class FrontDoor:
         if found is Route.EDGE:
             await _answer(send, 200, {"status": "ok"})
         elif found is Route.NOWHERE:
-            await _answer(send, 404, _problem(404, "Not Found", "There is nothing at this path."))
+            await _answer(send, 404, _problem(404, "Not Found", NOTHING_HERE))
         else:
             await self._forward(scope, raw_path, found, receive, send)
 

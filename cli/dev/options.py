@@ -10,6 +10,8 @@ from common.settings import MASTER_KEY_CHARACTERS_MIN
 from common.store_address import HasPassword, with_password
 
 PORT_DEFAULT = 8000
+# What an upstream is sent that has an address and no key.
+NO_KEY = "none"
 # Made anew for each function, or for one function only: not handed on as they are.
 _NOT_HANDED_ON = re.compile(
     r"^(PORT|K_SINK|K_CE_OVERRIDES|PROXY_MASTER_KEY|(OPENAI|ANTHROPIC)_(API_KEY|BASE_URL)"
@@ -83,7 +85,7 @@ def _providers(environment: Mapping[str, str]) -> dict[str, str]:
         api_key = environment.get(f"{provider}_API_KEY", "")
         base_url = environment.get(f"{provider}_BASE_URL", "")
         if api_key or base_url:
-            found[f"{provider}_API_KEY"] = api_key or "none"
+            found[f"{provider}_API_KEY"] = api_key or NO_KEY
         if base_url:
             found[f"{provider}_BASE_URL"] = base_url
     return found

@@ -3,6 +3,8 @@
 import shlex
 from pathlib import Path
 
+from cli.dev.options import NO_KEY
+
 _READ_KEY = "python3 -c 'import json,sys; print(json.load(sys.stdin)[\"key\"])'"
 _OPENAI_MODEL = "gpt-5-mini"
 _ANTHROPIC_MODEL = "claude-haiku-4-5"
@@ -41,7 +43,17 @@ def _source(providers: dict[str, str]) -> str:
     if not providers:
         return "the bundled echo provider; set OPENAI_API_KEY or ANTHROPIC_API_KEY for real ones"
     names = (("OPENAI", "OpenAI"), ("ANTHROPIC", "Anthropic"))
-    return " and ".join(text for name, text in names if f"{name}_API_KEY" in providers)
+    found = [
+        _provider(name, text, providers) for name, text in names if f"{name}_API_KEY" in providers
+    ]
+    return " and ".join(found).removesuffix(",")
+
+
+def _provider(name: str, text: str, providers: dict[str, str]) -> str:
+    if providers[f"{name}_API_KEY"] != NO_KEY:
+        return text
+    where = providers.get(f"{name}_BASE_URL", text)
+    return f"{where}, which gets no key (set {name}_API_KEY if it wants one),"
 
 
 def _chat(address: str, providers: dict[str, str]) -> str:

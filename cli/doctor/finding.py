@@ -15,6 +15,10 @@ class Finding(msgspec.Struct, frozen=True):
     detail: str
     fix: str = ""
 
+    def fields(self) -> dict[str, str]:
+        """Field -> value, to be printed."""
+        return msgspec.structs.asdict(self)
+
 
 def fine(check: str, detail: str) -> Finding:
     """Nothing to do."""

@@ -38,7 +38,10 @@ async def ingest(worker: Worker, event: Event) -> None:
         await _sweep(worker)
     except RedisUnavailable as error:
         # The ledger has the records; the outbox is emptied by whoever finds Redis again.
-        logs.log("outbox_unavailable", level="warning", error=str(error))
+        if worker.stopping:
+            logs.log("sweep_left", note="the outbox has them", error=str(error))
+        else:
+            logs.log("outbox_unavailable", level="warning", error=str(error))
 
 
 async def _sweep(worker: Worker) -> None:

@@ -166,9 +166,17 @@ async def test_async(async_sdk):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_variation_is_the_providers_to_refuse(sdk):
-    with pytest.raises(openai.NotFoundError) as error:
-        sdk.images.create_variation(image=PNG)
+def test_variations(sdk, ledgered):
+    raw = sdk.images.with_raw_response.create_variation(
+        image=PNG, n=2, size="512x512", response_format="b64_json"
+    )
+    pictures = [base64.b64decode(one.b64_json)[:4] for one in raw.parse().data]
+    assert pictures == [b"\x89PNG"] * 2
+    record = ledgered(raw)
+    assert (record["endpoint"], record["status"]) == ("images.variations", "ok")
+    assert record["model_requested"] == "dall-e-2"
+    with pytest.raises(openai.BadRequestError, match="'dall-e-2'") as error:
+        sdk.images.create_variation(image=PNG, model="dall-e-3")
     assert len(error.value.request_id) == 26
 
 

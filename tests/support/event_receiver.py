@@ -98,6 +98,8 @@ def write_manifests(directory: Path, triggers: Sequence[dict[str, Any]]) -> Path
     """A Broker, the Services that the Triggers name, and the Triggers (name and spec)."""
     directory.mkdir(exist_ok=True)
     names = {trigger["subscriber"]["ref"]["name"] for trigger in triggers}
+    sinks = [trigger["delivery"].get("deadLetterSink") for trigger in triggers]
+    names |= {sink["ref"]["name"] for sink in sinks if sink}
     documents = [{"kind": "Broker", "metadata": {"name": "relay"}}]
     documents += [{"kind": "Service", "metadata": {"name": name}} for name in sorted(names)]
     for number, spec in enumerate(triggers):

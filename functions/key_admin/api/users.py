@@ -1,6 +1,7 @@
 """`/internal/users`. A user's id is your own string; a key that names a new one makes it."""
 
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import psycopg
@@ -39,7 +40,10 @@ async def create(call: Call) -> Response:
                 connection, given.id, given.name, given.email, given.team_id, policy_of(given)
             )
         except psycopg.errors.UniqueViolation:
-            raise conflict(f"There is a user with the id {given.id!r} already.") from None
+            raise conflict(
+                f"There is a user with the id {given.id!r} already: change it with PATCH "
+                f"{PATH}/{quote(given.id, safe='')} (relayctl users update)."
+            ) from None
         except psycopg.errors.ForeignKeyViolation:
             raise _no_such_team(given.team_id) from None
         user = await _found(connection, given.id)

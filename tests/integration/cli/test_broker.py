@@ -221,6 +221,10 @@ def test_dead_letters_survive_the_broker_and_its_queue_does_not(tmp_path: Path, 
         until(lambda: len(receiver.delivered) == 2)
         assert broker.get("/state")["queued"] == 1
         assert broker.stop(signal.SIGTERM) == 0
+        log = (broker.state_directory / "broker.log").read_text()
+        [left] = [line for line in log.splitlines() if "broker_queue_left" in line]
+        assert '"level":"info"' in left
+        assert "the outbox has" in left
         receiver.default = Answer()
         broker.start()
         state = broker.get("/state")
@@ -259,3 +263,56 @@ def test_a_subscriber_without_an_address_stops_the_start(tmp_path: Path):
         running_broker(tmp_path, [trigger("a")], {}),
     ):
         pass
+
+
+def test_a_dead_letter_goes_to_the_sink_too(tmp_path: Path, receiver: Receiver):
+    sink = Receiver()
+    sink.answers = [Answer(503)]
+    receiver.default = Answer(400, b"never")
+    where = {"ref": {"kind": "Service", "name": "sink"}, "uri": "/dead-letters"}
+    services = {"receiver": receiver.url, "sink": sink.url}
+    with running_broker(tmp_path, [trigger("a", deadLetterSink=where)], services) as broker:
+        broker.send("a", "1", content=b'{"n": 7}')
+        broker.wait_until_idle()
+        assert len(broker.get("/dead-letters")["items"]) == 1
+        refused, taken = sink.delivered
+        assert (taken.path, taken.id, taken.body) == ("/dead-letters", "1", b'{"n": 7}')
+        assert refused.headers["ce-knativeerrorcode"] == taken.headers["ce-knativeerrorcode"]
+        assert taken.headers["ce-knativeerrordest"] == receiver.url + "/"
+        assert base64.b64decode(taken.headers["ce-knativeerrordata"]) == b"never"
+        # It dies again: the same letter, not a second one. Then somebody sends it once more.
+        broker.send("a", "1")
+        broker.wait_until_idle()
+        assert len(broker.get("/dead-letters")["items"]) == 1
+        receiver.default = Answer()
+        broker.send("a", "1")
+        state = broker.wait_until_idle()
+        assert (state["dead"], state["dead_letters"]) == (2, 0)
+        sink.default = Answer(400)
+        receiver.default = Answer(400)
+        broker.send("a", "2")
+        assert broker.wait_until_idle()["dead_letters"] == 1
+        assert "dead_letter_sink_failed" in (broker.state_directory / "broker.log").read_text()
+    sink.close()
+
+
+def test_a_dead_letter_sink_without_an_address_stops_the_start(tmp_path: Path):
+    where = {"ref": {"kind": "Service", "name": "sink"}}
+    with (
+        pytest.raises(RuntimeError, match="--service sink=http"),
+        running_broker(tmp_path, [trigger("a", deadLetterSink=where)], {"receiver": "http://x"}),
+    ):
+        pass
+
+
+def test_what_is_under_way_arrives_when_the_broker_ends(tmp_path: Path, receiver: Receiver):
+    receiver.default = Answer(pause_s=0.5)
+    with running_broker(tmp_path, [trigger("a")], {"receiver": receiver.url}) as broker:
+        # More than are open at once: some have not been tried yet.
+        for number in range(70):
+            broker.send("a", str(number))
+        until(lambda: len(receiver.delivered) > 0)
+        assert broker.get("/state")["queued"] > 0
+        assert broker.stop(signal.SIGTERM) == 0
+        assert "broker_queue_left" not in (broker.state_directory / "broker.log").read_text()
+    assert len({one.id for one in receiver.delivered}) == 70

@@ -58,6 +58,9 @@ def test_a_dry_run_counts_and_the_run_does_it(relayctl, postgres_url):
             assert outcome["done"]["dead_letters"] == 1
             assert connection.execute("SELECT count(*) FROM dead_letters").fetchone() == (left,)
     assert json.loads(relayctl("retention", "--output", "json").stdout)["done"]["dead_letters"] == 0
+    lines = relayctl("retention", "--output", "csv", "--dry-run").stdout.splitlines()
+    assert lines[0] == "task,dry_run,what,count"
+    assert "retention,true,dead_letters,0" in lines
 
 
 def test_the_settings_are_those_of_the_function(relayctl, postgres_url):
@@ -78,6 +81,8 @@ def test_without_stores_of_its_own_it_takes_those_of_the_stack_that_runs(
     here = {"RELAY_STATE_DIR": str(tmp_path), "RELAY_DATABASE_URL": "", "RELAY_REDIS_URL": ""}
     ended = relayctl("partitions", **here)
     assert ended.returncode == EXIT_WRONG_SETTINGS
+    assert f"No `relayctl dev` is written down in {tmp_path}/processes.json" in ended.stderr
+    assert "start it" in ended.stderr
     stores = {"postgres": {"url": postgres_url}, "redis": {"url": redis_url}}
     (tmp_path / "processes.json").write_text(json.dumps(stores))
     ended = relayctl("partitions", **here)

@@ -1,5 +1,6 @@
 """`relayctl events` and the local cron, against a real broker and a real subscriber."""
 
+import csv
 import json
 import signal
 import subprocess
@@ -15,6 +16,8 @@ from cli.dev.launching import launched
 from cli.dev.ports import free_port
 from cli.events import events
 from common.events.types import CRON_TASK
+from tests.support.admin_server import AdminServer
+from tests.support.admin_server import Answer as AdminAnswer
 from tests.support.event_receiver import (
     Answer,
     BrokerProcess,
@@ -74,6 +77,11 @@ def test_events_are_listed_and_shown(broker: BrokerProcess, receiver: Receiver):
     assert table[2].endswith("trigger-0 delivered after 2 attempts (204)")
     items = json.loads(said(broker, "list", "--output", "json", "--type", "a"))
     assert [item["id"] for item in items] == ["one"]
+    rows = list(csv.DictReader(said(broker, "list", "--output", "csv").splitlines()))
+    assert [(row["id"], row["deliveries"]) for row in rows] == [
+        ("two", "nobody"),
+        ("one", "trigger-0 delivered after 2 attempts (204)"),
+    ]
     assert json.loads(said(broker, "show", "one"))["items"][0]["event"]["data"] == {"n": 1}
     assert relayctl(broker, "show", "absent").exit_code == 1
 
@@ -89,6 +97,9 @@ def test_dead_letters_are_listed_shown_and_retried(broker: BrokerProcess, receiv
     table = said(broker, "dead-letters", "--limit", "1").splitlines()
     assert len(table) == 2
     assert table[1].split()[1:] == [letters[0]["id"], "trigger-0", "a", "1", "400"]
+    rows = list(csv.DictReader(said(broker, "dead-letters", "--output", "csv").splitlines()))
+    assert [row["id"] for row in rows] == [letter["id"] for letter in letters]
+    assert {row["event.knativeerrorcode"] for row in rows} == {"400"}
     shown = json.loads(said(broker, "show", letters[0]["id"]))
     assert shown["event"]["knativeerrorcode"] == 400
     receiver.default = Answer()
@@ -133,6 +144,36 @@ def test_the_broker_is_found_by_processes_json(
     written = {"broker": {"pid": 1, "port": broker.port}}
     (tmp_path / "processes.json").write_text(json.dumps(written))
     assert "no events yet" in CliRunner().invoke(events, ["list"]).output
+
+
+def test_a_retry_settles_what_cleanup_keeps_too(
+    broker: BrokerProcess, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    receiver.default = Answer(400)
+    for number in range(2):
+        broker.send("a", f"event-{number}")
+    broker.wait_until_idle()
+    receiver.default = Answer()
+    server = AdminServer()
+    port = server.url.rpartition(":")[2]
+    written = {"broker": {"pid": 1, "port": broker.port}, "front_door": {"port": int(port)}}
+    (tmp_path / "processes.json").write_text(json.dumps(written))
+    monkeypatch.setenv("RELAY_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("PROXY_MASTER_KEY", "the master key of these tests")
+    kept = {"id": "kept", "event_source": "/tests", "retried_at": None}
+    letters = [{**kept, "event_id": "event-1"}, {**kept, "id": "other", "event_id": "event-7"}]
+    server.says({"items": letters, "next_cursor": None}, AdminAnswer(202, {"id": "kept"}))
+    result = CliRunner().invoke(events, ["retry", "--all"])
+    server.close()
+    assert "2 dead letters queued" in result.output
+    assert [one.path for one in server.asked[1:]] == ["/internal/dead-letters/kept/retry"]
+    # The one that only the broker had went by the broker; the other comes by the admin API.
+    broker.wait_until_idle()
+    assert [one.id for one in receiver.delivered[2:]] == ["event-0"]
+    result = CliRunner().invoke(events, ["retry", "--all"])
+    assert "cleanup keeps still waits" in result.output
+    broker.wait_until_idle()
+    assert [one.id for one in receiver.delivered[2:]] == ["event-0", "event-1"]
 
 
 def test_a_broker_that_is_not_there_is_a_sentence():

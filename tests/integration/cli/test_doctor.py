@@ -1,5 +1,6 @@
 """relayctl doctor with real stores, well and unwell."""
 
+import csv
 import json
 import os
 import subprocess
@@ -182,9 +183,19 @@ def test_addresses_and_passwords_that_are_wrong(found, client, redis_url):
 
 def test_secrets(found, doctor, client):
     assert found(0, PROXY_MASTER_KEY="")["secrets"][0] == "warning"
-    assert "8 characters" in found(1, PROXY_MASTER_KEY="short")["secrets"][1]
+    assert "16 characters" in found(1, PROXY_MASTER_KEY="short")["secrets"][1]
     assert found(1, RELAY_ENCRYPTION_KEYS="nonsense")["secrets"][0] == "wrong"
-    assert "RELAY_REDIS_URL is not set" in doctor(code=2, RELAY_REDIS_URL="").stderr
+    said = doctor(code=2, RELAY_REDIS_URL="").stderr
+    assert "RELAY_REDIS_URL is not set" in said
+    assert "No `relayctl dev` is written down in .relay/processes.json either: start it" in said
+    said = doctor(code=2, RELAY_INSTALLATION="no name").stderr
+    assert "relayctl dev" not in said
+
+
+def test_csv(doctor, client):
+    rows = list(csv.DictReader(doctor("--output", "csv").stdout.splitlines()))
+    assert set(rows[0]) == {"check", "status", "detail", "fix"}
+    assert {"postgres", "redis", "clocks"} <= {row["check"] for row in rows}
 
 
 def test_the_stores_of_a_running_dev_stack(doctor, client, postgres_url, redis_url, tmp_path):

@@ -105,7 +105,9 @@ def test_closed_paths_are_404_and_wake_nobody(client, front_door, path):
     answer = connection.getresponse()
     assert answer.status == 404
     assert len(answer.headers["x-request-id"]) == 26
-    assert json.loads(answer.read())["request_id"] == answer.headers["x-request-id"]
+    problem = json.loads(answer.read())
+    assert problem["request_id"] == answer.headers["x-request-id"]
+    assert "See /docs" in problem["detail"]
     connection.close()
     assert client.get("/v1/seen").json()["requests"] == before
 

@@ -19,6 +19,7 @@ ENDPOINTS = {
     "/v1/moderations": {"json": {"input": "a b"}},
     "/v1/images/generations": {"json": {"model": "gpt-image-1", "prompt": "a b"}},
     "/v1/images/edits": {"data": {"model": "gpt-image-1", "prompt": "a b"}, "files": IMAGE},
+    "/v1/images/variations": {"files": IMAGE},
     "/v1/audio/transcriptions": {"data": {"model": "gpt-4o-transcribe"}, "files": FILE},
     "/v1/audio/translations": {"data": {"model": "whisper-1"}, "files": FILE},
     "/v1/audio/speech": {"json": {"model": "tts-1", "input": "a b", "voice": "alloy"}},

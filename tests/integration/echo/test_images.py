@@ -66,3 +66,20 @@ def test_edit(sdk, echo):
         sdk.images.edit(model="gpt-image-1", image=file, prompt="a [[echo status=500]]")
     with pytest.raises(openai.BadRequestError, match="cannot edit"):
         sdk.images.edit(model="dall-e-3", image=file, prompt=PROMPT)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_variation(sdk, echo):
+    file = ("cat.png", b"\x89PNG...\r\n--x", "image/png")
+    answer = sdk.images.create_variation(image=file, n=2, size="256x256")
+    assert [one.url.startswith("https://") for one in answer.data] == [True] * 2
+    packed = sdk.images.create_variation(
+        image=file, response_format="b64_json", extra_headers={"x-echo-fault": "bytes=5000"}
+    )
+    assert len(base64.b64decode(packed.data[0].b64_json)) == 5000
+    records = echo.requests()
+    assert [one["endpoint"] for one in records] == ["/v1/images/variations"] * 2
+    assert [one["images"] for one in records] == [2, 1]
+    for wrong in ({"size": "1x1"}, {"n": 11}, {"model": "gpt-image-1"}):
+        with pytest.raises(openai.BadRequestError):
+            sdk.images.create_variation(image=file, **wrong)

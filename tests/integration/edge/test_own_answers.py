@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from cli.dev.front_door import NOTHING_HERE
 from cli.dev.ports import free_port
 from common.dialects import DIALECTS
 from common.domain.refusals import Reason, Refusal
@@ -48,13 +49,14 @@ def test_a_chunked_body_over_the_limit_is_refused(client):
     assert answer.json()["error"]["code"] == "request_too_large"
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/v1/usage//x", "/internal/../x"])
+@pytest.mark.parametrize("path", ["/", "/nothing", "/v1/usage//x", "/internal/../x"])
 def test_elsewhere_the_edge_answers_with_problem_details(edge, path):
     status, headers, body = edge.ask(path)
     problem = json.loads(body)
     assert status == problem["status"] == 404
     assert headers["content-type"] == "application/problem+json"
     assert problem["title"] == "Not Found"
+    assert problem["detail"] == problem["error"]["message"] == NOTHING_HERE
     assert problem["request_id"] == headers["x-request-id"]
     assert ULID.fullmatch(headers["x-request-id"])
 

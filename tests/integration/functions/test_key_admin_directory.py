@@ -1,5 +1,7 @@
 """Users and teams over HTTP: what is kept, counted and refused."""
 
+from urllib.parse import quote
+
 import pytest
 
 from common.domain.ids import is_ulid, ulid_to_uuid
@@ -120,7 +122,9 @@ def test_a_team_with_users_stays(key_admin):
 def test_an_id_or_a_name_is_taken_once(key_admin):
     user, first, second = created(key_admin, USERS), *(created(key_admin, TEAMS) for _ in range(2))
     before = kept(key_admin, *TABLES)
-    assert user["id"] in problem(post(key_admin, USERS, id=user["id"], name="x"), 409)["detail"]
+    detail = problem(post(key_admin, USERS, id=user["id"], name="x"), 409)["detail"]
+    assert user["id"] in detail
+    assert f"PATCH {USERS}/{quote(user['id'], safe='')} (relayctl users update)" in detail
     for refused in (
         post(key_admin, TEAMS, name=first["name"]),
         one(key_admin, TEAMS, second, "PATCH", name=first["name"]),

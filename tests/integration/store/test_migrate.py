@@ -1,13 +1,16 @@
 """Migrations against a real Postgres: each once, whole or not at all, and in plain words."""
 
+import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 
 from cli.dev.ports import free_port
+from cli.main import relayctl
 from common.store import migrate as module
 from common.store.migrate import MigrationFailed, migrate, migrations
 
@@ -112,3 +115,16 @@ def test_it_waits_for_a_server_that_starts(postgres_server, empty_database_url):
         assert not waiting.done()
         postgres_server.start()
         assert waiting.result() == [one.name for one in migrations()]
+
+
+@pytest.mark.parametrize("output", ["json", "csv"])
+def test_what_the_command_applied_for_programs(empty_database_url, monkeypatch, output):
+    monkeypatch.setenv("RELAY_DATABASE_URL", empty_database_url)
+    names = [migration.name for migration in migrations()]
+    for applied in (names, []):
+        result = CliRunner().invoke(relayctl, ["migrate", "--output", output])
+        assert result.exit_code == 0, result.output
+        if output == "json":
+            assert json.loads(result.stdout) == [{"migration": name} for name in applied]
+        else:
+            assert result.stdout.splitlines() == ["migration", *applied]

@@ -53,6 +53,18 @@ def test_what_the_server_says_cannot_steer_the_terminal(run):
     assert "\x1b" not in run("teams", "create", "--name", "a").stderr
 
 
+def test_a_key_that_was_rotated_and_waits_for_the_restart(run, monkeypatch, tmp_path):
+    wrong = problem(401, "The master key is wrong.")
+    run.server.says(wrong, wrong)
+    assert "restarted" not in run("teams", "list").stderr
+    monkeypatch.delenv("PROXY_MASTER_KEY")
+    monkeypatch.setenv("RELAY_STATE_DIR", str(tmp_path))
+    (tmp_path / "master-key").write_text("a new key of sixteen characters\n")
+    said = run("teams", "list").stderr
+    assert "The master key is wrong.\n  the key is that in" in said
+    assert "master-key rotate` put it there, the server takes it once it is restarted" in said
+
+
 @pytest.mark.parametrize("answer", [Answer(200, b"<html>"), Answer(200, {}), Answer(404, b"no")])
 def test_another_server_is_told_apart(run, answer):
     run.server.says(answer)

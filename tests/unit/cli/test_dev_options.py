@@ -93,3 +93,11 @@ def test_the_chat_fits_the_provider_that_is_set():
     assert "/v1/messages" in text
     assert "$PROXY_MASTER_KEY" in text
     assert "sk-x" not in text
+
+
+def test_a_key_that_is_missing_is_said():
+    given = {"OPENAI_BASE_URL": "http://up/v1", "ANTHROPIC_API_KEY": "sk-x"}
+    text = _welcome(providers=dev_options(given).providers)
+    assert (
+        "from http://up/v1, which gets no key (set OPENAI_API_KEY if it wants one), and Anthropic."
+    ) in text

@@ -165,6 +165,11 @@ http {
         504 "Gateway Timeout";
     }
 
+    # Where to look, for a person: not in the dialects, whose answers are relay's own.
+    map $status $relay_pointer {
+        default "";
+        404 " See /docs.";
+    }
     map $status $relay_detail {
         default "The request is not valid HTTP.";
         404 "There is nothing at this path.";
@@ -209,7 +214,7 @@ http {
     map $relay_dialect $relay_answer {
         "openai" '{"error":{"message":"$relay_detail","type":"$relay_openai_type","param":null,"code":$relay_code,"request_id":"$relay_edge_id"}}';
         "anthropic" '{"type":"error","error":{"type":"$relay_anthropic_type","message":"$relay_detail"},"request_id":"$relay_edge_id"}';
-        default '{"type":"about:blank","title":"$relay_title","status":$status,"detail":"$relay_detail","error":{"message":"$relay_detail","type":"$relay_openai_type","code":$relay_code},"request_id":"$relay_edge_id"}';
+        default '{"type":"about:blank","title":"$relay_title","status":$status,"detail":"$relay_detail$relay_pointer","error":{"message":"$relay_detail$relay_pointer","type":"$relay_openai_type","code":$relay_code},"request_id":"$relay_edge_id"}';
     }
 
     map $relay_dialect $relay_answer_type {
