@@ -18,7 +18,8 @@ FIGURES = (
     Column("CACHE WRITE", "tokens.cache_write_5m+tokens.cache_write_1h", "number"),
     Column("COST USD", "cost_usd", "money"),
 )
-FIGURE_FIELDS = ("requests", *token_fields(), "cost_usd")
+UNPRICED = Column("UNPRICED", "unpriced_requests", "number")
+FIGURE_FIELDS = ("requests", *token_fields(), "cost_usd", UNPRICED.path)
 RECORDS = Shape(
     "records",
     (
@@ -80,7 +81,10 @@ def usage() -> None:
 @_filtered
 @click.pass_obj
 def sums(session: Session, /, group_by: str | None, **given: Any) -> None:
-    """Sum usage, by groups and over all of them."""
+    """Sum usage, by groups and over all of them.
+
+    UNPRICED, if there are any, are requests to models without a price: they stand at 0 in COST.
+    """
     answer = session.client.get(PATH, {**_query(given), "group_by": group_by})
     if session.output == "json":
         click.echo(json_text(answer))
@@ -95,6 +99,8 @@ def sums(session: Session, /, group_by: str | None, **given: Any) -> None:
     group = {names[0]: "TOTAL"} if names else {}
     # Under the other groups of a total stands nothing, not the dash of "none".
     blank = dict.fromkeys(names[1:], " ")
+    if total.get(UNPRICED.path):
+        shape = shape._replace(columns=(*shape.columns, UNPRICED))
     print_items("table", shape, items, total | {"group": blank | group})
 
 

@@ -12,11 +12,13 @@ from cli.doctor.finding import Finding, age, fine, warning, wrong
 from common.domain.accounts import AccountRecord
 from common.identifiers import now_ms
 from common.store import accounts, partitions
-from common.store.condition import Condition, Schema, clock, condition, is_too_old, schema
+from common.store.condition import Condition, Schema, clock, condition, is_too_old, schema, unpriced
 from common.store.database import Connection
 
 # cleanup replays what was left of a change every ten minutes.
 CHANGE_AGE_S_MAX = 1_200
+UNPRICED_DAYS = 7
+MODELS_MAX = 5
 CONNECT_S = 5
 STATEMENT_TIMEOUT_MS = 10_000
 _MIGRATE = "run `relayctl migrate` (in a cluster: `helm upgrade` runs it as a Job)"
@@ -72,6 +74,9 @@ async def _examine(connection: Connection, report: PostgresReport) -> None:
     report.findings.append(_schema(await schema(connection)))
     report.findings += _waiting(await condition(connection), now)
     report.findings.append(await _partitions(connection))
+    report.findings.append(
+        _prices(await unpriced(connection, days=UNPRICED_DAYS, limit=MODELS_MAX))
+    )
     stored = await accounts.page(connection, limit=10_000)
     report.accounts = {account.record.id: account.record for account in stored}
 
@@ -137,6 +142,18 @@ async def _partitions(connection: Connection) -> Finding:
         "partitions",
         f"none from {missing[0][0]:%Y-%m} on; cleanup should have made them",
         "run `relayctl cleanup partitions`, and see in its log why cleanup does not",
+    )
+
+
+def _prices(unpriced_requests: dict[str, int]) -> Finding:
+    if not unpriced_requests:
+        return fine("prices", f"no request of the last {UNPRICED_DAYS} days was without one")
+    models = ", ".join(f"{model} ({count})" for model, count in unpriced_requests.items())
+    return warning(
+        "prices",
+        f"none for models used in the last {UNPRICED_DAYS} days, which stand at $0: {models}",
+        "give them prices in a file of yours (RELAY_PRICE_BOOK_DIRECTORY), or refuse such models "
+        "(RELAY_UNPRICED_MODELS=deny)",
     )
 
 

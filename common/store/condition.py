@@ -48,6 +48,13 @@ async def condition(connection: Connection) -> Condition:
     return Condition(**row)
 
 
+async def unpriced(connection: Connection, *, days: int, limit: int) -> dict[str, int]:
+    """Requests of the last days that used models without a price, by model, most first."""
+    values = {"days": days, "limit": limit}
+    rows = await (await connection.execute(query("select_unpriced"), values)).fetchall()
+    return {row["model"]: row["requests"] for row in rows}
+
+
 async def clock(connection: Connection) -> datetime:
     """Postgres' clock."""
     row = await (await connection.execute(query("clock"))).fetchone()

@@ -76,12 +76,13 @@ class Filters(msgspec.Struct, frozen=True):
 
 
 class UsageSum(msgspec.Struct, frozen=True):
-    """Sums of a group: requests, tokens by class and USD."""
+    """Sums of a group: requests, tokens by class and USD, at which some stand at 0 unpriced."""
 
     group: dict[str, str | None]
     requests: int
     tokens: dict[str, int]
     cost_usd: Decimal
+    unpriced_requests: int
 
 
 async def sums(
@@ -155,6 +156,7 @@ def _sum(row: dict[str, Any], group_by: list[str]) -> UsageSum:
         requests=int(row["requests"]),
         tokens={name: int(row[name]) for name in TOKEN_CLASSES},
         cost_usd=row["cost_usd"],
+        unpriced_requests=int(row["unpriced_requests"]),
     )
 
 

@@ -5,7 +5,9 @@ SELECT
     provider, coalesce(model_served, model_requested), endpoint, status,
     count(*) FILTER (WHERE kind = 'usage'),
     sum(input), sum(output), sum(cache_read), sum(cache_write_5m), sum(cache_write_1h),
-    sum(reasoning), sum(audio_input), sum(audio_output), sum(cost_usd)
+    sum(reasoning), sum(audio_input), sum(audio_output), sum(cost_usd),
+    count(*) FILTER (WHERE kind = 'usage' AND price_version = 'unpriced'
+        AND input + output + cache_read + cache_write_5m + cache_write_1h > 0)
 FROM ledger
 WHERE id = ANY (%s)
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
@@ -21,4 +23,5 @@ DO UPDATE SET
     reasoning = present.reasoning + excluded.reasoning,
     audio_input = present.audio_input + excluded.audio_input,
     audio_output = present.audio_output + excluded.audio_output,
-    cost_usd = present.cost_usd + excluded.cost_usd
+    cost_usd = present.cost_usd + excluded.cost_usd,
+    unpriced_requests = present.unpriced_requests + excluded.unpriced_requests

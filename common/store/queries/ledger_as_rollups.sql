@@ -2,5 +2,8 @@ SELECT occurred_at AS since, key_id, user_id, team_id, account_id, provider,
        coalesce(model_served, model_requested) AS model, endpoint, status,
        (kind = 'usage')::int AS requests,
        input, output, cache_read, cache_write_5m, cache_write_1h, reasoning, audio_input,
-       audio_output, cost_usd
+       audio_output, cost_usd,
+       (kind = 'usage' AND price_version = 'unpriced'
+        AND input + output + cache_read + cache_write_5m + cache_write_1h > 0)::int
+           AS unpriced_requests
 FROM ledger

@@ -102,7 +102,12 @@ def _filters(query: UsageQuery) -> Filters:
 
 
 def _figures(one: UsageSum) -> dict[str, Any]:
-    return {"requests": one.requests, "tokens": one.tokens, "cost_usd": _money(one.cost_usd)}
+    return {
+        "requests": one.requests,
+        "tokens": one.tokens,
+        "cost_usd": _money(one.cost_usd),
+        "unpriced_requests": one.unpriced_requests,
+    }
 
 
 def _total(sums: list[UsageSum]) -> Total:
@@ -113,6 +118,7 @@ def _total(sums: list[UsageSum]) -> Total:
         requests=sum(one.requests for one in sums),
         tokens=Tokens(**tokens),
         cost_usd=_money(sum((one.cost_usd for one in sums), Decimal())),
+        unpriced_requests=sum(one.unpriced_requests for one in sums),
     )
 
 

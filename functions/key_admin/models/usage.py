@@ -105,12 +105,18 @@ class Tokens(BaseModel):
     audio_output: int
 
 
+Unpriced = Annotated[
+    int, Field(description="of `requests`, those to models without a price: at $0 in `cost_usd`")
+]
+
+
 class Total(BaseModel):
     """Sums. An adjustment adds tokens and money, and is no request."""
 
     requests: int
     tokens: Tokens
     cost_usd: Money
+    unpriced_requests: Unpriced
 
 
 class UsageItem(BaseModel):
@@ -120,6 +126,7 @@ class UsageItem(BaseModel):
     requests: int
     tokens: Tokens
     cost_usd: Money
+    unpriced_requests: Unpriced
 
 
 class UsageAnswer(BaseModel):
@@ -137,6 +144,7 @@ class LeaderboardItem(BaseModel):
     requests: int
     tokens: Tokens
     cost_usd: Money
+    unpriced_requests: Unpriced
 
 
 class Leaderboard(BaseModel):

@@ -162,6 +162,21 @@ async def test_partitions_that_cleanup_did_not_make(found, client, postgres_url)
     assert f"none from {lacking} on" in text
 
 
+def test_models_without_a_price(found, client, postgres_url):
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        for model, age, unpriced in (("own", 1, 3), ("old", 30, 9), ("gpt-4o", 1, 0)):
+            connection.execute(
+                "INSERT INTO usage_rollups SELECT now() - make_interval(days => %s),"
+                " gen_random_uuid(), 'alice', NULL, gen_random_uuid(), 'openai', %s, 'e', 'ok',"
+                " 9, 9, 0, 0, 0, 0, 0, 0, 0, 0, %s",
+                [age, model, unpriced],
+            )
+    status, text = found(0)["prices"]
+    assert status == "warning"
+    assert "stand at $0: own (3) -> " in text
+    assert "RELAY_PRICE_BOOK_DIRECTORY" in text
+
+
 def test_stores_that_are_away(found, client):
     url = f"postgresql://relay:hunter2@127.0.0.1:{free_port()}/relay"
     problems = found(1, RELAY_DATABASE_URL=url)

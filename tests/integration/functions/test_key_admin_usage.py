@@ -49,6 +49,7 @@ def made_up_records():
             model_requested=requested,
             model_served=chance.choice([None, f"{requested}-2026-01-01"]),
             tokens=Tokens(*(chance.randrange(10**5) for _ in TOKEN_CLASSES)),
+            price_version="unpriced" if number % 7 == 0 else "1",
             cost_usd=f"{chance.randrange(10**13) / Decimal(10**12):.12f}",
         )
         records.append(record)
@@ -59,7 +60,7 @@ def made_up_records():
 
 def adjustment_of(record, moment):
     same = ("key_id", "user_id", "team_id", "account_id", "provider", "endpoint", "status")
-    same += ("model_requested", "model_served")
+    same += ("model_requested", "model_served", "price_version")
     return make_adjustment(
         record, id=ulid_at(moment), **{name: getattr(record, name) for name in same}
     )
@@ -118,6 +119,9 @@ def summed(records):
         "requests": sum(record.kind == "usage" for record in records),
         "tokens": dict(tokens),
         "cost_usd": f"{sum((Decimal(record.cost_usd) for record in records), Decimal()):.12f}",
+        "unpriced_requests": sum(
+            record.kind == "usage" and record.price_version == "unpriced" for record in records
+        ),
     }
 
 

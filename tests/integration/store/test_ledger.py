@@ -9,6 +9,7 @@ import pytest
 from common.domain.ids import ulid_to_uuid
 from common.domain.usage import TOKEN_CLASSES, Tokens
 from common.store import audit, ledger
+from common.store.migrate import migrations
 from tests.support.usage_records import ACCOUNT_ID, KEY_ID, make_adjustment, make_record
 
 TEAM_ID = "01ARYZ6S41TSV4RRFFQ69G5FAX"
@@ -121,6 +122,34 @@ async def test_every_scope_has_its_total_in_every_period_of_utc(ledger_database)
             "total": 2, "day:2027-01-01": 2, "week:2026-W53": 2, "month:2027-01": 2,
         },
     }  # fmt: skip
+
+
+async def test_requests_that_used_tokens_without_a_price_are_counted(ledger_database):
+    at = "2026-11-24T10:00:00.000Z"
+    free = {"occurred_at": at, "price_version": "unpriced", "cost_usd": "0"}
+    first, second = make_record(**free), make_record(**free)
+    of_a_team = make_record(**free, team_id=TEAM_ID)
+    nothing_used = make_record(**free, tokens=Tokens())
+    adjustment = make_adjustment(first, occurred_at=at, price_version="unpriced", cost_usd="0")
+    priced = make_record(occurred_at=at, user_id="bob")
+    await insert(ledger_database, first, of_a_team, priced)
+    await insert(ledger_database, second, nothing_used, adjustment)
+    statement = "SELECT user_id, team_id IS NULL AS alone, unpriced_requests FROM usage_rollups"
+    counted = {
+        (row["user_id"], row["alone"]): row["unpriced_requests"]
+        for row in await rows(ledger_database, statement)
+    }
+    assert counted == {("alice", True): 2, ("alice", False): 1, ("bob", True): 0}
+    # What was there before the column: the migration counts it the same.
+    (migration,) = [one for one in migrations() if one.name == "0006_pre_unpriced"]
+    async with ledger_database.transaction() as connection:
+        await connection.execute("ALTER TABLE usage_rollups DROP COLUMN unpriced_requests")
+        await connection.execute(migration.text)
+    again = {
+        (row["user_id"], row["alone"]): row["unpriced_requests"]
+        for row in await rows(ledger_database, statement)
+    }
+    assert again == counted
 
 
 async def test_money_is_exact_over_many_rows(ledger_database):

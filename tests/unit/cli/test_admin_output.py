@@ -30,7 +30,8 @@ def team(name="a team", **members):
 
 
 def figures(requests, cost, **given):
-    return {"requests": requests, "tokens": tokens(**given), "cost_usd": cost}
+    used = {"requests": requests, "tokens": tokens(**given), "cost_usd": cost}
+    return used | {"unpriced_requests": 0}
 
 
 SUMS = {
@@ -54,6 +55,13 @@ def test_numbers_and_money_stand_at_the_right_and_are_exact(run):
     ]
     asked = run.server.asked[0].query
     assert asked == {"group_by": "model,day", "since": "2026-11-01"}
+
+
+def test_requests_without_a_price_are_told_where_there_are_any(run):
+    items = [item | {"unpriced_requests": 20 * place} for place, item in enumerate(SUMS["items"])]
+    run.server.says({"items": items, "total": SUMS["total"] | {"unpriced_requests": 20}})
+    lines = run("usage", "sums", "--group-by", "model,day").stdout.splitlines()
+    assert [line.split()[-1] for line in lines] == ["UNPRICED", "0", "20", "20"]
 
 
 def test_sums_without_groups_are_the_total(run):
