@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import socket
-import time
 
 import pytest
 
@@ -89,16 +88,16 @@ async def test_no_answer_in_time_ends_the_request():
 async def test_an_abandoned_request_ends_by_its_bound():
     async with answering(None) as (url, gone):
         client = UpstreamClient()
-        exchange = prepared(client, url, timeout_ms=500)
+        exchange = prepared(client, url, timeout_ms=2_000)
         opening = asyncio.create_task(exchange.open())
         await asyncio.sleep(0.1)
         opening.cancel()
-        began = time.monotonic()
         with pytest.raises(asyncio.CancelledError):
             await opening
         await exchange.close()
-        assert time.monotonic() - began < 0.3
-        await asyncio.wait_for(gone.wait(), 5)
+        # Nobody has waited for the bound, at which the connection ends.
+        assert not gone.is_set()
+        await asyncio.wait_for(gone.wait(), 30)
         await client.close()
 
 
