@@ -72,13 +72,13 @@ def test_both_secrets_are_made_once(api, ensure):
 
 
 def test_given_values_are_kept_when_they_are_left_out_later(api, ensure):
-    ensure(masterKey="a key of my own\n", redisPassword="", databasePassword="pass word")
-    assert api.data("relay-master-key") == {"PROXY_MASTER_KEY": "a key of my own"}
+    ensure(masterKey="a key of my own choice\n", redisPassword="", databasePassword="pass word")
+    assert api.data("relay-master-key") == {"PROXY_MASTER_KEY": "a key of my own choice"}
     assert api.data("relay-internal")["DATABASE_PASSWORD"] == "pass word"
     assert len(api.data("relay-internal")["REDIS_PASSWORD"]) == 48
     before = dict(api.secrets)
     ensure()
-    ensure(masterKey="a key of my own", databasePassword="pass word")
+    ensure(masterKey="a key of my own choice", databasePassword="pass word")
     assert api.secrets == before
     assert "rotate --kubernetes" in ensure(masterKey="quite another key").stderr
     assert api.secrets == before
@@ -129,7 +129,7 @@ def test_one_that_comes_first_wins(api, ensure):
             api.put(name, {"PROXY_MASTER_KEY": "theirs"})
 
     api.before = interfere
-    ensure(masterKey="mine, mine")
+    ensure(masterKey="mine, mine, all mine")
     assert api.data("relay-master-key") == {"PROXY_MASTER_KEY": "theirs"}
 
 

@@ -207,7 +207,7 @@ def test_when_the_commit_of_an_account_fails_redis_has_what_holds(key_admin, cha
     assert after != before
     expected = {
         "disable": {**before, "enabled": False},
-        "both": {**before, "models": {"o3": "o3"}},
+        "both": {**before, "models_too": {"o3": "o3"}},
         "credential": before,
         "widen": before,
         "delete": None,

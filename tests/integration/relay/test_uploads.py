@@ -250,7 +250,7 @@ def test_a_prompt_that_comes_after_the_file_counts_in_an_estimate(relay, provide
 def test_another_account_is_asked_with_what_was_kept(relay, provider, early, asked_again):
     other = Provider()
     relay.project_accounts(
-        stored_account(provider.url),
+        stored_account(provider.url, models={"gpt-4o-transcribe": "gpt-4o-transcribe"}),
         stored_account(other.url, priority=2, models={"gpt-4o-transcribe": "another-name"}),
     )
     provider.answers.put((503, early))
