@@ -1,25 +1,11 @@
-"""Whole answers, and what usage figures mean.
-
-`prompt_tokens` includes cached ones, read or written, and `completion_tokens` includes reasoning
-(CompletionUsage in openai-python); Relay's `input` excludes what a cache served or took.
-"""
+"""Whole answers of completions: `prompt_tokens`, `completion_tokens`."""
 
 import msgspec
 
 from common.dialects.base import WholeAnswer, estimate_tokens
 from common.dialects.bodies import loads
+from common.dialects.openai.tokens import InputDetails, OutputDetails, tokens_of
 from common.domain.usage import Tokens
-
-
-class _PromptDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    audio_tokens: int | None = None
-
-
-class _CompletionDetails(msgspec.Struct):
-    reasoning_tokens: int | None = None
-    audio_tokens: int | None = None
 
 
 class Usage(msgspec.Struct):
@@ -27,22 +13,16 @@ class Usage(msgspec.Struct):
 
     prompt_tokens: int
     completion_tokens: int | None = None
-    prompt_tokens_details: _PromptDetails | None = None
-    completion_tokens_details: _CompletionDetails | None = None
+    prompt_tokens_details: InputDetails | None = None
+    completion_tokens_details: OutputDetails | None = None
 
     def tokens(self) -> Tokens:
-        """In Relay's classes; no class is ever negative, whatever was reported."""
-        prompt = self.prompt_tokens_details or _PromptDetails()
-        completion = self.completion_tokens_details or _CompletionDetails()
-        read, written = prompt.cached_tokens or 0, prompt.cache_write_tokens or 0
-        return Tokens(
-            input=max(0, self.prompt_tokens - read - written),
-            output=max(0, self.completion_tokens or 0),
-            cache_read=max(0, read),
-            cache_write_5m=max(0, written),
-            reasoning=max(0, completion.reasoning_tokens or 0),
-            audio_input=max(0, prompt.audio_tokens or 0),
-            audio_output=max(0, completion.audio_tokens or 0),
+        """In Relay's classes."""
+        return tokens_of(
+            self.prompt_tokens,
+            self.completion_tokens,
+            self.prompt_tokens_details,
+            self.completion_tokens_details,
         )
 
 

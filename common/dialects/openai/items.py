@@ -11,6 +11,7 @@ import msgspec
 from common.dialects.base import text_size
 from common.dialects.copying import EventStreamCopy
 from common.dialects.events import event_data
+from common.dialects.openai.tokens import InputDetails, OutputDetails, tokens_of
 from common.domain.usage import Tokens
 
 _TERMINAL = frozenset(
@@ -26,39 +27,22 @@ _TERMINAL = frozenset(
 )
 
 
-class _InputDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    audio_tokens: int | None = None
-
-
-class _OutputDetails(msgspec.Struct):
-    reasoning_tokens: int | None = None
-    audio_tokens: int | None = None
-
-
 class Usage(msgspec.Struct):
     """The `usage` member. Transcriptions name their details in the singular."""
 
     input_tokens: int
     output_tokens: int | None = None
-    input_tokens_details: _InputDetails | None = None
-    input_token_details: _InputDetails | None = None
-    output_tokens_details: _OutputDetails | None = None
+    input_tokens_details: InputDetails | None = None
+    input_token_details: InputDetails | None = None
+    output_tokens_details: OutputDetails | None = None
 
     def tokens(self) -> Tokens:
-        """In Relay's classes; no class is ever negative, whatever was reported."""
-        given = self.input_tokens_details or self.input_token_details or _InputDetails()
-        made = self.output_tokens_details or _OutputDetails()
-        read, written = given.cached_tokens or 0, given.cache_write_tokens or 0
-        return Tokens(
-            input=max(0, self.input_tokens - read - written),
-            output=max(0, self.output_tokens or 0),
-            cache_read=max(0, read),
-            cache_write_5m=max(0, written),
-            reasoning=max(0, made.reasoning_tokens or 0),
-            audio_input=max(0, given.audio_tokens or 0),
-            audio_output=max(0, made.audio_tokens or 0),
+        """In Relay's classes."""
+        return tokens_of(
+            self.input_tokens,
+            self.output_tokens,
+            self.input_tokens_details or self.input_token_details,
+            self.output_tokens_details,
         )
 
 
