@@ -18,12 +18,15 @@ RATES = (
 WINDOW = ("requests", "tokens", "usd")
 PERIODS = ("total", "day", "week", "month")
 POLICIES = ("clamp", "deny", "soft")
+GONE_POLICIES = ("cancel", "drain")
 # The fields that a level's answer has for them.
 FIELDS = (
     *(f"limits.{name}" for name in (*RATES, "window")),
     "budgets",
     *("calendar.timezone", "calendar.week_starts_on", "calendar.day_starts_at"),
 )
+# Of a team and the organisation also these.
+TENANT_FIELDS = (*FIELDS, "client_gone.policy", "client_gone.drain_seconds")
 
 
 def limit_options(*, clearing: bool) -> Callable[[_Command], _Command]:
@@ -60,6 +63,16 @@ def limit_options(*, clearing: bool) -> Callable[[_Command], _Command]:
     return decorate
 
 
+def client_gone_option(*, clearing: bool) -> Callable[[_Command], _Command]:
+    """Give a command `--client-gone`, which `limit_members` reads too."""
+    inherited = "; inherit: as the organisation says" if clearing else ""
+    return click.option(
+        "--client-gone", metavar="POLICY[:SECONDS]", callback=_client_gone,
+        help="What becomes of a stream whose caller leaves. cancel: the provider is stopped; "
+        f"drain:SECONDS: read on for its own figures{inherited}.",
+    )  # fmt: skip
+
+
 def limit_members(given: dict[str, Any]) -> dict[str, Any]:
     """The members of a body that the options say. Raises `click.UsageError`.
 
@@ -80,6 +93,9 @@ def limit_members(given: dict[str, Any]) -> dict[str, Any]:
     calendar = {name: given[name] for name in names if given[name] is not None}
     if calendar:
         body["calendar"] = calendar
+    client_gone = given.get("client_gone")
+    if client_gone is not None:
+        body["client_gone"] = client_gone or None
     return body
 
 
@@ -117,6 +133,18 @@ def _budgets(
             raise click.BadParameter(f"{policy!r} is none of {', '.join(POLICIES)}")
         found.append({"period": period, "usd": usd} | ({"policy": policy} if policy else {}))
     return found
+
+
+def _client_gone(_: click.Context, __: click.Parameter, value: str | None) -> dict[str, Any] | None:
+    """None: not given; empty: what the level around it says."""
+    if value is None:
+        return None
+    policy, colon, seconds = value.partition(":")
+    if value == "inherit":
+        return {}
+    if policy not in GONE_POLICIES or (colon and policy == "cancel"):
+        raise click.BadParameter(f"{value!r} is not cancel, drain, drain:SECONDS or inherit")
+    return {"policy": policy} | ({"drain_seconds": _whole(seconds)} if colon else {})
 
 
 def _pair(text: str, names: tuple[str, ...]) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from cli.admin.client import one
-from cli.admin.limits import FIELDS, limit_members, limit_options
+from cli.admin.limits import TENANT_FIELDS, client_gone_option, limit_members, limit_options
 from cli.admin.options import AdminGroup, Session, how_many, members, paged, something
 from cli.admin.output import Column, Shape
 
@@ -22,7 +22,7 @@ SHAPE = Shape(
     ),
     (
         *("id", "name", "description", "users", "active_keys", "created_at", "updated_at"),
-        *FIELDS,
+        *TENANT_FIELDS,
     ),
 )
 
@@ -36,6 +36,7 @@ def teams() -> None:
 @click.option("--name", required=True)
 @click.option("--description")
 @limit_options(clearing=False)
+@client_gone_option(clearing=False)
 @click.pass_obj
 def create(session: Session, /, **given: Any) -> None:
     """Add a team; there is one of a name, however often this is repeated."""
@@ -64,6 +65,7 @@ def show(session: Session, team_id: str) -> None:
 @click.option("--name")
 @click.option("--description")
 @limit_options(clearing=True)
+@client_gone_option(clearing=True)
 @click.pass_obj
 def update(session: Session, /, team_id: str, **given: Any) -> None:
     """Change a team; what is not given stays."""

@@ -55,17 +55,22 @@ class ParsedRequest(msgspec.Struct, frozen=True):
 class WholeAnswer(msgspec.Struct, frozen=True):
     """What a whole answer says of itself.
 
-    `tokens` is None when the provider reports none; `stored_id` is what it keeps it under.
+    `tokens` is None when the provider reports none; `stored_id` is what it keeps it under; `usage`
+    are the figures as they came, JSON.
     """
 
     tokens: Tokens | None
     model: str | None
     output_estimate: int
     stored_id: str | None = None
+    usage: bytes = b""
 
 
 class StreamCopy(Protocol):
-    """One event stream on its way from a provider to a caller."""
+    """One event stream on its way from a provider to a caller.
+
+    `usage` holds the figures as they came, JSON objects of which later ones add to earlier ones.
+    """
 
     reported: Tokens
     reported_complete: bool
@@ -73,6 +78,7 @@ class StreamCopy(Protocol):
     saw_error: bool
     served_model: str | None
     stored_id: str | None
+    usage: list[bytes]
 
     @property
     def output_estimate(self) -> int:

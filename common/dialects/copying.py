@@ -17,6 +17,7 @@ class EventStreamCopy(ABC):
         self.saw_error = False
         self.served_model: str | None = None
         self.stored_id: str | None = None
+        self.usage: list[bytes] = []
         self._output_bytes = 0
         self._cutter = EventCutter()
 

@@ -10,7 +10,15 @@ import msgspec
 
 from common.domain.money import PICO_PER_NANO, pico_from_usd
 from common.domain.periods import NEVER_MS, Calendar, Period, Span, span_of
-from common.domain.policies import Applied, Budget, BudgetPolicy, Level, Limits, Window
+from common.domain.policies import (
+    Applied,
+    AppliedLimit,
+    Budget,
+    BudgetPolicy,
+    Level,
+    Limits,
+    Window,
+)
 
 Kind = Literal["c", "w", "d", "m"]
 Unit = Literal["r", "t", "n"]
@@ -54,7 +62,8 @@ class RuleSet(msgspec.Struct, frozen=True):
     """All rules of a request. `packed` is what admission takes, empty for no rule.
 
     Valid for moments from `since_ms` until `until_ms` (0 = for ever). `hard_money` says that
-    what a request may cost must be bounded; `money` that its cost is counted.
+    what a request may cost must be bounded; `money` that its cost is counted. `applied` is what
+    records say of them.
     """
 
     limits: tuple[Limit, ...]
@@ -63,6 +72,7 @@ class RuleSet(msgspec.Struct, frozen=True):
     until_ms: int
     money: bool
     hard_money: bool
+    applied: tuple[AppliedLimit, ...] = ()
 
     def holds_at(self, moment_ms: int) -> bool:
         """Whether these are the rules of that moment."""
@@ -106,6 +116,7 @@ def compile_rules(applied: Iterable[Applied], moment_ms: int) -> RuleSet:
         until_ms=min(ends, default=NEVER_MS),
         money=any(limit.is_money for limit in limits),
         hard_money=any(_is_hard(limit.rule) for limit in limits),
+        applied=tuple(_applied(limit) for limit in limits),
     )
 
 
@@ -134,6 +145,11 @@ def _place(rule: Rule) -> int:
     if rule.unit != "n":
         return 0
     return 3 if rule.kind == "w" else {0: 1, 2: 2, 1: 3}[rule.hard]
+
+
+def _applied(limit: Limit) -> AppliedLimit:
+    policy = POLICY_OF_HARD[limit.rule.hard] if limit.rule.kind == "m" else None
+    return AppliedLimit(limit.level, limit.name, limit.shown, policy)
 
 
 def _is_hard(rule: Rule) -> bool:

@@ -48,7 +48,7 @@ def narrowed_policy(old: Policy, new: Policy) -> Policy:
     }
     limits = Limits(**lower, window=_narrowed_window(old.limits.window, new.limits.window))
     if old.is_empty:
-        return msgspec.structs.replace(new, limits=limits)
+        return msgspec.structs.replace(new, limits=limits, client_gone=old.client_gone)
     budgets = old.budgets
     if old.calendar == new.calendar:
         budgets = tuple(dict.fromkeys([*old.budgets, *new.budgets]))

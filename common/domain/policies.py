@@ -3,6 +3,7 @@
 Four levels apply to a request, all together: the organisation, the key's team, its user, itself.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -12,6 +13,7 @@ from common.domain.periods import Calendar, Period
 
 Level = Literal["organisation", "team", "user", "key"]
 BudgetPolicy = Literal["clamp", "deny", "soft"]
+GonePolicy = Literal["cancel", "drain"]
 ORGANISATION = "organisation"
 
 
@@ -47,17 +49,34 @@ class Budget(msgspec.Struct, frozen=True):
     policy: BudgetPolicy = "clamp"
 
 
+class ClientGone(msgspec.Struct, frozen=True):
+    """What becomes of a stream whose caller leaves.
+
+    `cancel` stops the provider and charges what was streamed; `drain` reads on for at most
+    `drain_seconds`, to learn the provider's own figures.
+    """
+
+    policy: GonePolicy = "cancel"
+    drain_seconds: int = 30
+
+
 class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one level sets."""
+    """What one level sets; `client_gone` None leaves that to the level around it."""
 
     limits: Limits = Limits()
     budgets: tuple[Budget, ...] = ()
     calendar: Calendar = Calendar()
+    client_gone: ClientGone | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether it limits nothing."""
         return self.limits == Limits() and not self.budgets
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether a request is served as if there were none."""
+        return self.is_empty and self.client_gone is None
 
 
 # The one that records leave out: what is the default is recognised by identity.
@@ -70,6 +89,48 @@ class Applied(msgspec.Struct, frozen=True):
     level: Level
     scope: str
     policy: Policy
+
+
+class AppliedGone(msgspec.Struct, frozen=True):
+    """What holds for a caller who leaves, and which level says so; None: nobody does."""
+
+    chosen: ClientGone
+    level: Level | None
+
+
+DEFAULT_GONE = AppliedGone(ClientGone(), None)
+
+
+class AppliedLimit(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One limit that held for a request: whose, its name, its figure as text; of budgets, how."""
+
+    level: Level
+    limit: str
+    most: str
+    policy: BudgetPolicy | None = None
+
+
+class AppliedPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What held for one request, as its record keeps it.
+
+    `reserved_usd` was held for its worst case. `output_cap` was sent to the provider in place of
+    `output_cap_asked`, the caller's own.
+    """
+
+    limits: tuple[AppliedLimit, ...] = ()
+    reserved_usd: str | None = None
+    output_cap: int | None = None
+    output_cap_asked: int | None = None
+    client_gone: AppliedGone = DEFAULT_GONE
+
+
+def client_gone_of(applied: Iterable[Applied]) -> AppliedGone:
+    """What the innermost level says of callers who leave; `applied` is from the outermost in."""
+    found = DEFAULT_GONE
+    for one in applied:
+        if one.policy.client_gone is not None:
+            found = AppliedGone(one.policy.client_gone, one.level)
+    return found
 
 
 def team_scope(team_id: str) -> str:

@@ -14,6 +14,8 @@ MILLISECONDS_MAX = 2**31 - 1
 USD_PICO_MAX = 10**7 * 10**12
 CHARACTERS_MAX = 1024
 TAGS_MAX = 100
+# Of the members that are kept as JSON, for all levels' limits and the largest usage object.
+JSON_BYTES_MAX = 64 * 1024
 # How far a record's time may lie ahead of ours: clocks differ, but not by a day.
 AHEAD_MS_MAX = 24 * 3600 * 1000
 
@@ -63,6 +65,7 @@ def check_record(record: UsageRecord, now_ms: int) -> None:
         raise NotPostable(f"tags: more than {TAGS_MAX}")
     for tag in record.tags:
         _check_text("tags", tag)
+    _check_json(record)
     for name in ("latency_ms", "first_token_ms", "attempts", "redactions"):
         number = getattr(record, name)
         if number is not None and not 0 <= number <= MILLISECONDS_MAX:
@@ -87,6 +90,16 @@ def _check_cost(record: UsageRecord) -> None:
         raise NotPostable(f"cost_usd: {error}") from None
     if abs(cost_pico) > USD_PICO_MAX or (cost_pico < 0 and record.kind == "usage"):
         raise NotPostable(f"cost_usd: {record.cost_usd}")
+
+
+def _check_json(record: UsageRecord) -> None:
+    for name in ("reported_usage", "policy"):
+        encoded = msgspec.json.encode(getattr(record, name))
+        if len(encoded) > JSON_BYTES_MAX:
+            raise NotPostable(f"{name}: longer than {JSON_BYTES_MAX} bytes")
+        # Nor is there one in a jsonb.
+        if b"\\u0000" in encoded:
+            raise NotPostable(f"{name}: contains a NUL")
 
 
 def _check_text(name: str, text: str | None) -> None:

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from common.domain.policies import AppliedPolicy
+
 Kind = Literal["usage", "adjustment"]
 Status = Literal["ok", "error", "cancelled", "interrupted"]
 UsageSource = Literal["reported", "estimated"]
@@ -87,6 +89,10 @@ class UsageRecord(msgspec.Struct, frozen=True):
     client: str | None
     error_code: str | None
     tags: list[str]
+    # The figures as the provider gave them (`reported_usage`), and what held for the request; None
+    # in records that were written before these members.
+    reported_usage: dict[str, Any] | None = None
+    policy: AppliedPolicy | None = None
 
 
 _encoder = msgspec.json.Encoder()

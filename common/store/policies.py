@@ -13,7 +13,7 @@ from common.domain.periods import in_default_calendar, span_of
 from common.domain.policies import NO_POLICY, ORGANISATION, Applied, Policy
 from common.store.database import Connection, query
 
-COLUMNS = ("limits", "budgets", "calendar")
+COLUMNS = ("limits", "budgets", "calendar", "client_gone")
 
 
 class Organisation(msgspec.Struct, frozen=True):
@@ -33,18 +33,20 @@ class ProjectedPolicy(msgspec.Struct, frozen=True):
 
 
 def columns(policy: Policy) -> dict[str, Any]:
-    """A policy as the values of its three columns."""
+    """A policy as the values of its columns; users and keys have none for `client_gone`."""
     members = msgspec.to_builtins(policy)
+    client_gone = members.get("client_gone")
     return {
         "limits": Jsonb(members.get("limits", {})),
         "budgets": Jsonb(members.get("budgets", [])),
         "calendar": Jsonb(members.get("calendar", {})),
+        "client_gone": None if client_gone is None else Jsonb(client_gone),
     }
 
 
 def read(row: dict[str, Any]) -> Policy:
     """The policy of a row with these columns."""
-    policy = msgspec.convert({name: row[name] for name in COLUMNS}, Policy)
+    policy = msgspec.convert({name: row[name] for name in COLUMNS if name in row}, Policy)
     return NO_POLICY if policy == NO_POLICY else policy
 
 

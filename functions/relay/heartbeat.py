@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from common.domain.admission import Draft
+from common.providers.http import Exchange
 from common.state.admission import RENEW_EVERY_MS
 from common.state.commands import RedisUnavailable
 from common.telemetry import catalogue, logs
@@ -60,10 +61,14 @@ class Heartbeat:
         self._requests.pop(request.id, None)
         catalogue.OPEN_LEASES.set(len(self._requests))
 
-    def interrupt_all(self, why: Interruption) -> None:
-        """End all open requests."""
+    def shut_down(self, drain_s: float) -> None:
+        """End all open requests; what is read for its figures alone has so many seconds more."""
+        latest_ns = time.perf_counter_ns() + int(drain_s * 1_000_000_000)
         for request in list(self._requests.values()):
-            request.interrupt(why)
+            if request.drain_until_ns is not None and drain_s > 0:
+                request.drain_until_ns = min(request.drain_until_ns, latest_ns)
+            else:
+                request.interrupt("shutdown")
 
     def tasks(self) -> set[asyncio.Task[Any]]:
         """The tasks of the open requests."""
@@ -101,6 +106,8 @@ class Heartbeat:
             request.interrupt("deadline")
         elif request.exchange is None:
             return
+        elif _drained_long_enough(request, request.exchange, now_ns):
+            request.interrupt("client_gone")
         elif request.upload is not None and request.upload.waiting_for_caller:
             if quiet_ms > self._idle_ms:
                 request.interrupt("caller_silent")
@@ -136,3 +143,10 @@ class Heartbeat:
             return
         if lost:
             logs.log("leases_lost", level="warning", count=len(lost))
+
+
+def _drained_long_enough(request: OpenRequest, exchange: Exchange, now_ns: int) -> bool:
+    """Before the answer's head nothing stops the provider: it is waited for, as ever."""
+    return (
+        request.drain_until_ns is not None and now_ns > request.drain_until_ns and exchange.has_head
+    )

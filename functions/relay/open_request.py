@@ -15,6 +15,7 @@ from common.dialects.base import (
 )
 from common.domain.keys import KeyRecord
 from common.domain.limits import NO_RULES, RuleSet
+from common.domain.policies import DEFAULT_GONE, AppliedGone
 from common.domain.refusals import Reason
 from common.domain.reservation import Bound
 from common.domain.usage import Tokens
@@ -37,8 +38,11 @@ class OpenRequest:
         self.started_ns = time.perf_counter_ns()
         self.task: asyncio.Task[Any] | None = asyncio.current_task()
         self.interruption: Interruption | None = None
-        # The caller left while the provider had not begun to answer (see `forward`).
+        # The caller left and the provider is not stopped: it has not begun to answer (see
+        # `forward`), or its stream is read on for its figures, until that moment.
         self.caller_gone = False
+        self.client_gone: AppliedGone = DEFAULT_GONE
+        self.drain_until_ns: int | None = None
 
         self.endpoint: Endpoint | None = None
         self.method = ""
@@ -90,6 +94,20 @@ class OpenRequest:
         self.response_started = False
         # The caller was sent the whole answer: whatever comes after it spoils nothing.
         self.complete = False
+
+    @property
+    def draining(self) -> bool:
+        """Whether the answer is read for its figures alone, and nobody is sent anything."""
+        return self.drain_until_ns is not None
+
+    def drain(self, exchange: Exchange | None) -> bool:
+        """The caller left: read on if its tenant wants that and there is something to learn."""
+        chosen = self.client_gone.chosen
+        if chosen.policy != "drain" or exchange is None or self.raw:
+            return False
+        self.keep_alive = None
+        self.drain_until_ns = time.perf_counter_ns() + chosen.drain_seconds * 1_000_000_000
+        return True
 
     @property
     def input_estimate(self) -> int:

@@ -121,19 +121,20 @@ async def _watch(request: OpenRequest, body: CallerBody) -> None:
     """End the request when its caller leaves, so that the provider stops working for nobody.
 
     Before the answer's head nothing tells the provider: then `forward` waits for it, and learns
-    what was used.
+    what was used. Where the tenant's policy is to drain, a stream is read on for its figures.
     """
     if request.upload is not None:
         await request.upload.over.wait()  # until then it reads what comes of the caller
     await body.wait_until_gone()
-    if request.exchange is not None and not request.exchange.has_head:
+    exchange = request.exchange
+    if request.drain(exchange) or (exchange is not None and not exchange.has_head):
         request.caller_gone = True
     else:
         request.interrupt("client_gone")
 
 
 async def _end_interrupted(request: OpenRequest, send: Send, why: Interruption) -> None:
-    if why == "client_gone":
+    if why == "client_gone" or request.draining:
         return
     reason, message = _INTERRUPTION_REASONS[why]
     with contextlib.suppress(TimeoutError):
@@ -157,7 +158,8 @@ def _outcome(request: OpenRequest) -> tuple[Status, str]:
     """Status and finish cause of the record."""
     if request.complete:
         return "ok", "complete"
-    if request.interruption == "client_gone":
+    drained = request.draining and request.first_chunk_ns is not None
+    if request.interruption == "client_gone" or drained:
         return "cancelled", "client_gone"
     if request.interruption is not None:
         return "error", request.interruption

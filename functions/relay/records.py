@@ -4,6 +4,7 @@ What has no price is recorded as `unpriced` at $0, counted and logged, to be pri
 """
 
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -11,8 +12,10 @@ from common.domain import usage
 from common.domain.accounts import AccountRecord
 from common.domain.admission import Draft
 from common.domain.ids import ulid_time_ms
-from common.domain.money import nano_ceiling, pico_from_usd, usd_text
+from common.domain.money import PICO_PER_NANO, nano_ceiling, pico_from_usd, usd_text
+from common.domain.policies import DEFAULT_GONE, AppliedPolicy
 from common.domain.prices import PriceBook
+from common.domain.reported_usage import reported_usage
 from common.domain.usage import Status, Tokens, UsageRecord, UsageSource
 from common.identifiers import new_ulid
 from functions.relay.open_request import OpenRequest
@@ -62,7 +65,7 @@ def final_record(
         source=source,
     )
     request.tokens = tokens
-    return record
+    return msgspec.structs.replace(record, reported_usage=_reported_usage(request))
 
 
 def adjustment(final: UsageRecord, charged: UsageRecord) -> UsageRecord:
@@ -122,7 +125,32 @@ def _record(
         client=_client(request),
         error_code=request.reason.value if request.reason else None,
         tags=request.key.tags,
+        policy=_policy(request),
     )
+
+
+def _policy(request: OpenRequest) -> AppliedPolicy | None:
+    """What held for the request; None where nothing was set."""
+    rules = request.rules
+    if not rules.applied and request.client_gone is DEFAULT_GONE:
+        return None
+    asked = request.parsed.max_output_tokens if request.parsed is not None else None
+    return AppliedPolicy(
+        limits=rules.applied,
+        reserved_usd=usd_text(request.reserved_nano * PICO_PER_NANO) if rules.money else None,
+        output_cap=request.output_cap,
+        output_cap_asked=asked if request.output_cap is not None else None,
+        client_gone=request.client_gone,
+    )
+
+
+def _reported_usage(request: OpenRequest) -> dict[str, Any] | None:
+    """The figures as the provider gave them, of a stream that broke off those that had come."""
+    if request.copy is not None:
+        return reported_usage(request.copy.usage)
+    if request.answer is not None and request.answer.usage:
+        return reported_usage([request.answer.usage])
+    return None
 
 
 def _model_named(request: OpenRequest) -> str | None:

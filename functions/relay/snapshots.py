@@ -13,10 +13,13 @@ from common.domain.admission import Stale
 from common.domain.keys import KeyRecord
 from common.domain.limits import NO_RULES, RuleSet, compile_rules
 from common.domain.policies import (
+    DEFAULT_GONE,
     ORGANISATION,
     Applied,
+    AppliedGone,
     Level,
     Policy,
+    client_gone_of,
     key_scope,
     team_scope,
     user_scope,
@@ -39,6 +42,7 @@ class KeySnapshot(msgspec.Struct):
     record: KeyRecord
     applied: tuple[Applied, ...]
     rules: RuleSet = NO_RULES
+    client_gone: AppliedGone = DEFAULT_GONE
 
     def rules_at(self, moment_ms: int) -> RuleSet:
         """The rules of that moment, compiled once a period. Raises `UnknownTimezone`."""
@@ -86,7 +90,13 @@ class Snapshots:
     def update(self, key_hash: str, current: Stale) -> KeySnapshot:
         """Remember what Redis says is current."""
         record = _key_decoder.decode(current.key_record)
-        snapshot = KeySnapshot(current.versions, record, _applied(record, current.policies))
+        applied = _applied(record, current.policies)
+        snapshot = KeySnapshot(
+            current.versions,
+            record,
+            tuple(one for one in applied if not one.policy.is_empty),
+            client_gone=client_gone_of(applied),
+        )
         self._keys[key_hash] = snapshot
         self._keys.move_to_end(key_hash)
         if len(self._keys) > KEYS_MAX:
@@ -119,8 +129,8 @@ def _built_in_account(account: BuiltInAccount) -> UsableAccount:
     )
 
 
-def _applied(record: KeyRecord, policies: tuple[bytes, bytes, bytes]) -> tuple[Applied, ...]:
-    """The policies that limit anything, from the outermost level in."""
+def _applied(record: KeyRecord, policies: tuple[bytes, bytes, bytes]) -> list[Applied]:
+    """The policies that say anything, from the outermost level in."""
     scopes: tuple[tuple[Level, str], ...] = (
         ("organisation", ORGANISATION),
         ("team", team_scope(record.team_id) if record.team_id else ""),
@@ -133,4 +143,4 @@ def _applied(record: KeyRecord, policies: tuple[bytes, bytes, bytes]) -> tuple[A
     ]
     if not record.policy.is_empty:
         found.append(Applied("key", key_scope(record.id), record.policy))
-    return tuple(one for one in found if not one.policy.is_empty)
+    return found

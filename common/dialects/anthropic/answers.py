@@ -85,7 +85,7 @@ def read_answer(body: bytes) -> WholeAnswer | None:
     complete = usage is not None and usage.input_tokens is not None
     tokens = usage.over(Tokens()) if usage is not None and complete else None
     size = sum(len(bytes(block)) for block in answer.content)
-    return WholeAnswer(tokens, answer.model, estimate_tokens(size))
+    return WholeAnswer(tokens, answer.model, estimate_tokens(size), usage=bytes(answer.usage))
 
 
 def is_error_body(body: bytes) -> bool:

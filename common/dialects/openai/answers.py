@@ -54,7 +54,8 @@ def read_answer(body: bytes) -> WholeAnswer | None:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
     size = sum(len(bytes(choice)) for choice in answer.choices)
-    return WholeAnswer(read_usage(bytes(answer.usage)), answer.model, estimate_tokens(size))
+    usage = bytes(answer.usage)
+    return WholeAnswer(read_usage(usage), answer.model, estimate_tokens(size), usage=usage)
 
 
 def is_error_body(body: bytes) -> bool:

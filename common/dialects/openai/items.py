@@ -105,6 +105,7 @@ class ItemStreamCopy(EventStreamCopy):
             self.saw_terminal = True
             usage = read.response.usage if read.response is not None else read.usage
             tokens = read_usage(bytes(usage))
+            self.usage = [bytes(usage)]
             if tokens is not None:
                 self.reported = tokens
                 self.reported_complete = True

@@ -72,9 +72,10 @@ class Responses(JsonOperation):
             return None
         if answer.object != "response":
             return None
-        tokens = read_usage(bytes(answer.usage))
+        usage = bytes(answer.usage)
         size = estimate_tokens(len(bytes(answer.output)))
-        return WholeAnswer(tokens, answer.model, size, stored_id=answer.id)
+        tokens = read_usage(usage)
+        return WholeAnswer(tokens, answer.model, size, stored_id=answer.id, usage=usage)
 
     def stream_copy(self, parsed: ParsedRequest) -> StreamCopy:
         """See `Operation`."""

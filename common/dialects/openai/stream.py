@@ -76,7 +76,7 @@ class ChatStreamCopy(EventStreamCopy):
             return event
         tokens = read_usage(usage)
         if tokens is not None:
-            self.reported = tokens
+            self.reported, self.usage = tokens, [usage]
             self._has_usage = True
             # Without choices it is the last word; some servers count in every chunk.
             self.reported_complete = self.reported_complete or not chunk.choices

@@ -1,3 +1,3 @@
-INSERT INTO teams (id, name, description, limits, budgets, calendar, version)
+INSERT INTO teams (id, name, description, limits, budgets, calendar, client_gone, version)
 VALUES (%(id)s, %(name)s, %(description)s, %(limits)s, %(budgets)s, %(calendar)s,
-    nextval('projection_versions'))
+    %(client_gone)s, nextval('projection_versions'))

@@ -1,1 +1,1 @@
-SELECT limits, budgets, calendar, version, updated_at FROM organisation
+SELECT limits, budgets, calendar, client_gone, version, updated_at FROM organisation

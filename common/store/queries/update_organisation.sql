@@ -1,4 +1,4 @@
 UPDATE organisation
 SET limits = %(limits)s, budgets = %(budgets)s, calendar = %(calendar)s,
-    version = nextval('projection_versions'), updated_at = now()
+    client_gone = %(client_gone)s, version = nextval('projection_versions'), updated_at = now()
 WHERE version = %(version)s

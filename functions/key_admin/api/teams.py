@@ -20,10 +20,10 @@ from functions.key_admin.models.directory import (
     TeamPatch,
 )
 from functions.key_admin.models.limits import (
-    PolicyPatch,
+    TenantPolicyPatch,
     patched_policy,
     policy_of,
-    shown,
+    shown_to_tenants,
 )
 from functions.key_admin.operation import Call, Operation, answered, etag
 from functions.key_admin.problem import Problem, conflict, not_found
@@ -76,7 +76,7 @@ async def patch(call: Call) -> Response:
     async with call.services.database.transaction() as connection:
         before = await _found(connection, call.path["team_id"])
         call.check_version(before.version)
-        own = given.model_fields_set - PolicyPatch.model_fields.keys()
+        own = given.model_fields_set - TenantPolicyPatch.model_fields.keys()
         changes: dict[str, Any] = {name: getattr(given, name) for name in own}
         changes["policy"] = patched_policy(before.policy, given)
         patched = msgspec.structs.replace(before, **changes)
@@ -134,7 +134,7 @@ def _shown(team: Team, status: int = 200) -> Response:
 def _answer(team: Team) -> TeamAnswer:
     members = msgspec.structs.asdict(team)
     del members["version"], members["policy"]
-    return TeamAnswer(**members, **shown(team.policy))
+    return TeamAnswer(**members, **shown_to_tenants(team.policy))
 
 
 def _audited(team: Team) -> dict[str, Any]:

@@ -15,7 +15,14 @@ from functions.key_admin.models.fields import (
     Time,
     Ulid,
 )
-from functions.key_admin.models.limits import PolicyPatch, PolicySent, PolicyShown
+from functions.key_admin.models.limits import (
+    PolicyPatch,
+    PolicySent,
+    PolicyShown,
+    TenantPolicyPatch,
+    TenantPolicySent,
+    TenantPolicyShown,
+)
 
 Email = Annotated[str, Field(max_length=254, pattern=patterns.EMAIL)]
 Words = Annotated[str, Field(max_length=1000, pattern=patterns.NO_NUL)]
@@ -65,14 +72,14 @@ class UserList(BaseModel):
     next_cursor: str | None
 
 
-class TeamCreate(PolicySent):
+class TeamCreate(TenantPolicySent):
     """A team. Its name is its own."""
 
     name: Name
     description: Words = ""
 
 
-class TeamPatch(PolicyPatch):
+class TeamPatch(TenantPolicyPatch):
     """What is to change; what is left out stays."""
 
     name: Annotated[Name, Kept] = LEFT_OUT
@@ -83,7 +90,7 @@ class TeamPage(Page):
     """Which teams."""
 
 
-class TeamAnswer(PolicyShown):
+class TeamAnswer(TenantPolicyShown):
     """A team, and how many users and active keys it has."""
 
     id: str

@@ -6,13 +6,15 @@ import msgspec
 from pydantic import AfterValidator, BaseModel, Field
 
 from common.domain.periods import Calendar, Period, UnknownTimezone, Weekday, zone
-from common.domain.policies import Budget, BudgetPolicy, Limits, Policy
+from common.domain.policies import Budget, BudgetPolicy, ClientGone, GonePolicy, Limits, Policy
 from functions.key_admin.models.fields import Sent, Time
 
 BUDGETS_MAX = 20
 # A week: longer spans are what budgets and daily limits are for.
 WINDOW_MINUTES_MAX = 7 * 24 * 60
 # A counter of admission is exact to 9.0 million USD.
+# A request ends with the revision's timeout in any case.
+DRAIN_SECONDS_MAX = 600
 _USD = r"^\d{1,7}(\.\d{1,9})?$"
 
 
@@ -79,6 +81,19 @@ class CalendarFields(Sent):
     day_starts_at: int = Field(default=0, ge=0, le=23, description="hour of the day")
 
 
+class ClientGoneFields(Sent):
+    """What becomes of a stream whose caller leaves.
+
+    `cancel` stops the provider and charges what was streamed; `drain` reads on, at most
+    `drain_seconds`, to charge what the provider reports.
+    """
+
+    policy: GonePolicy
+    drain_seconds: int = Field(
+        default=ClientGone().drain_seconds, ge=1, le=DRAIN_SECONDS_MAX, description="of `drain`"
+    )
+
+
 Budgets = Annotated[list[BudgetFields], Field(max_length=BUDGETS_MAX), AfterValidator(_each_once)]
 
 
@@ -106,11 +121,29 @@ class PolicyShown(BaseModel):
     calendar: CalendarFields
 
 
-class OrganisationPatch(PolicyPatch):
+class TenantPolicySent(PolicySent):
+    """The same of a team; without `client_gone` what the organisation says holds."""
+
+    client_gone: ClientGoneFields | None = None
+
+
+class TenantPolicyPatch(PolicyPatch):
+    """The same of a team or the organisation."""
+
+    client_gone: ClientGoneFields | None = None
+
+
+class TenantPolicyShown(PolicyShown):
+    """The same; `client_gone` null: what the organisation says holds, and there `cancel`."""
+
+    client_gone: ClientGoneFields | None
+
+
+class OrganisationPatch(TenantPolicyPatch):
     """What is to change; what is left out stays."""
 
 
-class OrganisationAnswer(PolicyShown):
+class OrganisationAnswer(TenantPolicyShown):
     """What applies to every key."""
 
     updated_at: Time
@@ -122,6 +155,7 @@ def policy_of(given: PolicySent) -> Policy:
         limits=_limits(given.limits),
         budgets=_budgets(given.budgets),
         calendar=_calendar(given.calendar),
+        client_gone=_client_gone(given),
     )
 
 
@@ -134,6 +168,8 @@ def patched_policy(policy: Policy, given: PolicyPatch) -> Policy:
         changes["budgets"] = _budgets(given.budgets or [])
     if "calendar" in given.model_fields_set:
         changes["calendar"] = _calendar(given.calendar or CalendarFields())
+    if "client_gone" in given.model_fields_set:
+        changes["client_gone"] = _client_gone(given)
     return msgspec.structs.replace(policy, **changes)
 
 
@@ -147,6 +183,13 @@ def shown(policy: Policy) -> dict[str, Any]:
     }
 
 
+def shown_to_tenants(policy: Policy) -> dict[str, Any]:
+    """The same of a team or the organisation."""
+    chosen = policy.client_gone
+    client_gone = None if chosen is None else ClientGoneFields(**msgspec.to_builtins(chosen))
+    return shown(policy) | {"client_gone": client_gone}
+
+
 def _limits(given: LimitsFields) -> Limits:
     return msgspec.convert(given.model_dump(), Limits)
 
@@ -157,3 +200,9 @@ def _budgets(given: list[BudgetFields]) -> tuple[Budget, ...]:
 
 def _calendar(given: CalendarFields) -> Calendar:
     return Calendar(**given.model_dump())
+
+
+def _client_gone(given: PolicySent | PolicyPatch) -> ClientGone | None:
+    if isinstance(given, TenantPolicySent | TenantPolicyPatch) and given.client_gone is not None:
+        return ClientGone(**given.client_gone.model_dump())
+    return None

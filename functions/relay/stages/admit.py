@@ -64,6 +64,7 @@ async def _admit(services: Services, request: OpenRequest) -> list[UsableAccount
         if snapshot is not None:
             request.key = snapshot.record
             request.rules = snapshot.rules_at(ulid_time_ms(request.id))
+            request.client_gone = snapshot.client_gone
             await _pin(services, request)
             try:
                 accounts = bounded(services, request, _route(services, request))

@@ -83,6 +83,7 @@ async def _attempt(
     """One attempt. None when the caller was answered; else the error that may be passed on."""
     exchange = _open_exchange(services, request, account)
     request.exchange = exchange
+    request.raw = False
     request.copy = None
     request.first_chunk_ns = None
     request.last_chunk_ns = time.perf_counter_ns()
@@ -91,7 +92,8 @@ async def _attempt(
         await exchange.open()
         content_type = exchange.header("content-type") or ""
         if exchange.status == 200 and content_type.startswith("text/event-stream"):
-            _end_if_caller_gone(request)
+            if not request.draining:
+                _end_if_caller_gone(request)
             await streaming.copy_stream(
                 request, exchange, send, lambda: _remember(services, request, account)
             )
