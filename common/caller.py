@@ -1,11 +1,13 @@
-"""Whose request it is: the edge's word where the edge's token proves it, else the peer."""
+"""Whose request it is: the address (the edge's word where its token proves it), the API key."""
 
 import hmac
+from collections.abc import Iterable
 from typing import Any
 
 EDGE_TOKEN_HEADER = "x-relay-edge-token"  # noqa: S105 - a name
 
 _EDGE_TOKEN = EDGE_TOKEN_HEADER.encode()
+_KEY_HEADERS = (b"x-api-key", b"api-key", b"x-goog-api-key")
 
 
 def caller_address(scope: dict[str, Any], edge_token: str) -> str:
@@ -26,3 +28,17 @@ def caller_address(scope: dict[str, Any], edge_token: str) -> str:
     if first and hmac.compare_digest(token, edge_token.encode()):
         return first[:64]
     return str(peer[0])
+
+
+def presented_key(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The API key in any of the headers that SDKs use, a bearer token first; empty for none."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        found.setdefault(name, value)
+    scheme, _, token = found.get(b"authorization", b"").decode("latin-1").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    for name in _KEY_HEADERS:
+        if value := found.get(name):
+            return value.decode("latin-1").strip()
+    return ""

@@ -16,6 +16,7 @@ _STATUS: dict[Reason, int] = {
     Reason.SCOPE_NOT_ALLOWED: 403,
     Reason.MODEL_NOT_ALLOWED: 403,
     Reason.MODEL_NOT_FOUND: 404,
+    Reason.REQUEST_NOT_FOUND: 404,
     Reason.UNKNOWN_ROUTE: 404,
     Reason.METHOD_NOT_ALLOWED: 405,
     Reason.RATE_LIMITED: 429,

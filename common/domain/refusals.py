@@ -24,6 +24,7 @@ class Reason(StrEnum):
     SCOPE_NOT_ALLOWED = "scope_not_allowed"
     MODEL_NOT_ALLOWED = "model_not_allowed"
     MODEL_NOT_FOUND = "model_not_found"
+    REQUEST_NOT_FOUND = "request_not_found"
     UNKNOWN_ROUTE = "unknown_route"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     RATE_LIMITED = "rate_limited"
@@ -63,6 +64,7 @@ FINAL = frozenset(
         Reason.SCOPE_NOT_ALLOWED,
         Reason.MODEL_NOT_ALLOWED,
         Reason.MODEL_NOT_FOUND,
+        Reason.REQUEST_NOT_FOUND,
         Reason.UNKNOWN_ROUTE,
         Reason.METHOD_NOT_ALLOWED,
         Reason.BUDGET_EXHAUSTED,

@@ -133,14 +133,14 @@ async def records(
     """Rows of the ledger, newest first; `before` is the last id of the page before."""
     values = filters.values()
     values |= {
-        "since": _first_id(filters.since),
-        "until": _first_id(filters.until),
+        "since": first_id(filters.since),
+        "until": first_id(filters.until),
         "model_requested": model_requested,
         "before": _uuid(before),
         "limit": limit,
     }
     cursor = await connection.execute(query("select_records"), values)
-    return [_record(row) for row in await cursor.fetchall()]
+    return [ledger_row(row) for row in await cursor.fetchall()]
 
 
 def _on_steps(filters: Filters) -> bool:
@@ -166,7 +166,8 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _record(row: dict[str, Any]) -> dict[str, Any]:
+def ledger_row(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the ledger with ids as ULIDs and its tokens as one member."""
     record = dict(row)
     record["tokens"] = {name: record.pop(name) for name in TOKEN_CLASSES}
     for name in _ULID_COLUMNS:
@@ -174,7 +175,8 @@ def _record(row: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
-def _first_id(moment: datetime | None) -> UUID | None:
+def first_id(moment: datetime | None) -> UUID | None:
+    """The bound of ids that a time is."""
     if moment is None:
         return None
     # No id is older than 1970.
