@@ -39,6 +39,6 @@ def presented_key(headers: Iterable[tuple[bytes, bytes]]) -> str:
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
     for name in _KEY_HEADERS:
-        if value := found.get(name):
-            return value.decode("latin-1").strip()
+        if given := found.get(name):
+            return given.decode("latin-1").strip()
     return ""

@@ -19,7 +19,7 @@ FIGURES = (
     Column("COST USD", "cost_usd", "money"),
 )
 UNPRICED = Column("UNPRICED", "unpriced_requests", "number")
-FIGURE_FIELDS = ("requests", *token_fields(), "cost_usd", UNPRICED.path)
+FIGURE_FIELDS = ("requests", *token_fields(), "cost_usd", "rated_usd", UNPRICED.path)
 RECORDS = Shape(
     "records",
     (
@@ -37,7 +37,8 @@ RECORDS = Shape(
         *("provider", "dialect", "endpoint", "model_requested", "model_served", "status"),
         *("finish_cause", *token_fields(), "usage_source", "cost_usd", "price_version"),
         *("latency_ms", "first_token_ms", "attempts", "cache_hit", "redactions", "client"),
-        *("error_code", "tags"),
+        *("error_code", "tags", "service_tier", "searches", "unit_prices", "price_multiplier"),
+        "rated_usd",
     ),
 )
 _FILTERS = (

@@ -14,6 +14,8 @@ MILLISECONDS_MAX = 2**31 - 1
 USD_PICO_MAX = 10**7 * 10**12
 CHARACTERS_MAX = 1024
 TAGS_MAX = 100
+SEARCHES_MAX = 10**6
+CLASSES_MAX = 32
 # Of the members that are kept as JSON, for all levels' limits and the largest usage object.
 JSON_BYTES_MAX = 64 * 1024
 # How far a record's time may lie ahead of ours: clocks differ, but not by a day.
@@ -32,6 +34,7 @@ _TEXTS = (
     "price_version",
     "client",
     "error_code",
+    "service_tier",
 )
 
 
@@ -59,6 +62,7 @@ def check_record(record: UsageRecord, now_ms: int) -> None:
         if abs(count) > TOKENS_MAX or (count < 0 and record.kind == "usage"):
             raise NotPostable(f"tokens.{name}: {count}")
     _check_cost(record)
+    _check_prices(record)
     for name in _TEXTS:
         _check_text(name, getattr(record, name))
     if len(record.tags) > TAGS_MAX:
@@ -90,6 +94,17 @@ def _check_cost(record: UsageRecord) -> None:
         raise NotPostable(f"cost_usd: {error}") from None
     if abs(cost_pico) > USD_PICO_MAX or (cost_pico < 0 and record.kind == "usage"):
         raise NotPostable(f"cost_usd: {record.cost_usd}")
+
+
+def _check_prices(record: UsageRecord) -> None:
+    if abs(record.searches) > SEARCHES_MAX or (record.searches < 0 and record.kind == "usage"):
+        raise NotPostable(f"searches: {record.searches}")
+    if len(record.unit_prices) > CLASSES_MAX:
+        raise NotPostable(f"unit_prices: more than {CLASSES_MAX}")
+    for name, price in record.unit_prices.items():
+        _check_text("unit_prices", name)
+        if not 0 <= price <= USD_PICO_MAX:
+            raise NotPostable(f"unit_prices: {name[:40]}: {price}")
 
 
 def _check_json(record: UsageRecord) -> None:

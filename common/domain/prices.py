@@ -5,14 +5,29 @@ computed again. A price of 1 USD per million tokens is 1,000,000 pico-USD per to
 """
 
 import re
-from typing import Literal
+from functools import lru_cache
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from common.domain.money import InvalidAmount, pico_from_usd
+from common.domain.money import PICO_PER_USD, InvalidAmount, pico_from_usd
+from common.domain.price_lines import (
+    AUDIO_PARTS,
+    PRICED_CLASSES,
+    SEARCH,
+    UnitPrices,
+    cost_pico,
+)
 from common.domain.usage import Tokens
 
+# How a request was served, whatever a provider calls it. `unknown` has no price.
+Tier = Literal["standard", "flex", "priority", "fast", "batch", "unknown"]
+TIERS: tuple[Tier, ...] = ("flex", "priority", "fast", "batch")
+RATE_NAMES = (*PRICED_CLASSES, "audio_input", "audio_output", "search")
+_NESTED = ("long_context", *TIERS)
+
 _TOKENS_PER_PRICE = 1_000_000
+_SEARCHES_PER_PRICE = 1_000
 # A dated version of a model: gpt-5-2025-08-07, claude-sonnet-4-5-20250929.
 _DATE = re.compile(r"-20\d\d(?:-\d\d-\d\d|\d{4})$")
 
@@ -22,7 +37,10 @@ class InvalidPriceBook(ValueError):
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
-    """Pico-USD per token of each class. Without a rate of its own, audio costs what text costs."""
+    """Pico-USD per token of each class. Without a rate of its own, audio costs what text costs.
+
+    `search` is per web search that the provider runs, None where that has no price.
+    """
 
     input: int
     output: int
@@ -31,23 +49,22 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     cache_write_1h: int
     audio_input: int | None = None
     audio_output: int | None = None
+    search: int | None = None
 
-    def cost_of(self, tokens: Tokens) -> int:
+    def unit_prices(self, tokens: Tokens, searches: int = 0) -> UnitPrices:
+        """The price of each class that was used, and of no other."""
+        prices = {name: getattr(self, name) for name in PRICED_CLASSES if getattr(tokens, name)}
+        for name, whole in AUDIO_PARTS:
+            rate = getattr(self, name)
+            if rate is not None and getattr(tokens, name) and whole in prices:
+                prices[name] = rate
+        if searches and self.search is not None:
+            prices[SEARCH] = self.search
+        return prices
+
+    def cost_of(self, tokens: Tokens, searches: int = 0) -> int:
         """The cost in pico-USD at these rates."""
-        cost = (
-            tokens.input * self.input
-            + tokens.output * self.output
-            + tokens.cache_read * self.cache_read
-            + tokens.cache_write_5m * self.cache_write_5m
-            + tokens.cache_write_1h * self.cache_write_1h
-        )
-        # Audio is a part of input and output, counted above at the text's rate; never more than
-        # the whole, though cached audio may be reported in it.
-        if self.audio_input is not None:
-            cost += min(tokens.audio_input, tokens.input) * (self.audio_input - self.input)
-        if self.audio_output is not None:
-            cost += min(tokens.audio_output, tokens.output) * (self.audio_output - self.output)
-        return cost
+        return cost_pico(tokens, self.unit_prices(tokens, searches), searches)
 
 
 class LongContext(Rates, frozen=True, kw_only=True):
@@ -56,8 +73,19 @@ class LongContext(Rates, frozen=True, kw_only=True):
     over_input_tokens: int
 
 
-class ModelPrice(Rates, frozen=True, kw_only=True):
-    """A model's rates, and its limits in tokens.
+class TierRates(Rates, frozen=True, kw_only=True):
+    """What a service tier costs."""
+
+    long_context: LongContext | None = None
+
+    def for_length(self, given_tokens: int) -> Rates:
+        """The rates of a request with so many input tokens, cached ones included."""
+        longer = self.long_context
+        return longer if longer is not None and given_tokens > longer.over_input_tokens else self
+
+
+class ModelPrice(TierRates, frozen=True, kw_only=True):
+    """A model's rates at the standard tier and at others, and its limits in tokens.
 
     Under a hard budget `default_max_output_tokens` is sent where the caller sets no cap, and no
     cap is lowered below `min_output_tokens`.
@@ -67,16 +95,69 @@ class ModelPrice(Rates, frozen=True, kw_only=True):
     max_output_tokens: int
     default_max_output_tokens: int = 4096
     min_output_tokens: int = 16
-    long_context: LongContext | None = None
+    flex: TierRates | None = None
+    priority: TierRates | None = None
+    fast: TierRates | None = None
+    batch: TierRates | None = None
+
+    def at_tier(self, tier: Tier) -> TierRates | None:
+        """The rates of a tier; None for a dearer one whose price is not known.
+
+        What is cheaper than the standard tier and has no price of its own costs what that does.
+        """
+        match tier:
+            case "flex":
+                return self.flex or self
+            case "batch":
+                return self.batch or self
+            case "priority":
+                return self.priority
+            case "fast":
+                return self.fast
+            case "standard":
+                return self
+        return None
+
+    def rates_for(self, tokens: Tokens, tier: Tier = "standard") -> Rates | None:
+        """The rates that these tokens are billed at; None as `at_tier` says."""
+        rates = self.at_tier(tier)
+        if rates is None or rates.long_context is None:
+            return rates
+        given = tokens.input + tokens.cache_read + tokens.cache_write_5m + tokens.cache_write_1h
+        return rates.for_length(given)
 
     def cost_pico(self, tokens: Tokens) -> int:
-        """What the tokens cost, in pico-USD; exact, and never negative for counts that are not."""
-        longer = self.long_context
-        if longer is not None:
-            given = tokens.input + tokens.cache_read + tokens.cache_write_5m + tokens.cache_write_1h
-            if given > longer.over_input_tokens:
-                return longer.cost_of(tokens)
-        return self.cost_of(tokens)
+        """What the tokens cost at the standard tier, in pico-USD; exact.
+
+        It is never negative for counts that are not.
+        """
+        return self.for_length(
+            tokens.input + tokens.cache_read + tokens.cache_write_5m + tokens.cache_write_1h
+        ).cost_of(tokens)
+
+    def discounted(self, discount: str) -> "ModelPrice":
+        """All prices less a part of them: "0.15" is 15 % off. Raises `InvalidAmount`."""
+        return _discounted(self, discount) if discount else self
+
+
+R = TypeVar("R", bound=Rates)
+
+
+@lru_cache(maxsize=1024)
+def _discounted(price: ModelPrice, discount: str) -> ModelPrice:
+    return scaled(price, PICO_PER_USD - pico_from_usd(discount))
+
+
+def scaled(rates: R, factor_pico: int) -> R:
+    """The rates times a factor in 1e-12, rounded up to whole pico-USD; tiers with them."""
+    changed: dict[str, object] = {}
+    for name in (*RATE_NAMES, *_NESTED):
+        value = getattr(rates, name, None)
+        if isinstance(value, Rates):
+            changed[name] = scaled(value, factor_pico)
+        elif value is not None:
+            changed[name] = -(-value * factor_pico // PICO_PER_USD)
+    return msgspec.structs.replace(rates, **changed)
 
 
 class PriceBook(msgspec.Struct, frozen=True):
@@ -138,10 +219,34 @@ class _RatesText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     cache_write_1h: str
     audio_input: str | None = None
     audio_output: str | None = None
+    # USD per thousand searches.
+    search: str | None = None
 
 
 class _LongContextText(_RatesText, frozen=True, kw_only=True, forbid_unknown_fields=True):
     over_input_tokens: int
+
+
+class _TierText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Prices of their own, or a factor of the standard tier's."""
+
+    of_standard: str | None = None
+    input: str | None = None
+    output: str | None = None
+    cache_read: str | None = None
+    cache_write_5m: str | None = None
+    cache_write_1h: str | None = None
+    audio_input: str | None = None
+    audio_output: str | None = None
+    search: str | None = None
+    long_context: _LongContextText | None = None
+
+
+class _TiersText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    flex: _TierText | None = None
+    priority: _TierText | None = None
+    fast: _TierText | None = None
+    batch: _TierText | None = None
 
 
 class _ModelText(_RatesText, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -151,6 +256,7 @@ class _ModelText(_RatesText, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     default_max_output_tokens: int = 4096
     min_output_tokens: int = 16
     long_context: _LongContextText | None = None
+    tiers: _TiersText = _TiersText()
     # embedding models generate nothing, moderation is free.
     kind: Literal["text", "embedding", "moderation"] = "text"
     aliases: list[str] = []
@@ -197,16 +303,49 @@ def _read(data: bytes) -> PriceBook:
 
 
 def _model_price(model: str, text: _ModelText) -> ModelPrice:
+    standard = TierRates(
+        **_rates(model, text), long_context=_long_context(model, text.long_context)
+    )
+    tiers: dict[str, Any] = {
+        tier: _tier(model, tier, getattr(text.tiers, tier), standard) for tier in TIERS
+    }
     return ModelPrice(
-        **_rates(model, text),
+        **msgspec.structs.asdict(standard),
+        **tiers,
         context_window=_positive(model, "context_window", text.context_window),
         max_output_tokens=_positive(model, "max_output_tokens", text.max_output_tokens),
         default_max_output_tokens=_positive(
             model, "default_max_output_tokens", text.default_max_output_tokens
         ),
         min_output_tokens=_positive(model, "min_output_tokens", text.min_output_tokens),
-        long_context=_long_context(model, text.long_context),
     )
+
+
+def _tier(model: str, tier: str, text: _TierText | None, standard: TierRates) -> TierRates | None:
+    if text is None:
+        return None
+    within = f"{model}: tiers.{tier}"
+    if text.of_standard is None:
+        for name in PRICED_CLASSES:
+            if getattr(text, name) is None:
+                raise InvalidPriceBook(f"{within}: {name} is missing, and there is no of_standard")
+        return TierRates(
+            **_rates(within, text), long_context=_long_context(within, text.long_context)
+        )
+    if any(getattr(text, name) is not None for name in (*RATE_NAMES, "long_context")):
+        raise InvalidPriceBook(f"{within}: of_standard stands alone, without prices")
+    return scaled(standard, factor_pico(within, "of_standard", text.of_standard))
+
+
+def factor_pico(where: str, field: str, text: str) -> int:
+    """A factor in 1e-12, above 0 and at most 100. Raises `InvalidPriceBook`."""
+    try:
+        factor = pico_from_usd(text)
+    except InvalidAmount as error:
+        raise InvalidPriceBook(f"{where}: {field}: {text[:40]!r} is no decimal number") from error
+    if not 0 < factor <= 100 * PICO_PER_USD:
+        raise InvalidPriceBook(f"{where}: {field}: {text} is not above 0 and at most 100")
+    return factor
 
 
 def _long_context(model: str, text: _LongContextText | None) -> LongContext | None:
@@ -217,14 +356,15 @@ def _long_context(model: str, text: _LongContextText | None) -> LongContext | No
     return LongContext(**_rates(within, text), over_input_tokens=over)
 
 
-def _rates(where: str, text: _RatesText) -> dict[str, int]:
+def _rates(where: str, text: _RatesText | _TierText) -> dict[str, int]:
     rates: dict[str, int] = {}
-    for field in Rates.__struct_fields__:
+    for field in RATE_NAMES:
         amount = getattr(text, field)
         if amount is None:
             continue
+        per = _SEARCHES_PER_PRICE if field == SEARCH else _TOKENS_PER_PRICE
         try:
-            rate, rest = divmod(pico_from_usd(amount), _TOKENS_PER_PRICE)
+            rate, rest = divmod(pico_from_usd(amount), per)
         except InvalidAmount as error:
             raise InvalidPriceBook(f"{where}: {field}: {error}") from error
         if rate < 0 or rest:

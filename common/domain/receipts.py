@@ -1,11 +1,12 @@
 """Receipts: why a request ended, and the arithmetic of what it cost, from its ledger row. Pure."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
 
-from common.domain.money import usd_text
+from common.domain.money import PICO_PER_USD, usd_text
 from common.domain.price_lines import price_lines
 from common.domain.usage import Status, Tokens, UsageSource
 
@@ -35,13 +36,15 @@ def finish_cause_of(status: Status, finish_cause: str, usage_source: UsageSource
 
 
 def lines_of(
-    tokens: Tokens, unit_prices: Mapping[str, int] | None, searches: int
+    tokens: Tokens, unit_prices: Mapping[str, int], searches: int, cost_usd: Decimal
 ) -> list[Line] | None:
-    """The lines whose costs add up to the row's, exactly; None where it names no prices.
+    """The lines whose costs add up to the row's, exactly.
 
-    Rows do not that were written before they carried unit prices.
+    None for rows that carry no unit prices, as those of earlier versions: no sum is shown that
+    is not the cost.
     """
-    if unit_prices is None:
+    lines = price_lines(tokens, unit_prices, searches)
+    if sum(line.cost_pico for line in lines) != cost_usd * PICO_PER_USD:
         return None
     return [
         Line(
@@ -50,5 +53,5 @@ def lines_of(
             usd_text(line.unit_pico),
             usd_text(line.cost_pico),
         )
-        for line in price_lines(tokens, unit_prices, searches)
+        for line in lines
     ]

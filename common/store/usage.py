@@ -76,12 +76,16 @@ class Filters(msgspec.Struct, frozen=True):
 
 
 class UsageSum(msgspec.Struct, frozen=True):
-    """Sums of a group: requests, tokens by class and USD, at which some stand at 0 unpriced."""
+    """Sums of a group: requests, tokens by class and USD, at which some stand at 0 unpriced.
+
+    `rated_usd` is what teams are charged: the cost times their multipliers.
+    """
 
     group: dict[str, str | None]
     requests: int
     tokens: dict[str, int]
     cost_usd: Decimal
+    rated_usd: Decimal
     unpriced_requests: int
 
 
@@ -156,6 +160,7 @@ def _sum(row: dict[str, Any], group_by: list[str]) -> UsageSum:
         requests=int(row["requests"]),
         tokens={name: int(row[name]) for name in TOKEN_CLASSES},
         cost_usd=row["cost_usd"],
+        rated_usd=row["rated_usd"],
         unpriced_requests=int(row["unpriced_requests"]),
     )
 

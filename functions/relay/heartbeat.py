@@ -14,7 +14,7 @@ from common.providers.http import Exchange
 from common.state.admission import RENEW_EVERY_MS
 from common.state.commands import RedisUnavailable
 from common.telemetry import catalogue, logs
-from functions.relay.open_request import Interruption, OpenRequest
+from functions.relay.open_request import OpenRequest
 from functions.relay.records import draft_now
 
 if TYPE_CHECKING:

@@ -8,14 +8,17 @@ from typing import Any
 
 import msgspec
 
+from common.dialects.base import StreamCopy, WholeAnswer
 from common.domain import usage
 from common.domain.accounts import AccountRecord
 from common.domain.admission import Draft
 from common.domain.ids import ulid_time_ms
 from common.domain.money import PICO_PER_NANO, nano_ceiling, pico_from_usd, usd_text
 from common.domain.policies import DEFAULT_GONE, AppliedPolicy
+from common.domain.price_lines import cost_pico
 from common.domain.prices import PriceBook
 from common.domain.reported_usage import reported_usage
+from common.domain.service_tiers import tier_of
 from common.domain.usage import Status, Tokens, UsageRecord, UsageSource
 from common.identifiers import new_ulid
 from functions.relay.open_request import OpenRequest
@@ -79,6 +82,7 @@ def adjustment(final: UsageRecord, charged: UsageRecord) -> UsageRecord:
         adjusts=final.id,
         occurred_at=_occurred_at(made),
         tokens=final.tokens.minus(charged.tokens),
+        searches=final.searches - charged.searches,
         cost_usd=usd_text(cost_pico),
     )
 
@@ -97,6 +101,9 @@ def _record(
         raise ValueError("only an authenticated, parsed request has a record")
     served = account.served_model(request.parsed.model) or request.parsed.model
     price = prices.find(served)
+    searches, service_tier = _searches(request), _service_tier(request)
+    rates = price.rates_for(tokens, tier_of(service_tier)) if price is not None else None
+    unit_prices = rates.unit_prices(tokens, searches) if rates is not None else {}
     return UsageRecord(
         id=request.id,
         kind="usage",
@@ -115,8 +122,8 @@ def _record(
         finish_cause=finish_cause,
         tokens=tokens,
         usage_source=source,
-        cost_usd=usd_text(price.cost_pico(tokens) if price else 0),
-        price_version=prices.version if price else UNPRICED,
+        cost_usd=usd_text(cost_pico(tokens, unit_prices, searches)),
+        price_version=UNPRICED if rates is None else prices.version,
         latency_ms=None if status == "interrupted" else request.latency_ms,
         first_token_ms=request.first_token_ms,
         attempts=max(request.attempts, 1),
@@ -125,8 +132,23 @@ def _record(
         client=_client(request),
         error_code=request.reason.value if request.reason else None,
         tags=request.key.tags,
+        service_tier=service_tier,
+        searches=searches,
+        unit_prices=unit_prices,
         policy=_policy(request),
     )
+
+
+def _service_tier(request: OpenRequest) -> str | None:
+    """The tier that the answer names, so far as it was read; else the one that was asked for."""
+    asked = request.parsed.service_tier if request.parsed is not None else None
+    read: StreamCopy | WholeAnswer | None = request.copy or request.answer
+    return (read.service_tier if read is not None else None) or asked
+
+
+def _searches(request: OpenRequest) -> int:
+    read: StreamCopy | WholeAnswer | None = request.copy or request.answer
+    return read.searches if read is not None else 0
 
 
 def _policy(request: OpenRequest) -> AppliedPolicy | None:

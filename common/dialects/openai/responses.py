@@ -1,5 +1,7 @@
 """POST /v1/responses: create, whole or streamed. Stored ones are read again by their ids."""
 
+from typing import Any
+
 import msgspec
 
 from common.dialects.base import (
@@ -9,11 +11,13 @@ from common.dialects.base import (
     StreamCopy,
     WholeAnswer,
     estimate_tokens,
+    word,
 )
 from common.dialects.bodies import check_model, check_positive, read_fields
 from common.dialects.json_operation import JsonOperation
 from common.dialects.openai.errors import type_of
-from common.dialects.openai.items import ItemStreamCopy, read_usage
+from common.dialects.openai.items import ItemStreamCopy, read_usage, searches_in
+from common.dialects.openai.tokens import asked_tier
 from common.dialects.refused import status_of
 from common.domain.refusals import Refusal
 
@@ -25,6 +29,7 @@ class _Request(msgspec.Struct):
     background: bool | None = None
     max_output_tokens: int | None = None
     previous_response_id: str | None = None
+    service_tier: Any = None
 
 
 class _Answer(msgspec.Struct):
@@ -33,6 +38,7 @@ class _Answer(msgspec.Struct):
     model: str | None = None
     output: msgspec.Raw = msgspec.Raw()
     usage: msgspec.Raw = msgspec.Raw()
+    service_tier: Any = None
 
 
 _request_decoder = msgspec.json.Decoder(_Request)
@@ -61,6 +67,7 @@ class Responses(JsonOperation):
             max_output_tokens=given.max_output_tokens,
             follows=given.previous_response_id,
             stored=given.store is not False,
+            service_tier=asked_tier(given.service_tier),
         )
 
     def read_answer(self, body: bytes, content_type: str = JSON) -> WholeAnswer | None:
@@ -74,8 +81,15 @@ class Responses(JsonOperation):
             return None
         usage = bytes(answer.usage)
         size = estimate_tokens(len(bytes(answer.output)))
-        tokens = read_usage(usage)
-        return WholeAnswer(tokens, answer.model, size, stored_id=answer.id, usage=usage)
+        return WholeAnswer(
+            read_usage(usage),
+            answer.model,
+            size,
+            stored_id=answer.id,
+            service_tier=word(answer.service_tier),
+            searches=searches_in(bytes(answer.output)),
+            usage=usage,
+        )
 
     def stream_copy(self, parsed: ParsedRequest) -> StreamCopy:
         """See `Operation`."""

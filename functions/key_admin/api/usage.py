@@ -64,7 +64,7 @@ async def list_records(call: Call) -> Response:
             limit=query.limit + 1,
         )
     page = [
-        Record(**{**record, "cost_usd": _money(record["cost_usd"])})
+        Record(**record | {name: _money(record[name]) for name in ("cost_usd", "rated_usd")})
         for record in found[: query.limit]
     ]
     more = page[-1].id if len(found) > query.limit else None
@@ -106,6 +106,7 @@ def _figures(one: UsageSum) -> dict[str, Any]:
         "requests": one.requests,
         "tokens": one.tokens,
         "cost_usd": _money(one.cost_usd),
+        "rated_usd": _money(one.rated_usd),
         "unpriced_requests": one.unpriced_requests,
     }
 
@@ -118,6 +119,7 @@ def _total(sums: list[UsageSum]) -> Total:
         requests=sum(one.requests for one in sums),
         tokens=Tokens(**tokens),
         cost_usd=_money(sum((one.cost_usd for one in sums), Decimal())),
+        rated_usd=_money(sum((one.rated_usd for one in sums), Decimal())),
         unpriced_requests=sum(one.unpriced_requests for one in sums),
     )
 

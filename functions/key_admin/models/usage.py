@@ -1,6 +1,7 @@
 """Usage, as asked for and as answered."""
 
 from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -109,6 +110,10 @@ Unpriced = Annotated[
     int, Field(description="of `requests`, those to models without a price: at $0 in `cost_usd`")
 ]
 
+Rated = Annotated[
+    Money, Field(description="what teams are charged: the cost times their `price_multiplier`")
+]
+
 
 class Total(BaseModel):
     """Sums. An adjustment adds tokens and money, and is no request."""
@@ -116,6 +121,7 @@ class Total(BaseModel):
     requests: int
     tokens: Tokens
     cost_usd: Money
+    rated_usd: Rated
     unpriced_requests: Unpriced
 
 
@@ -126,6 +132,7 @@ class UsageItem(BaseModel):
     requests: int
     tokens: Tokens
     cost_usd: Money
+    rated_usd: Rated
     unpriced_requests: Unpriced
 
 
@@ -144,6 +151,7 @@ class LeaderboardItem(BaseModel):
     requests: int
     tokens: Tokens
     cost_usd: Money
+    rated_usd: Rated
     unpriced_requests: Unpriced
 
 
@@ -183,6 +191,14 @@ class Record(BaseModel):
     client: str | None
     error_code: str | None
     tags: list[str]
+    service_tier: str | None
+    searches: int
+    unit_prices: Annotated[
+        dict[str, int] | None,
+        Field(description="pico-USD (1e-12 USD) per token of each class, and per search"),
+    ]
+    price_multiplier: Annotated[Decimal, Field(description="of the team, when it was posted")]
+    rated_usd: Rated
 
 
 class RecordList(BaseModel):

@@ -115,15 +115,31 @@ def test_durations_and_counts_are_bounded(name):
         assert refusal(**{name: number}) == f"{name}: {number}"
 
 
+# Members with defaults: records that were written before them are read all the same.
+LATER = {"service_tier", "searches", "unit_prices"}
+
+
 @pytest.mark.parametrize("name", [field.name for field in msgspec.structs.fields(make_record())])
 def test_a_missing_or_misshapen_member_is_named(name):
     members = msgspec.to_builtins(make_record())
     misshapen = members | {name: object}
     del members[name]
-    with pytest.raises(NotPostable, match=name):
-        read_record(members)
+    if name in LATER:
+        # What an earlier version wrote and left in the outbox is posted too.
+        assert getattr(read_record(members), name) == getattr(make_record(), name)
+    else:
+        with pytest.raises(NotPostable, match=name):
+            read_record(members)
     with pytest.raises(NotPostable, match=name):
         read_record(misshapen)
+
+
+def test_prices_and_searches_are_bounded():
+    check_record(make_record(id=ulid(), unit_prices={"input": 0}, searches=3), NOW_MS)
+    assert refusal(unit_prices={"input": -1}) == "unit_prices: input: -1"
+    assert refusal(unit_prices={"\0": 1}) == "unit_prices: contains a NUL"
+    assert refusal(unit_prices={str(n): 1 for n in range(33)}) == "unit_prices: more than 32"
+    assert refusal(searches=-1) == "searches: -1"
 
 
 @pytest.mark.parametrize("value", [None, [], "text", 7, {}])
