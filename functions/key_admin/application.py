@@ -23,11 +23,13 @@ from functions.key_admin.api import (
     keys,
     master_key,
     organisation,
+    own_usage,
     quarantine,
     teams,
     usage,
     users,
 )
+from functions.key_admin.callers import is_of_callers, of_callers
 from functions.key_admin.docs import Docs
 from functions.key_admin.problem import Problem, response, unavailable
 from functions.key_admin.services import services, stop_services
@@ -52,6 +54,7 @@ ROUTES = [
         Route(operation.path.replace(*_ANY_USER), operation.__call__, methods=[operation.method])
         for operation in OPERATIONS
     ),
+    *own_usage.ROUTES,
     Route("/docs", _docs.page, methods=["GET"]),
     Route("/internal/openapi.json", _docs.openapi, methods=["GET"]),
 ]
@@ -105,7 +108,10 @@ async def _problem(request: Request, error: Exception) -> Response:
         case DatabaseUnavailable() | RedisUnavailable():
             return response(request, unavailable(f"{error}; nothing was changed, try again."))
         case HTTPException():
-            return response(request, _no_operation(request, error))
+            problem = _no_operation(request, error)
+            if is_of_callers(request):
+                return of_callers(request, problem)
+            return response(request, problem)
         case _:
             logs.log(
                 "internal_error",
@@ -113,7 +119,10 @@ async def _problem(request: Request, error: Exception) -> Response:
                 request_id=request.scope["relay.request_id"],
                 error=repr(error),
             )
-            return response(request, Problem(500, "Internal error", "Relay failed; see its log."))
+            problem = Problem(500, "Internal error", "Relay failed; see its log.")
+            if is_of_callers(request):
+                return of_callers(request, problem)
+            return response(request, problem)
 
 
 def _no_operation(request: Request, error: HTTPException) -> Problem:
