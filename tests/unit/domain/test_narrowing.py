@@ -15,7 +15,7 @@ from common.domain.narrowing import (
     sooner,
 )
 from common.domain.periods import Calendar
-from common.domain.policies import NO_POLICY, Budget, Limits, Policy, Window
+from common.domain.policies import NO_POLICY, Budget, ClientGone, Limits, Policy, Window
 
 MODELS = ("gpt-4o", "gpt-4o-mini", "o3", "claude-3", "")
 PATTERNS = st.lists(
@@ -108,6 +108,10 @@ def test_active_is_only_what_is_so_before_and_after():
          Policy(Limits(window=Window(5, 8, 9, "9")))),
         (Policy(Limits(window=Window(5, 9))), Policy(Limits(window=Window(6, 1))),
          Policy(Limits(window=Window(5, 9)))),
+        # What is no right stays as it was until the commit.
+        (NO_POLICY, Policy(Limits(1), client_gone=ClientGone("drain")), Policy(Limits(1))),
+        (Policy(client_gone=ClientGone("drain")), Policy(Limits(1)),
+         Policy(Limits(1), client_gone=ClientGone("drain"))),
     ],
 )  # fmt: skip
 def test_until_a_change_is_committed_the_limits_of_both_hold(old, new, both):
