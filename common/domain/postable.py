@@ -33,6 +33,7 @@ _TEXTS = (
     "client",
     "error_code",
     "service_tier",
+    "discount",
 )
 
 

@@ -93,6 +93,8 @@ class UsageRecord(msgspec.Struct, frozen=True):
     service_tier: str | None = None
     searches: int = 0
     unit_prices: dict[str, int] = {}
+    # The account's own discount, which `unit_prices` have taken off already.
+    discount: str = ""
 
 
 _encoder = msgspec.json.Encoder()
