@@ -56,9 +56,9 @@ class OpenRequest:
         # The one account that may serve: it keeps the response that this request goes on from.
         self.pinned_account_id: str | None = None
 
-        # The limits and budgets that apply, and the prices that hold until its end; what the body can use at most, once it was read for
-        # that; what is reserved for it, the output it stops at, and the cap to send if another
-        # than the caller's.
+        # The limits and budgets that apply, and the prices that hold until its end; what the body
+        # can use at most, once it was read for that; what is reserved for it, the output it stops
+        # at, and the cap to send if another than the caller's.
         self.rules: RuleSet = NO_RULES
         self.prices: PriceBook | None = None
         self.bound: Bound | None = None

@@ -30,8 +30,10 @@ _ITEMS = frozenset({"message", "function_call", "function_call_output", "reasoni
                     "custom_tool_call", "custom_tool_call_output"})  # fmt: skip
 # What a request may ask for, and the dearest prices that it may then be billed at. `auto` is what
 # the account's project says: the standard tier, unless somebody changed it there.
-_TIERS: dict[Any, Tier] = {None: "standard", "auto": "standard", "default": "standard",
-                           "flex": "standard", "priority": "priority", "fast": "priority"}  # fmt: skip
+_TIERS: dict[str | None, Tier] = {
+    **dict.fromkeys((None, "auto", "default", "flex"), "standard"),
+    **dict.fromkeys(("priority", "fast"), "priority"),
+}
 _COMPLETION_CAP = 16
 
 
