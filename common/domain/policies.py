@@ -12,6 +12,7 @@ from common.domain.periods import Calendar, Period
 
 Level = Literal["organisation", "team", "user", "key"]
 BudgetPolicy = Literal["clamp", "deny", "soft"]
+UnpricedModels = Literal["deny", "quarantine"]
 ORGANISATION = "organisation"
 
 
@@ -48,11 +49,17 @@ class Budget(msgspec.Struct, frozen=True):
 
 
 class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one level sets."""
+    """What one level sets.
+
+    `unpriced_models` says what becomes of models that the price book does not know: `deny`
+    refuses them, `quarantine` serves them and prices them later. None leaves it to the level
+    above; only the organisation and teams say it.
+    """
 
     limits: Limits = Limits()
     budgets: tuple[Budget, ...] = ()
     calendar: Calendar = Calendar()
+    unpriced_models: UnpricedModels | None = None
 
     @property
     def is_empty(self) -> bool:

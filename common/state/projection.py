@@ -82,7 +82,8 @@ async def put_policy(
     commands: RedisCommands, prefix: str, scope: str, version: int, policy: Policy
 ) -> bool:
     """Write what limits a scope; false when Redis has a newer version."""
-    record = _encoder.encode(policy) if not policy.is_empty else b""
+    silent = policy.is_empty and policy.unpriced_models is None
+    record = b"" if silent else _encoder.encode(policy)
     keys = (f"{prefix}:policy:{scope}", f"{prefix}:versions")
     return bool(await commands.script(Script.load("put_policy"), keys, (version, record, scope)))
 

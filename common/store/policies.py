@@ -14,6 +14,8 @@ from common.domain.policies import NO_POLICY, ORGANISATION, Applied, Policy
 from common.store.database import Connection, query
 
 COLUMNS = ("limits", "budgets", "calendar")
+# Of the organisation and of teams.
+UNPRICED = "unpriced_models"
 
 
 class Organisation(msgspec.Struct, frozen=True):
@@ -33,18 +35,20 @@ class ProjectedPolicy(msgspec.Struct, frozen=True):
 
 
 def columns(policy: Policy) -> dict[str, Any]:
-    """A policy as the values of its three columns."""
+    """A policy as the values of its columns."""
     members = msgspec.to_builtins(policy)
     return {
         "limits": Jsonb(members.get("limits", {})),
         "budgets": Jsonb(members.get("budgets", [])),
         "calendar": Jsonb(members.get("calendar", {})),
+        UNPRICED: policy.unpriced_models,
     }
 
 
 def read(row: dict[str, Any]) -> Policy:
     """The policy of a row with these columns."""
-    policy = msgspec.convert({name: row[name] for name in COLUMNS}, Policy)
+    members = {name: row[name] for name in COLUMNS} | {UNPRICED: row.get(UNPRICED)}
+    policy = msgspec.convert(members, Policy)
     return NO_POLICY if policy == NO_POLICY else policy
 
 

@@ -17,6 +17,7 @@ from common.domain.policies import (
     Applied,
     Level,
     Policy,
+    UnpricedModels,
     key_scope,
     team_scope,
     user_scope,
@@ -39,6 +40,8 @@ class KeySnapshot(msgspec.Struct):
     record: KeyRecord
     applied: tuple[Applied, ...]
     rules: RuleSet = NO_RULES
+    # What its team says of models without a price, else the organisation; None: neither.
+    unpriced_models: UnpricedModels | None = None
 
     def rules_at(self, moment_ms: int) -> RuleSet:
         """The rules of that moment, compiled once a period. Raises `UnknownTimezone`."""
@@ -86,7 +89,10 @@ class Snapshots:
     def update(self, key_hash: str, current: Stale) -> KeySnapshot:
         """Remember what Redis says is current."""
         record = _key_decoder.decode(current.key_record)
-        snapshot = KeySnapshot(current.versions, record, _applied(record, current.policies))
+        found = _policies(record, current.policies)
+        snapshot = KeySnapshot(
+            current.versions, record, _limiting(record, found), unpriced_models=_unpriced(found)
+        )
         self._keys[key_hash] = snapshot
         self._keys.move_to_end(key_hash)
         if len(self._keys) > KEYS_MAX:
@@ -119,18 +125,27 @@ def _built_in_account(account: BuiltInAccount) -> UsableAccount:
     )
 
 
-def _applied(record: KeyRecord, policies: tuple[bytes, bytes, bytes]) -> tuple[Applied, ...]:
-    """The policies that limit anything, from the outermost level in."""
+def _policies(record: KeyRecord, policies: tuple[bytes, bytes, bytes]) -> list[Applied]:
+    """What the levels around a key set, from the outermost in."""
     scopes: tuple[tuple[Level, str], ...] = (
         ("organisation", ORGANISATION),
         ("team", team_scope(record.team_id) if record.team_id else ""),
         ("user", user_scope(record.user_id)),
     )
-    found = [
+    return [
         Applied(level, scope, _policy_decoder.decode(policy))
         for (level, scope), policy in zip(scopes, policies, strict=True)
         if policy
     ]
+
+
+def _unpriced(found: list[Applied]) -> UnpricedModels | None:
+    said = [one.policy.unpriced_models for one in found if one.policy.unpriced_models is not None]
+    return said[-1] if said else None
+
+
+def _limiting(record: KeyRecord, found: list[Applied]) -> tuple[Applied, ...]:
+    """The policies that limit anything, the key's own last."""
     if not record.policy.is_empty:
         found.append(Applied("key", key_scope(record.id), record.policy))
     return tuple(one for one in found if not one.policy.is_empty)

@@ -1,1 +1,1 @@
-SELECT limits, budgets, calendar, version, updated_at FROM organisation
+SELECT limits, budgets, calendar, unpriced_models, version, updated_at FROM organisation

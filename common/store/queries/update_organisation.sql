@@ -1,4 +1,5 @@
 UPDATE organisation
 SET limits = %(limits)s, budgets = %(budgets)s, calendar = %(calendar)s,
+    unpriced_models = %(unpriced_models)s,
     version = nextval('projection_versions'), updated_at = now()
 WHERE version = %(version)s

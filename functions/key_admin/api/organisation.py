@@ -51,7 +51,11 @@ async def patch(call: Call) -> Response:
 
 
 def _answer(organisation: Organisation) -> OrganisationAnswer:
-    return OrganisationAnswer(**shown(organisation.policy), updated_at=organisation.updated_at)
+    return OrganisationAnswer(
+        **shown(organisation.policy),
+        unpriced_models=organisation.policy.unpriced_models,
+        updated_at=organisation.updated_at,
+    )
 
 
 def _audited(organisation: Organisation) -> dict[str, Any]:

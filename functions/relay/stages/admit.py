@@ -18,7 +18,7 @@ from common.identifiers import now_ms
 from common.state.admission import Snapshot
 from common.state.commands import RedisUnavailable
 from functions.relay.open_request import OpenRequest
-from functions.relay.reservations import bounded, candidate_for, take
+from functions.relay.reservations import bounded, candidate_for, prices_of, take
 from functions.relay.services import Services
 from functions.relay.snapshots import KeySnapshot, UsableAccount
 from functions.relay.stages.denied import denied, show_limits
@@ -66,7 +66,8 @@ async def _admit(services: Services, request: OpenRequest) -> list[UsableAccount
             request.rules = snapshot.rules_at(ulid_time_ms(request.id))
             await _pin(services, request)
             try:
-                accounts = bounded(services, request, _route(services, request))
+                request.prices = services.prices
+                accounts = bounded(services, request, _route(services, request, snapshot))
             except Refused:
                 if current:
                     raise
@@ -111,12 +112,13 @@ async def _pin(services: Services, request: OpenRequest) -> None:
         raise Refused(refusal)
 
 
-def _route(services: Services, request: OpenRequest) -> list[UsableAccount]:
+def _route(services: Services, request: OpenRequest, snapshot: KeySnapshot) -> list[UsableAccount]:
+    unpriced = snapshot.unpriced_models or services.settings.unpriced_models
     return route(
         request,
         services.snapshots.accounts,
-        services.prices,
-        deny_unpriced=services.settings.unpriced_models == "deny",
+        prices_of(services, request),
+        deny_unpriced=unpriced == "deny",
     )
 
 
