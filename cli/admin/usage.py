@@ -38,7 +38,7 @@ RECORDS = Shape(
         *("finish_cause", *token_fields(), "usage_source", "cost_usd", "price_version"),
         *("latency_ms", "first_token_ms", "attempts", "cache_hit", "redactions", "client"),
         *("error_code", "tags", "service_tier", "searches", "unit_prices"),
-        *("discount", "price_multiplier", "rated_usd"),
+        *("discount", "priced_as", "price_multiplier", "rated_usd"),
     ),
 )
 _FILTERS = (

@@ -34,6 +34,7 @@ _TEXTS = (
     "error_code",
     "service_tier",
     "discount",
+    "priced_as",
 )
 
 

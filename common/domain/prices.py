@@ -180,6 +180,10 @@ class PriceBook(msgspec.Struct, frozen=True):
         undated = _DATE.sub("", model)
         return self._named(undated) if undated != model else None
 
+    def exactly(self, model: str) -> ModelPrice | None:
+        """The price of a model id or alias as it is written, without looking for a date in it."""
+        return self._named(model)
+
     def models(self, provider: str) -> list[str]:
         """The provider's model ids to list for clients, sorted; none for an unknown provider."""
         return list(self.ids.get(provider, ()))

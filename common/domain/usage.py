@@ -95,6 +95,8 @@ class UsageRecord(msgspec.Struct, frozen=True):
     unit_prices: dict[str, int] = {}
     # The account's own discount, which `unit_prices` have taken off already.
     discount: str = ""
+    # The name whose price it is: what the provider was asked for.
+    priced_as: str | None = None
 
 
 _encoder = msgspec.json.Encoder()

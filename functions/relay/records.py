@@ -15,13 +15,13 @@ from common.domain.ids import ulid_time_ms
 from common.domain.money import nano_ceiling, pico_from_usd, usd_text
 from common.domain.price_lines import cost_pico
 from common.domain.prices import PriceBook
+from common.domain.rerating import UNPRICED
 from common.domain.service_tiers import tier_of
 from common.domain.usage import Status, Tokens, UsageRecord, UsageSource
 from common.identifiers import new_ulid
 from functions.relay.account_prices import price_at
 from functions.relay.open_request import OpenRequest
 
-UNPRICED = "unpriced"
 CLIENT_CHARACTERS_MAX = 64
 MODEL_CHARACTERS_MAX = 256
 
@@ -134,6 +134,7 @@ def _record(
         searches=searches,
         unit_prices=unit_prices,
         discount=account.discount,
+        priced_as=served,
     )
 
 

@@ -6,6 +6,8 @@ ALTER TABLE ledger
     ADD COLUMN searches integer NOT NULL DEFAULT 0,
     -- The account's discount, which unit_prices have taken off already.
     ADD COLUMN discount text NOT NULL DEFAULT '',
+    -- The name whose price it is.
+    ADD COLUMN priced_as text,
     -- What the team was charged for each USD of cost when the row was posted.
     ADD COLUMN price_multiplier numeric(10, 6) NOT NULL DEFAULT 1;
 

@@ -6,7 +6,7 @@ INSERT INTO ledger (
     input, output, cache_read, cache_write_5m, cache_write_1h, reasoning, audio_input, audio_output,
     usage_source, cost_usd, price_version, latency_ms, first_token_ms, attempts, cache_hit,
     redactions, client, error_code, tags, service_tier, searches, unit_prices, discount,
-    price_multiplier
+    priced_as, price_multiplier
 )
 SELECT
     id, kind, adjusts, occurred_at, key_id, user_id, team_id, account_id, provider, dialect,
@@ -14,6 +14,7 @@ SELECT
     input, output, cache_read, cache_write_5m, cache_write_1h, reasoning, audio_input, audio_output,
     usage_source, cost_usd, price_version, latency_ms, first_token_ms, attempts, cache_hit,
     redactions, client, error_code, tags, service_tier, searches, unit_prices, discount,
+    priced_as,
     -- A correction is charged on as what it corrects was.
     coalesce(
         CASE WHEN adjusts IS NOT NULL THEN
@@ -31,7 +32,7 @@ FROM jsonb_to_recordset(%s) AS given (
     cost_usd numeric, price_version text, latency_ms integer, first_token_ms integer,
     attempts integer, cache_hit boolean, redactions integer, client text, error_code text,
     tags text[], service_tier text, searches integer, unit_prices jsonb,
-    discount text
+    discount text, priced_as text
 )
 ORDER BY id
 ON CONFLICT (id) DO NOTHING

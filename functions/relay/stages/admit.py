@@ -48,6 +48,7 @@ async def authenticate(services: Services, request: OpenRequest) -> None:
             answer = await services.admission.verify(request.key_hash, address=request.address)
             if isinstance(answer, Stale):
                 request.key = services.snapshots.update(request.key_hash, answer).record
+                await services.follow_prices(answer.versions)
                 check_scope(request)
                 return
             await _handle_key(services, request, answer)
@@ -91,6 +92,7 @@ async def _admit(services: Services, request: OpenRequest) -> list[UsableAccount
             return accounts[answer.index :]
         if isinstance(answer, Stale):
             services.snapshots.update(request.key_hash, answer)
+            await services.follow_prices(answer.versions)
             current = True
         elif isinstance(answer, Denied):
             show_limits(request, answer.minutes)

@@ -40,6 +40,7 @@ async def test_a_record_is_written_as_it_was(ledger_database):
         searches=2,
         unit_prices={"input": 250_000, "search": 10**10},
         discount="0.15",
+        priced_as="gpt-4o-mini",
     )
     assert await insert(ledger_database, record) == [ulid_to_uuid(record.id)]
     (row,) = await rows(ledger_database, "SELECT * FROM ledger")
