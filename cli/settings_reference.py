@@ -110,9 +110,9 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
                  "seconds to wait for a provider's first byte", "120"),
         Variable("RELAY_IDLE_TIMEOUT_S", "120",
                  "seconds that a provider's stream may be silent", "60"),
-        Variable("RELAY_UNPRICED_MODELS", "quarantine",
-                 "a model without a price: `quarantine` serves it at $0 and says so, `deny` "
-                 "refuses it", "deny"),
+        Variable("RELAY_UNPRICED_MODELS", "deny",
+                 "a model without a price, where neither team nor organisation says: `deny` "
+                 "refuses it, `quarantine` serves it and prices it later", "quarantine"),
         Variable("RELAY_PRICE_BOOK_DIRECTORY", NONE,
                  "where a file `prices*.json` of yours replaces and adds prices of models; of "
                  "several the last by name", "/app/external-data"),

@@ -22,10 +22,11 @@ from common.state.projection import (
     put_accounts,
     put_key,
     put_policy,
+    put_prices,
     raise_counter,
     set_epoch,
 )
-from common.store import accounts, keys, policies
+from common.store import accounts, keys, policies, price_books
 from common.store.database import Connection, Database
 
 PAGE = 500
@@ -71,6 +72,14 @@ async def project_accounts(database: Database, commands: RedisCommands, prefix: 
     await put_account_list(commands, prefix, version, records)
 
 
+async def project_prices(database: Database, commands: RedisCommands, prefix: str) -> None:
+    """Project the operator's price books, as committed. Raises as `project_key`."""
+    async with database.transaction() as connection:
+        version, books = await price_books.projected(connection, now_ms())
+    if version:
+        await put_prices(commands, prefix, version, msgspec.json.encode(books))
+
+
 async def replay_changes(database: Database, commands: RedisCommands, prefix: str) -> int:
     """Project what a change row says Redis may lack; returns how many rows were worked off."""
     async with database.transaction() as connection:
@@ -79,6 +88,8 @@ async def replay_changes(database: Database, commands: RedisCommands, prefix: st
         await project(database, commands, prefix, subject)
     if any(kind == "accounts" for _, kind, _ in changes):
         await project_accounts(database, commands, prefix)
+    if any(kind == "prices" for _, kind, _ in changes):
+        await project_prices(database, commands, prefix)
     if changes:
         async with database.transaction() as connection:
             await keys.forget_changes(connection, [change_id for change_id, _, _ in changes])
@@ -121,6 +132,7 @@ async def rebuild(database: Database, commands: RedisCommands, prefix: str) -> b
         return False
     try:
         await project_accounts(database, commands, prefix)
+        await project_prices(database, commands, prefix)
         await _rebuild_policies(database, commands, prefix)
         after = ""
         while True:

@@ -168,7 +168,7 @@ def relay_settings(environment: Environment = os.environ) -> RelaySettings:
         edge_token=environment.get("RELAY_EDGE_TOKEN", ""),
         accounts=_built_in_accounts(environment),
         unpriced_models=choice(
-            environment, "RELAY_UNPRICED_MODELS", "quarantine", ("quarantine", "deny")
+            environment, "RELAY_UNPRICED_MODELS", "deny", ("deny", "quarantine")
         ),
         price_book_directory=environment.get("RELAY_PRICE_BOOK_DIRECTORY", ""),
         timeout_s=whole(environment, "RELAY_TIMEOUT_S", 600, 1, 86_400),

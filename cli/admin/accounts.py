@@ -37,7 +37,15 @@ SHAPE = Shape(
     ),
     (
         *("id", "name", "provider", "base_url", "credential_key_id", "models", "priority"),
-        *("weight", "max_concurrency", "enabled", "built_in", "created_at", "updated_at"),
+        *(
+            "weight",
+            "max_concurrency",
+            "enabled",
+            "discount",
+            "built_in",
+            "created_at",
+            "updated_at",
+        ),
     ),
 )
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -47,6 +55,7 @@ def _settings(command: _Command) -> _Command:
     """What both create and update set."""
     for option in (
         click.option("--enabled/--disabled", "enabled", default=None, help="Whether it serves."),
+        click.option("--discount", metavar="PART", help="Off all prices: 0.15 is 15 % (0)."),
         click.option("--max-concurrency", type=int, help="Requests at a time; 0 is no bound (0)."),
         click.option("--weight", type=int, help="Its share among those of its priority (1)."),
         click.option("--priority", type=int, help="The smaller is asked first (50)."),
@@ -151,7 +160,7 @@ def _api_key(given: dict[str, Any]) -> str:
 
 
 def _body(given: dict[str, Any]) -> dict[str, Any]:
-    names = ("name", "base_url", "priority", "weight", "max_concurrency", "enabled")
+    names = ("name", "base_url", "priority", "weight", "max_concurrency", "enabled", "discount")
     body = members(**{name: given[name] for name in names})
     if given["models"]:
         body["models"] = dict(_mapped(model) for model in given["models"])

@@ -29,6 +29,24 @@ FIELDS = (
 TENANT_FIELDS = (*FIELDS, "client_gone.policy", "client_gone.drain_seconds")
 
 
+UNPRICED = ("deny", "quarantine", "inherit")
+
+
+def unpriced_option(command: _Command) -> _Command:
+    """Give a command the option that `unpriced_member` reads."""
+    return click.option(
+        "--unpriced-models",
+        type=click.Choice(UNPRICED),
+        help="Models without a price: refuse them, or serve them and price them later.",
+    )(command)
+
+
+def unpriced_member(given: dict[str, Any]) -> dict[str, Any]:
+    """The member of a body that the option says; `inherit` is null."""
+    value = given["unpriced_models"]
+    return {} if value is None else {"unpriced_models": None if value == "inherit" else value}
+
+
 def limit_options(*, clearing: bool) -> Callable[[_Command], _Command]:
     """Give a command the options that `limit_members` reads; `clearing`: those that empty too."""
     options = [

@@ -37,8 +37,8 @@ RECORDS = Shape(
         *("provider", "dialect", "endpoint", "model_requested", "model_served", "status"),
         *("finish_cause", *token_fields(), "usage_source", "cost_usd", "price_version"),
         *("latency_ms", "first_token_ms", "attempts", "cache_hit", "redactions", "client"),
-        *("error_code", "tags", "service_tier", "searches", "unit_prices", "price_multiplier"),
-        "rated_usd",
+        *("error_code", "tags", "service_tier", "searches", "unit_prices"),
+        *("discount", "priced_as", "price_multiplier", "rated_usd"),
     ),
 )
 _FILTERS = (

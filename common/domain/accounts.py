@@ -40,6 +40,8 @@ class AccountRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     enabled: bool = True
     built_in: bool = False
     sealed_credential: str = ""
+    # Negotiated with the provider: "0.15" is 15 % off all prices; empty for none.
+    discount: str = ""
 
     def served_model(self, requested: str) -> str | None:
         """The provider's model for a requested one, or None when the account has it not."""

@@ -12,7 +12,7 @@ import msgspec
 from common.domain.accounts import AccountRecord
 from common.domain.keys import KeyRecord
 from common.domain.money import pico_from_usd
-from common.domain.policies import Limits, Policy, Window
+from common.domain.policies import Limits, Policy, UnpricedModels, Window
 
 # A scope that no endpoint asks for: an empty list would allow all of them.
 NO_SCOPE = "none"
@@ -37,7 +37,7 @@ def narrowed_key(old: KeyRecord, new: KeyRecord) -> KeyRecord:
 
 
 def narrowed_policy(old: Policy, new: Policy) -> Policy:
-    """What both allow: the lower of all limits, the budgets of both.
+    """What both allow: the lower of all limits, the budgets of both, unpriced models if both do.
 
     Where they cannot be compared (other calendars, windows of other lengths) the old ones stay.
     """
@@ -47,12 +47,24 @@ def narrowed_policy(old: Policy, new: Policy) -> Policy:
         for name in (*names, "concurrency")
     }
     limits = Limits(**lower, window=_narrowed_window(old.limits.window, new.limits.window))
+    unpriced = _narrowed_unpriced(old.unpriced_models, new.unpriced_models)
     if old.is_empty:
-        return msgspec.structs.replace(new, limits=limits, client_gone=old.client_gone)
+        return msgspec.structs.replace(
+            new, limits=limits, unpriced_models=unpriced, client_gone=old.client_gone
+        )
     budgets = old.budgets
     if old.calendar == new.calendar:
         budgets = tuple(dict.fromkeys([*old.budgets, *new.budgets]))
-    return msgspec.structs.replace(old, limits=limits, budgets=budgets)
+    return msgspec.structs.replace(old, limits=limits, budgets=budgets, unpriced_models=unpriced)
+
+
+def _narrowed_unpriced(
+    old: UnpricedModels | None, new: UnpricedModels | None
+) -> UnpricedModels | None:
+    """`deny` if either says so; what the level above says may be less than `quarantine`."""
+    if "deny" in (old, new):
+        return "deny"
+    return old if old == new else None
 
 
 def _narrowed_window(old: Window | None, new: Window | None) -> Window | None:

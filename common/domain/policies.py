@@ -13,6 +13,7 @@ from common.domain.periods import Calendar, Period
 
 Level = Literal["organisation", "team", "user", "key"]
 BudgetPolicy = Literal["clamp", "deny", "soft"]
+UnpricedModels = Literal["deny", "quarantine"]
 GonePolicy = Literal["cancel", "drain"]
 ORGANISATION = "organisation"
 
@@ -61,11 +62,17 @@ class ClientGone(msgspec.Struct, frozen=True):
 
 
 class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one level sets; `client_gone` None leaves that to the level around it."""
+    """What one level sets.
+
+    `unpriced_models` says what becomes of models that the price book does not know: `deny`
+    refuses them, `quarantine` serves them and prices them later. None leaves it to the level
+    above; only the organisation and teams say it. So it is with `client_gone`.
+    """
 
     limits: Limits = Limits()
     budgets: tuple[Budget, ...] = ()
     calendar: Calendar = Calendar()
+    unpriced_models: UnpricedModels | None = None
     client_gone: ClientGone | None = None
 
     @property
@@ -76,7 +83,7 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def says_nothing(self) -> bool:
         """Whether a request is served as if there were none."""
-        return self.is_empty and self.client_gone is None
+        return self.is_empty and self.client_gone is None and self.unpriced_models is None
 
 
 # The one that records leave out: what is the default is recognised by identity.

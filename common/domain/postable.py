@@ -35,6 +35,8 @@ _TEXTS = (
     "client",
     "error_code",
     "service_tier",
+    "discount",
+    "priced_as",
 )
 
 

@@ -6,7 +6,7 @@ computed again. A price of 1 USD per million tokens is 1,000,000 pico-USD per to
 
 import re
 from functools import lru_cache
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import msgspec
 
@@ -23,7 +23,8 @@ from common.domain.usage import Tokens
 # How a request was served, whatever a provider calls it. `unknown` has no price.
 Tier = Literal["standard", "flex", "priority", "fast", "batch", "unknown"]
 TIERS: tuple[Tier, ...] = ("flex", "priority", "fast", "batch")
-RATE_NAMES = (*PRICED_CLASSES, "audio_input", "audio_output", "search")
+TOKEN_RATES = (*PRICED_CLASSES, "audio_input", "audio_output")
+RATE_NAMES = (*TOKEN_RATES, SEARCH)
 _NESTED = ("long_context", *TIERS)
 
 _TOKENS_PER_PRICE = 1_000_000
@@ -149,9 +150,12 @@ def _discounted(price: ModelPrice, discount: str) -> ModelPrice:
 
 
 def scaled(rates: R, factor_pico: int) -> R:
-    """The rates times a factor in 1e-12, rounded up to whole pico-USD; tiers with them."""
+    """The rates times a factor in 1e-12, rounded up to whole pico-USD; tiers with them.
+
+    Searches are a fee, and stay.
+    """
     changed: dict[str, object] = {}
-    for name in (*RATE_NAMES, *_NESTED):
+    for name in (*TOKEN_RATES, *_NESTED):
         value = getattr(rates, name, None)
         if isinstance(value, Rates):
             changed[name] = scaled(value, factor_pico)
@@ -175,6 +179,10 @@ class PriceBook(msgspec.Struct, frozen=True):
             return price
         undated = _DATE.sub("", model)
         return self._named(undated) if undated != model else None
+
+    def exactly(self, model: str) -> ModelPrice | None:
+        """The price of a model id or alias as it is written, without looking for a date in it."""
+        return self._named(model)
 
     def models(self, provider: str) -> list[str]:
         """The provider's model ids to list for clients, sorted; none for an unknown provider."""
@@ -303,11 +311,9 @@ def _read(data: bytes) -> PriceBook:
 
 
 def _model_price(model: str, text: _ModelText) -> ModelPrice:
-    standard = TierRates(
-        **_rates(model, text), long_context=_long_context(model, text.long_context)
-    )
+    standard = _tier_rates(model, text, None)
     tiers: dict[str, Any] = {
-        tier: _tier(model, tier, getattr(text.tiers, tier), standard) for tier in TIERS
+        tier: _tier(f"{model}: tiers.{tier}", getattr(text.tiers, tier), standard) for tier in TIERS
     }
     return ModelPrice(
         **msgspec.structs.asdict(standard),
@@ -321,20 +327,30 @@ def _model_price(model: str, text: _ModelText) -> ModelPrice:
     )
 
 
-def _tier(model: str, tier: str, text: _TierText | None, standard: TierRates) -> TierRates | None:
+def _tier(within: str, text: _TierText | None, standard: TierRates) -> TierRates | None:
     if text is None:
         return None
-    within = f"{model}: tiers.{tier}"
     if text.of_standard is None:
         for name in PRICED_CLASSES:
             if getattr(text, name) is None:
                 raise InvalidPriceBook(f"{within}: {name} is missing, and there is no of_standard")
-        return TierRates(
-            **_rates(within, text), long_context=_long_context(within, text.long_context)
-        )
+        return _tier_rates(within, text, standard.search)
     if any(getattr(text, name) is not None for name in (*RATE_NAMES, "long_context")):
         raise InvalidPriceBook(f"{within}: of_standard stands alone, without prices")
     return scaled(standard, factor_pico(within, "of_standard", text.of_standard))
+
+
+def _tier_rates(within: str, text: _ModelText | _TierText, search: int | None) -> TierRates:
+    """A fee that is not named again is that of the standard tier, for any length."""
+    rates = {SEARCH: search} | _rates(within, text)
+    longer = text.long_context
+    long_context: LongContext | None = None
+    if longer is not None:
+        within = f"{within}: long_context"
+        over = _positive(within, "over_input_tokens", longer.over_input_tokens)
+        own = {SEARCH: rates[SEARCH]} | _rates(within, longer)
+        long_context = LongContext(**cast("Any", own), over_input_tokens=over)
+    return TierRates(**cast("Any", rates), long_context=long_context)
 
 
 def factor_pico(where: str, field: str, text: str) -> int:
@@ -346,14 +362,6 @@ def factor_pico(where: str, field: str, text: str) -> int:
     if not 0 < factor <= 100 * PICO_PER_USD:
         raise InvalidPriceBook(f"{where}: {field}: {text} is not above 0 and at most 100")
     return factor
-
-
-def _long_context(model: str, text: _LongContextText | None) -> LongContext | None:
-    if text is None:
-        return None
-    within = f"{model}: long_context"
-    over = _positive(within, "over_input_tokens", text.over_input_tokens)
-    return LongContext(**_rates(within, text), over_input_tokens=over)
 
 
 def _rates(where: str, text: _RatesText | _TierText) -> dict[str, int]:

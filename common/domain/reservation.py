@@ -10,7 +10,7 @@ import msgspec
 
 from common.domain.limits import AMOUNT_MAX
 from common.domain.money import nano_ceiling
-from common.domain.prices import ModelPrice, Rates
+from common.domain.prices import ModelPrice, Rates, Tier, TierRates
 
 
 class Bound(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,7 +19,7 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
     `input_tokens` None: as much as the context window; `windowed` False says that the window
     bounds each of many inputs, not all. `choices` multiply the output. `caches`: the caller asks
     for cache writes, which cost more. `default_cap` is the output that the provider stops at by
-    itself. `unbounded` names what has no bound.
+    itself. `unbounded` names what has no bound. `tier` is the dearest that may serve it.
     """
 
     input_tokens: int | None
@@ -32,6 +32,7 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
     least_output: int = 1
     default_cap: int | None = None
     unbounded: str | None = None
+    tier: Tier = "standard"
 
 
 class Charge(msgspec.Struct, frozen=True, array_like=True):
@@ -59,10 +60,11 @@ def charge_of(price: ModelPrice, bound: Bound, caller_cap: int | None) -> Charge
     if bound.free:
         return Charge(0, 0, -1, 0)
     tokens = _input_tokens(price, bound)
-    longer = price.long_context
-    tiers: list[Rates] = [price]
-    if longer is not None and tokens > longer.over_input_tokens:
-        tiers.append(longer)
+    # A dearer tier may fall back to the standard one, and either may charge for its length.
+    served: list[TierRates] = [price]
+    if bound.tier != "standard" and (dearer := price.at_tier(bound.tier)) is not None:
+        served.append(dearer)
+    tiers: list[Rates] = [*served, *(one.for_length(tokens) for one in served)]
     input_nano = _nano(tokens * max(_input_rate(rates, bound) for rates in tiers))
     if not bound.generates:
         return Charge(input_nano, 0, -1, 0)

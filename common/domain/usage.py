@@ -95,6 +95,10 @@ class UsageRecord(msgspec.Struct, frozen=True):
     service_tier: str | None = None
     searches: int = 0
     unit_prices: dict[str, int] = {}
+    # The account's own discount, which `unit_prices` have taken off already.
+    discount: str = ""
+    # The name whose price it is: what the provider was asked for.
+    priced_as: str | None = None
     # The figures as the provider gave them (`reported_usage`), and what held for the request; None
     # in records that were written before these members.
     reported_usage: dict[str, Any] | None = None

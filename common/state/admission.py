@@ -158,6 +158,17 @@ class Admission:
         reply = await self._run("adjust", request_id, adjustment, use.tokens, use.nano)
         return _posted("adjust", reply)
 
+    async def correct(
+        self, adjustment_id: str, adjustment: bytes, *, rules: bytes, at_ms: int, nano: int
+    ) -> str:
+        """Post an adjustment of a request of the past; its outbox id. Raises `RedisUnavailable`.
+
+        `rules` are those of periods that go on, `nano` the difference that they count.
+        """
+        reply = await self._run("correct", adjustment_id, adjustment, rules, at_ms, nano)
+        outbox_id: bytes = reply[1]
+        return outbox_id.decode()
+
     async def read_rules(self, rules: bytes) -> list[tuple[int, int]]:
         """What each rule has counted, and of money what is reserved. Raises `RedisUnavailable`."""
         flat = await self._run("read_rules", rules)

@@ -87,6 +87,19 @@ async def put_policy(
     return bool(await commands.script(Script.load("put_policy"), keys, (version, record, scope)))
 
 
+async def put_prices(commands: RedisCommands, prefix: str, version: int, books: bytes) -> bool:
+    """Write the operator's price books (JSON); false when Redis has a newer version."""
+    keys = (f"{prefix}:prices", f"{prefix}:versions")
+    arguments = (version, books, "prices")
+    return bool(await commands.script(Script.load("put_policy"), keys, arguments))
+
+
+async def read_prices(commands: RedisCommands, prefix: str) -> tuple[int, bytes]:
+    """The operator's price books and their version; 0 and none where there are none."""
+    version, books = await commands.call("HMGET", f"{prefix}:prices", "v", "r")
+    return int(version or 0), books or b"[]"
+
+
 async def raise_counter(commands: RedisCommands, prefix: str, count: Count) -> bool:
     """Let a period's counter show at least that much; false when it shows as much already."""
     keys = (f"{prefix}:{count.key}",)

@@ -128,6 +128,7 @@ def _values(record: AccountRecord) -> dict[str, Any]:
         "weight": record.weight,
         "max_concurrency": record.max_concurrency,
         "enabled": record.enabled,
+        "discount": record.discount,
     }
 
 
@@ -144,6 +145,7 @@ def _account(row: Mapping[str, Any]) -> Account:
             weight=row["weight"],
             max_concurrency=row["max_concurrency"],
             enabled=row["enabled"],
+            discount=row["discount"],
         ),
         credential_key_id=row["credential"].partition(":")[0],
         version=row["version"],

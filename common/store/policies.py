@@ -13,7 +13,7 @@ from common.domain.periods import in_default_calendar, span_of
 from common.domain.policies import NO_POLICY, ORGANISATION, Applied, Policy
 from common.store.database import Connection, query
 
-COLUMNS = ("limits", "budgets", "calendar", "client_gone")
+COLUMNS = ("limits", "budgets", "calendar", "unpriced_models", "client_gone")
 
 
 class Organisation(msgspec.Struct, frozen=True):
@@ -33,13 +33,14 @@ class ProjectedPolicy(msgspec.Struct, frozen=True):
 
 
 def columns(policy: Policy) -> dict[str, Any]:
-    """A policy as the values of its columns; users and keys have none for `client_gone`."""
+    """A policy as the values of its columns; users and keys lack the last two of them."""
     members = msgspec.to_builtins(policy)
     client_gone = members.get("client_gone")
     return {
         "limits": Jsonb(members.get("limits", {})),
         "budgets": Jsonb(members.get("budgets", [])),
         "calendar": Jsonb(members.get("calendar", {})),
+        "unpriced_models": policy.unpriced_models,
         "client_gone": None if client_gone is None else Jsonb(client_gone),
     }
 

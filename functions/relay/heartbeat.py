@@ -124,7 +124,7 @@ class Heartbeat:
     def _draft(self, request: OpenRequest) -> dict[str, Draft]:
         """One that cannot be made costs its own lease, not those of all others."""
         try:
-            return {request.id: draft_now(self._services.prices, request)}
+            return {request.id: draft_now(request.prices or self._services.prices, request)}
         except Exception as error:  # noqa: BLE001 - see above
             logs.log("draft_failed", level="error", request_id=request.id, error=repr(error))
             return {}

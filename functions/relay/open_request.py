@@ -16,6 +16,7 @@ from common.dialects.base import (
 from common.domain.keys import KeyRecord
 from common.domain.limits import NO_RULES, RuleSet
 from common.domain.policies import DEFAULT_GONE, AppliedGone
+from common.domain.prices import PriceBook
 from common.domain.refusals import Reason
 from common.domain.reservation import Bound
 from common.domain.usage import Tokens
@@ -59,10 +60,11 @@ class OpenRequest:
         # The one account that may serve: it keeps the response that this request goes on from.
         self.pinned_account_id: str | None = None
 
-        # The limits and budgets that apply; what the body can use at most, once it was read for
-        # that; what is reserved for it, the output it stops at, and the cap to send if another
-        # than the caller's.
+        # The limits and budgets that apply, and the prices that hold until its end; what the body
+        # can use at most, once it was read for that; what is reserved for it, the output it stops
+        # at, and the cap to send if another than the caller's.
         self.rules: RuleSet = NO_RULES
+        self.prices: PriceBook | None = None
         self.bound: Bound | None = None
         self.reserved_nano = 0
         self.output_bound: int | None = None

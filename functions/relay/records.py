@@ -18,12 +18,13 @@ from common.domain.policies import DEFAULT_GONE, AppliedPolicy
 from common.domain.price_lines import cost_pico
 from common.domain.prices import PriceBook
 from common.domain.reported_usage import reported_usage
+from common.domain.rerating import UNPRICED
 from common.domain.service_tiers import tier_of
 from common.domain.usage import Status, Tokens, UsageRecord, UsageSource
 from common.identifiers import new_ulid
+from functions.relay.account_prices import price_at
 from functions.relay.open_request import OpenRequest
 
-UNPRICED = "unpriced"
 CLIENT_CHARACTERS_MAX = 64
 MODEL_CHARACTERS_MAX = 256
 
@@ -100,7 +101,7 @@ def _record(
     if request.key is None or request.parsed is None or request.endpoint is None:
         raise ValueError("only an authenticated, parsed request has a record")
     served = account.served_model(request.parsed.model) or request.parsed.model
-    price = prices.find(served)
+    price = price_at(prices, account, request.parsed.model)
     searches, service_tier = _searches(request), _service_tier(request)
     rates = price.rates_for(tokens, tier_of(service_tier)) if price is not None else None
     unit_prices = rates.unit_prices(tokens, searches) if rates is not None else {}
@@ -135,6 +136,8 @@ def _record(
         service_tier=service_tier,
         searches=searches,
         unit_prices=unit_prices,
+        discount=account.discount,
+        priced_as=served,
         policy=_policy(request),
     )
 

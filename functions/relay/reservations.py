@@ -6,10 +6,11 @@ from common.dialects import BOUNDS, CAPS
 from common.dialects.bounds import Unreadable
 from common.domain.admission import Candidate, Use
 from common.domain.money import nano_ceiling, pico_from_usd
-from common.domain.prices import ModelPrice
+from common.domain.prices import ModelPrice, PriceBook
 from common.domain.refusals import Reason, Refusal, Refused
 from common.domain.reservation import Bound, Charge, charge_of
 from common.domain.usage import UsageRecord
+from functions.relay.account_prices import price_at
 from functions.relay.open_request import OpenRequest
 from functions.relay.records import draft_for
 from functions.relay.services import Services
@@ -25,7 +26,7 @@ def use_of(record: UsageRecord) -> Use:
 
 def candidate_for(services: Services, request: OpenRequest, account: UsableAccount) -> Candidate:
     """The account with its draft, and what it may cost where any rule applies."""
-    draft = draft_for(services.prices, request, account)
+    draft = draft_for(prices_of(services, request), request, account)
     charge = b""
     if request.rules.packed:
         worst = _charge(services, request, account)
@@ -53,11 +54,16 @@ def bounded(
     if accounts and not priced:
         model = request.parsed.model if request.parsed is not None else ""
         message = (
-            f"The model {model!r} has no price in price book {services.prices.version}, and a "
-            "hard budget applies to this API key"
+            f"The model {model!r} has no price in price book {prices_of(services, request).version}"
+            f"{_tier_named(bound)}, and a hard budget applies to this API key"
         )
         raise Refused(Refusal(Reason.UNBOUNDED, message, field="model"))
     return priced
+
+
+def prices_of(services: Services, request: OpenRequest) -> PriceBook:
+    """The book that was current when the request was admitted: its bound was made with that."""
+    return request.prices or services.prices
 
 
 def take(services: Services, request: OpenRequest, account: UsableAccount, cap: int | None) -> None:
@@ -91,8 +97,14 @@ def _charge(services: Services, request: OpenRequest, account: UsableAccount) ->
 def _price(services: Services, request: OpenRequest, account: UsableAccount) -> ModelPrice | None:
     if request.parsed is None:
         raise ValueError("only a parsed request has a price")
-    model = request.parsed.model
-    return services.prices.find(account.served_model(model) or model)
+    price = price_at(prices_of(services, request), account, request.parsed.model)
+    if price is None or price.at_tier(_bound(request).tier) is None:
+        return None
+    return price
+
+
+def _tier_named(bound: Bound) -> str:
+    return "" if bound.tier == "standard" else f" at the service tier {bound.tier!r}"
 
 
 def _bound(request: OpenRequest) -> Bound:

@@ -7,15 +7,20 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+import msgspec
+
 from common import secrets
+from common.domain.price_history import DatedBook, PriceHistory
+from common.domain.prices import InvalidPriceBook, PriceBook
 from common.events.emit import Emitter
-from common.identifiers import new_ulid
+from common.identifiers import new_ulid, now_ms
 from common.keyring import Keyring
 from common.price_book import overridden_price_book
 from common.providers.http import UpstreamClient
 from common.settings import RelaySettings, relay_settings
 from common.state.admission import Admission
 from common.state.connection import MultiplexedConnection
+from common.state.projection import read_prices
 from common.state.stored_responses import StoredResponses
 from common.telemetry import catalogue, logs
 from functions.relay.account_health import AccountHealth
@@ -24,6 +29,13 @@ from functions.relay.key_lookup import KeyLookup
 from functions.relay.snapshots import Snapshots
 from functions.relay.token_estimates import TokenEstimates
 
+
+class _Book(msgspec.Struct):
+    effective_ms: int
+    book: msgspec.Raw
+
+
+_books_decoder = msgspec.json.Decoder(list[_Book])
 EMIT_S_MAX = 4.0
 # What is read for its figures alone ends this much earlier, to be settled like the rest.
 DRAIN_RESERVE_S = 2.0
@@ -46,7 +58,9 @@ class Services:
         self.account_health = AccountHealth(
             self.redis, settings.state_prefix, self.run_in_background
         )
-        self.prices = overridden_price_book(settings.price_book_directory)
+        self._own_book = overridden_price_book(settings.price_book_directory)
+        self._history = PriceHistory([DatedBook(0, self._own_book)], [])
+        self._prices_version = 0
         self.estimates = TokenEstimates()
         self.events_key = secrets.derive(settings.internal_secret, "usage-events")
         self.heartbeat = Heartbeat(self)
@@ -56,6 +70,31 @@ class Services:
         self._background: set[asyncio.Task[Any]] = set()
         # The ids of requests that are over and not in the outbox yet.
         self.unsettled: set[str] = set()
+
+    @property
+    def prices(self) -> PriceBook:
+        """The prices that hold now."""
+        return self._history.at(now_ms())
+
+    async def follow_prices(self, versions: str) -> None:
+        """Read the operator's own prices if Redis has others. Raises `RedisUnavailable`.
+
+        `versions` are what `admit` and `verify` answered; the last one is that of the prices.
+        """
+        if int(versions.rpartition(" ")[2]) == self._prices_version:
+            return
+        version, books = await read_prices(self.redis, self.settings.state_prefix)
+        self._prices_version = version
+        try:
+            imported = [
+                DatedBook(one.effective_ms, PriceBook.from_json(one.book))
+                for one in _books_decoder.decode(books)
+            ]
+        except (msgspec.DecodeError, InvalidPriceBook) as error:
+            logs.log("price_book_refused", level="error", version=version, error=str(error))
+            return
+        self._history = PriceHistory([DatedBook(0, self._own_book)], imported)
+        logs.log("prices_imported", version=version, price_version=self.prices.version)
 
     def run_in_background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Start work that outlives its request, such as a settle; awaited at shutdown."""

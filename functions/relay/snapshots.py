@@ -19,6 +19,7 @@ from common.domain.policies import (
     AppliedGone,
     Level,
     Policy,
+    UnpricedModels,
     client_gone_of,
     key_scope,
     team_scope,
@@ -43,6 +44,8 @@ class KeySnapshot(msgspec.Struct):
     applied: tuple[Applied, ...]
     rules: RuleSet = NO_RULES
     client_gone: AppliedGone = DEFAULT_GONE
+    # What its team says of models without a price, else the organisation; None: neither.
+    unpriced_models: UnpricedModels | None = None
 
     def rules_at(self, moment_ms: int) -> RuleSet:
         """The rules of that moment, compiled once a period. Raises `UnknownTimezone`."""
@@ -90,12 +93,13 @@ class Snapshots:
     def update(self, key_hash: str, current: Stale) -> KeySnapshot:
         """Remember what Redis says is current."""
         record = _key_decoder.decode(current.key_record)
-        applied = _applied(record, current.policies)
+        found = _policies(record, current.policies)
         snapshot = KeySnapshot(
             current.versions,
             record,
-            tuple(one for one in applied if not one.policy.is_empty),
-            client_gone=client_gone_of(applied),
+            _limiting(record, found),
+            client_gone=client_gone_of(found),
+            unpriced_models=_unpriced(found),
         )
         self._keys[key_hash] = snapshot
         self._keys.move_to_end(key_hash)
@@ -129,18 +133,27 @@ def _built_in_account(account: BuiltInAccount) -> UsableAccount:
     )
 
 
-def _applied(record: KeyRecord, policies: tuple[bytes, bytes, bytes]) -> list[Applied]:
-    """The policies that say anything, from the outermost level in."""
+def _policies(record: KeyRecord, policies: tuple[bytes, bytes, bytes]) -> list[Applied]:
+    """What the levels around a key set, from the outermost in."""
     scopes: tuple[tuple[Level, str], ...] = (
         ("organisation", ORGANISATION),
         ("team", team_scope(record.team_id) if record.team_id else ""),
         ("user", user_scope(record.user_id)),
     )
-    found = [
+    return [
         Applied(level, scope, _policy_decoder.decode(policy))
         for (level, scope), policy in zip(scopes, policies, strict=True)
         if policy
     ]
+
+
+def _unpriced(found: list[Applied]) -> UnpricedModels | None:
+    said = [one.policy.unpriced_models for one in found if one.policy.unpriced_models is not None]
+    return said[-1] if said else None
+
+
+def _limiting(record: KeyRecord, found: list[Applied]) -> tuple[Applied, ...]:
+    """The policies that limit anything, the key's own last."""
     if not record.policy.is_empty:
         found.append(Applied("key", key_scope(record.id), record.policy))
-    return found
+    return tuple(one for one in found if not one.policy.is_empty)

@@ -28,13 +28,13 @@ local function check_key(epoch, hash, address)
   return nil, key
 end
 
--- The versions of a key and of the policies that apply, as one string: `7 3 0 0`; and the
--- accounts' version.
+-- The versions of a key, of the policies that apply and of the operator's prices, as one string:
+-- `7 3 0 0 0`; and the accounts' version.
 local function versions_of(key)
   local found = redis.call('HMGET', prefix .. ':versions', 'organisation', key[5] or '',
-    key[6] or '', 'accounts')
+    key[6] or '', 'accounts', 'prices')
   local versions = key[1] .. ' ' .. (found[1] or '0') .. ' ' .. (found[2] or '0') .. ' '
-    .. (found[3] or '0')
+    .. (found[3] or '0') .. ' ' .. (found[5] or '0')
   return versions, found[4] or '0'
 end
 

@@ -4,6 +4,10 @@ ALTER TABLE ledger
     ADD COLUMN service_tier text,
     ADD COLUMN unit_prices jsonb,
     ADD COLUMN searches integer NOT NULL DEFAULT 0,
+    -- The account's discount, which unit_prices have taken off already.
+    ADD COLUMN discount text NOT NULL DEFAULT '',
+    -- The name whose price it is.
+    ADD COLUMN priced_as text,
     -- What the team was charged for each USD of cost when the row was posted.
     ADD COLUMN price_multiplier numeric(10, 6) NOT NULL DEFAULT 1;
 
@@ -17,10 +21,8 @@ ALTER TABLE teams
 ALTER TABLE organisation
     ADD COLUMN unpriced_models text CHECK (unpriced_models IN ('deny', 'quarantine'));
 
--- Negotiated prices of an account: a part off all prices (0.15 is 15 %), and models of its own.
-ALTER TABLE accounts
-    ADD COLUMN discount text NOT NULL DEFAULT '',
-    ADD COLUMN prices jsonb NOT NULL DEFAULT '{}';
+-- Negotiated with the provider: a part off all prices (0.15 is 15 %).
+ALTER TABLE accounts ADD COLUMN discount text NOT NULL DEFAULT '';
 
 -- The operator's own prices, each whole as it was imported. The one that is in force at a moment
 -- is the latest by `effective_from`, then by `version`; older ones stay, since records name them.

@@ -5,15 +5,16 @@ INSERT INTO ledger (
     endpoint, model_requested, model_served, status, finish_cause,
     input, output, cache_read, cache_write_5m, cache_write_1h, reasoning, audio_input, audio_output,
     usage_source, cost_usd, price_version, latency_ms, first_token_ms, attempts, cache_hit,
-    redactions, client, error_code, tags, service_tier, searches, unit_prices, price_multiplier,
-    reported_usage, policy
+    redactions, client, error_code, tags, service_tier, searches, unit_prices, discount,
+    priced_as, price_multiplier, reported_usage, policy
 )
 SELECT
     id, kind, adjusts, occurred_at, key_id, user_id, team_id, account_id, provider, dialect,
     endpoint, model_requested, model_served, status, finish_cause,
     input, output, cache_read, cache_write_5m, cache_write_1h, reasoning, audio_input, audio_output,
     usage_source, cost_usd, price_version, latency_ms, first_token_ms, attempts, cache_hit,
-    redactions, client, error_code, tags, service_tier, searches, unit_prices,
+    redactions, client, error_code, tags, service_tier, searches, unit_prices, discount,
+    priced_as,
     -- A correction is charged on as what it corrects was.
     coalesce(
         CASE WHEN adjusts IS NOT NULL THEN
@@ -32,7 +33,7 @@ FROM jsonb_to_recordset(%s) AS given (
     cost_usd numeric, price_version text, latency_ms integer, first_token_ms integer,
     attempts integer, cache_hit boolean, redactions integer, client text, error_code text,
     tags text[], service_tier text, searches integer, unit_prices jsonb,
-    reported_usage jsonb, policy jsonb
+    discount text, priced_as text, reported_usage jsonb, policy jsonb
 )
 ORDER BY id
 ON CONFLICT (id) DO NOTHING

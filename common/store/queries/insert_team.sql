@@ -1,3 +1,6 @@
-INSERT INTO teams (id, name, description, limits, budgets, calendar, client_gone, version)
+INSERT INTO teams (
+    id, name, description, limits, budgets, calendar, unpriced_models, client_gone,
+    price_multiplier, version
+)
 VALUES (%(id)s, %(name)s, %(description)s, %(limits)s, %(budgets)s, %(calendar)s,
-    %(client_gone)s, nextval('projection_versions'))
+    %(unpriced_models)s, %(client_gone)s, %(price_multiplier)s, nextval('projection_versions'))

@@ -1,1 +1,2 @@
-SELECT limits, budgets, calendar, client_gone, version, updated_at FROM organisation
+SELECT limits, budgets, calendar, unpriced_models, client_gone, version, updated_at
+FROM organisation

@@ -45,6 +45,7 @@ async def create(call: Call) -> Response:
         weight=given.weight,
         max_concurrency=given.max_concurrency,
         enabled=given.enabled,
+        discount=given.discount,
         sealed_credential=_sealed(call, account_id, given.credential.api_key),
     )
     async with call.services.database.transaction() as connection:
@@ -175,7 +176,8 @@ async def _found(call: Call, connection: Connection) -> Account:
 
 
 def _patched(call: Call, record: AccountRecord, given: AccountPatch) -> AccountRecord:
-    names = ("name", "base_url", "models", "priority", "weight", "max_concurrency", "enabled")
+    names = ("name", "base_url", "models", "priority", "weight", "max_concurrency", "enabled",
+             "discount")  # fmt: skip
     sent = given.model_fields_set
     changes: dict[str, Any] = {name: getattr(given, name) for name in names if name in sent}
     if "credential" in sent:
@@ -207,6 +209,7 @@ def _built_in_answer(account: BuiltInAccount) -> AccountAnswer:
         weight=1,
         max_concurrency=0,
         enabled=True,
+        discount="",
         built_in=True,
         created_at=None,
         updated_at=None,
@@ -230,6 +233,7 @@ def _answer(account: Account) -> AccountAnswer:
         weight=record.weight,
         max_concurrency=record.max_concurrency,
         enabled=record.enabled,
+        discount=record.discount,
         built_in=False,
         created_at=account.created_at,
         updated_at=account.updated_at,

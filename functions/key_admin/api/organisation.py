@@ -51,8 +51,11 @@ async def patch(call: Call) -> Response:
 
 
 def _answer(organisation: Organisation) -> OrganisationAnswer:
-    shown = shown_to_tenants(organisation.policy)
-    return OrganisationAnswer(**shown, updated_at=organisation.updated_at)
+    return OrganisationAnswer(
+        **shown_to_tenants(organisation.policy),
+        unpriced_models=organisation.policy.unpriced_models,
+        updated_at=organisation.updated_at,
+    )
 
 
 def _audited(organisation: Organisation) -> dict[str, Any]:

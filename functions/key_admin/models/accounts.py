@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
+from common.domain.money import PICO_PER_USD, pico_from_usd
 from functions.key_admin.models.fields import LEFT_OUT, Glob, Kept, Name, Page, Sent, Time
 
 DEFAULT_BASE_URLS = {
@@ -108,6 +109,19 @@ Weight = Annotated[
 Concurrency = Annotated[int, Field(ge=0, le=1_000_000, description="0: no bound")]
 
 
+def _fraction(text: str) -> str:
+    if text and not 0 <= pico_from_usd(text) < PICO_PER_USD:
+        raise ValueError("must be at least 0 and below 1: 0.15 is 15 % off")
+    return "" if text and not pico_from_usd(text) else text
+
+
+Discount = Annotated[
+    str,
+    Field(pattern=r"^(\d{1,2}(\.\d{1,12})?)?$", description="of all prices: 0.15 is 15 % off"),
+    AfterValidator(_fraction),
+]
+
+
 class Credential(Sent):
     """An official API credential. Sealed at once, never shown again."""
 
@@ -132,6 +146,7 @@ class AccountCreate(Sent):
     weight: Weight = 1
     max_concurrency: Concurrency = 0
     enabled: bool = True
+    discount: Discount = ""
 
     @model_validator(mode="after")
     def _has_an_address(self) -> "AccountCreate":
@@ -151,6 +166,7 @@ class AccountPatch(Sent):
     weight: Annotated[Weight, Kept] = LEFT_OUT
     max_concurrency: Annotated[Concurrency, Kept] = LEFT_OUT
     enabled: Annotated[bool, Kept] = LEFT_OUT
+    discount: Annotated[Discount, Kept] = LEFT_OUT
 
 
 class AccountPage(Page):
@@ -172,6 +188,7 @@ class AccountAnswer(BaseModel):
     weight: int
     max_concurrency: int
     enabled: bool
+    discount: str
     built_in: bool
     created_at: Time | None
     updated_at: Time | None

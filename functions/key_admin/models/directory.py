@@ -1,5 +1,6 @@
 """Users and teams, as sent and as answered."""
 
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -22,6 +23,7 @@ from functions.key_admin.models.limits import (
     TenantPolicyPatch,
     TenantPolicySent,
     TenantPolicyShown,
+    UnpricedField,
 )
 
 Email = Annotated[str, Field(max_length=254, pattern=patterns.EMAIL)]
@@ -72,11 +74,26 @@ class UserList(BaseModel):
     next_cursor: str | None
 
 
+Multiplier = Annotated[
+    Decimal,
+    Field(
+        gt=0,
+        le=1000,
+        max_digits=10,
+        decimal_places=6,
+        description="what the team is charged for each USD of cost, from the next record on; "
+        "budgets count the cost itself",
+    ),
+]
+
+
 class TeamCreate(TenantPolicySent):
     """A team. Its name is its own."""
 
     name: Name
     description: Words = ""
+    unpriced_models: UnpricedField = None
+    price_multiplier: Multiplier = Decimal(1)
 
 
 class TeamPatch(TenantPolicyPatch):
@@ -84,6 +101,8 @@ class TeamPatch(TenantPolicyPatch):
 
     name: Annotated[Name, Kept] = LEFT_OUT
     description: Annotated[Words, Kept] = LEFT_OUT
+    unpriced_models: UnpricedField = None
+    price_multiplier: Annotated[Multiplier, Kept] = LEFT_OUT
 
 
 class TeamPage(Page):
@@ -96,6 +115,8 @@ class TeamAnswer(TenantPolicyShown):
     id: str
     name: str
     description: str
+    unpriced_models: UnpricedField
+    price_multiplier: Annotated[Decimal, Field(description="USD charged for each USD of cost")]
     users: int
     active_keys: int
     created_at: Time

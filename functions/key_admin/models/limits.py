@@ -6,7 +6,15 @@ import msgspec
 from pydantic import AfterValidator, BaseModel, Field
 
 from common.domain.periods import Calendar, Period, UnknownTimezone, Weekday, zone
-from common.domain.policies import Budget, BudgetPolicy, ClientGone, GonePolicy, Limits, Policy
+from common.domain.policies import (
+    Budget,
+    BudgetPolicy,
+    ClientGone,
+    GonePolicy,
+    Limits,
+    Policy,
+    UnpricedModels,
+)
 from functions.key_admin.models.fields import Sent, Time
 
 BUDGETS_MAX = 20
@@ -139,13 +147,25 @@ class TenantPolicyShown(PolicyShown):
     client_gone: ClientGoneFields | None
 
 
+UnpricedField = Annotated[
+    UnpricedModels | None,
+    Field(
+        description="models that the price book does not know: `deny` refuses them, `quarantine` "
+        "serves them and prices them later; `null`: as the level above has it"
+    ),
+]
+
+
 class OrganisationPatch(TenantPolicyPatch):
     """What is to change; what is left out stays."""
+
+    unpriced_models: UnpricedField = None
 
 
 class OrganisationAnswer(TenantPolicyShown):
     """What applies to every key."""
 
+    unpriced_models: UnpricedField
     updated_at: Time
 
 
@@ -155,6 +175,7 @@ def policy_of(given: PolicySent) -> Policy:
         limits=_limits(given.limits),
         budgets=_budgets(given.budgets),
         calendar=_calendar(given.calendar),
+        unpriced_models=getattr(given, "unpriced_models", None),
         client_gone=_client_gone(given),
     )
 
@@ -168,6 +189,8 @@ def patched_policy(policy: Policy, given: PolicyPatch) -> Policy:
         changes["budgets"] = _budgets(given.budgets or [])
     if "calendar" in given.model_fields_set:
         changes["calendar"] = _calendar(given.calendar or CalendarFields())
+    if "unpriced_models" in given.model_fields_set:
+        changes["unpriced_models"] = getattr(given, "unpriced_models", None)
     if "client_gone" in given.model_fields_set:
         changes["client_gone"] = _client_gone(given)
     return msgspec.structs.replace(policy, **changes)

@@ -197,6 +197,8 @@ class Record(BaseModel):
         dict[str, int] | None,
         Field(description="pico-USD (1e-12 USD) per token of each class, and per search"),
     ]
+    discount: Annotated[str, Field(description="of the account; in `unit_prices` already")]
+    priced_as: Annotated[str | None, Field(description="whose price it is")]
     price_multiplier: Annotated[Decimal, Field(description="of the team, when it was posted")]
     rated_usd: Rated
 

@@ -18,7 +18,7 @@ from common.identifiers import now_ms
 from common.state.admission import Snapshot
 from common.state.commands import RedisUnavailable
 from functions.relay.open_request import OpenRequest
-from functions.relay.reservations import bounded, candidate_for, take
+from functions.relay.reservations import bounded, candidate_for, prices_of, take
 from functions.relay.services import Services
 from functions.relay.snapshots import KeySnapshot, UsableAccount
 from functions.relay.stages.denied import denied, show_limits
@@ -48,6 +48,7 @@ async def authenticate(services: Services, request: OpenRequest) -> None:
             answer = await services.admission.verify(request.key_hash, address=request.address)
             if isinstance(answer, Stale):
                 request.key = services.snapshots.update(request.key_hash, answer).record
+                await services.follow_prices(answer.versions)
                 check_scope(request)
                 return
             await _handle_key(services, request, answer)
@@ -67,7 +68,8 @@ async def _admit(services: Services, request: OpenRequest) -> list[UsableAccount
             request.client_gone = snapshot.client_gone
             await _pin(services, request)
             try:
-                accounts = bounded(services, request, _route(services, request))
+                request.prices = services.prices
+                accounts = bounded(services, request, _route(services, request, snapshot))
             except Refused:
                 if current:
                     raise
@@ -91,6 +93,7 @@ async def _admit(services: Services, request: OpenRequest) -> list[UsableAccount
             return accounts[answer.index :]
         if isinstance(answer, Stale):
             services.snapshots.update(request.key_hash, answer)
+            await services.follow_prices(answer.versions)
             current = True
         elif isinstance(answer, Denied):
             show_limits(request, answer.minutes)
@@ -112,12 +115,13 @@ async def _pin(services: Services, request: OpenRequest) -> None:
         raise Refused(refusal)
 
 
-def _route(services: Services, request: OpenRequest) -> list[UsableAccount]:
+def _route(services: Services, request: OpenRequest, snapshot: KeySnapshot) -> list[UsableAccount]:
+    unpriced = snapshot.unpriced_models or services.settings.unpriced_models
     return route(
         request,
         services.snapshots.accounts,
-        services.prices,
-        deny_unpriced=services.settings.unpriced_models == "deny",
+        prices_of(services, request),
+        deny_unpriced=unpriced == "deny",
     )
 
 

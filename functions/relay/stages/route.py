@@ -34,12 +34,13 @@ def route(
             f"at {endpoint.path}"
         )
         raise Refused(Refusal(Reason.MODEL_NOT_FOUND, message, field="model"))
-    if deny_unpriced and all(
-        prices.find(_served(account, parsed.model)) is None for account in able
-    ):
+    if deny_unpriced:
+        able = [one for one in able if prices.find(_served(one, parsed.model)) is not None]
+    if not able:
         message = (
-            f"The model {parsed.model!r} has no price in price book {prices.version}, and "
-            "this installation refuses models without one"
+            f"The model {parsed.model!r} has no price in price book {prices.version}, and models "
+            "without one are refused here: an administrator can give it a price (relayctl prices "
+            "import), or have it served and priced later (unpriced_models: quarantine)"
         )
         raise Refused(Refusal(Reason.MODEL_NOT_FOUND, message, field="model"))
     able.sort(key=lambda account: order_of(account, request.id))

@@ -16,7 +16,7 @@ from common.state.commands import RedisUnavailable
 from common.telemetry import catalogue, logs
 from functions.relay.open_request import OpenRequest
 from functions.relay.records import UNPRICED, adjustment, final_record
-from functions.relay.reservations import use_of
+from functions.relay.reservations import prices_of, use_of
 from functions.relay.services import Services
 
 RETRY_S_FIRST = 0.05
@@ -27,7 +27,7 @@ def settle(
     services: Services, request: OpenRequest, status: Status, finish_cause: str
 ) -> asyncio.Task[None]:
     """Start to settle an admitted request that is over."""
-    record = final_record(services.prices, request, status, finish_cause)
+    record = final_record(prices_of(services, request), request, status, finish_cause)
     if record.usage_source == "reported" and status == "ok":
         services.estimates.learn(request, record.tokens)
     services.unsettled.add(request.id)
