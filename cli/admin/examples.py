@@ -64,6 +64,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "relayctl usage records --user-id alice --status error",
         "relayctl usage records --since 2026-11-01 --all --output csv",
     ),
+    "usage receipt": ("relayctl usage receipt 01KB2Q7M6T3V9XH5R8N4C1D0EF --output json",),
     "usage leaderboard": ("relayctl usage leaderboard --by team --metric tokens --limit 5",),
     "users create": ("relayctl users create alice --email alice@example.com",),
     "users list": (f"relayctl users list --team-id {_KEY}",),
