@@ -94,6 +94,16 @@ where it has none). None of it is billed again. `background: true` is refused (4
 `background`): such a response is answered before it has used anything, and nothing would record
 what it uses later.
 
+### Receipts
+
+| call | answer |
+|---|---|
+| `GET /v1/usage/{request_id}` | what one request used and cost, and why; 202 until it is in the ledger; 404 for requests of other keys |
+| `GET /v1/usage` | the key's own requests, newest first: `since`, `until`, `limit` (500 at most), `cursor` |
+
+`x-request-id` of any answer is the `request_id`. Any key may ask of its own requests, whatever its
+scopes; [receipts.md](receipts.md) has all members. Errors are in the caller's dialect.
+
 ### What is free, and what is not known
 
 `/v1/messages/count_tokens` and `/v1/moderations` are recorded with no tokens. Images and audio are

@@ -92,7 +92,9 @@ def _price(record: dict[str, Any]) -> Price:
     )
     return Price(
         version=record["price_version"],
+        priced_as=record["priced_as"],
         service_tier=record["service_tier"],
+        discount=record["discount"] or "0",
         lines=None
         if lines is None
         else [PriceLine(**msgspec.structs.asdict(line)) for line in lines],

@@ -56,7 +56,9 @@ class Price(BaseModel):
     """What the request was priced by. `version` `unpriced`: its model had no price."""
 
     version: str
+    priced_as: Annotated[str | None, Field(description="the name whose price it is")]
     service_tier: Annotated[str | None, Field(description="as the provider reported it")]
+    discount: Annotated[str, Field(description="of the account, taken off the lines' prices")]
     lines: Annotated[
         list[PriceLine] | None,
         Field(description="they add up to `cost_usd`; null in records of versions without them"),

@@ -55,6 +55,7 @@ def priced(key_admin, key, **changes):
     members = {
         "tokens": TOKENS, "unit_prices": UNIT_PRICES, "cost_usd": COST, "service_tier": "default",
         "reported_usage": REPORTED, "policy": POLICY, "price_version": "2026-11-25",
+        "priced_as": "gpt-4o-mini", "discount": "0.15",
     }  # fmt: skip
     return recorded(key_admin, key, **(members | changes))
 
@@ -86,7 +87,9 @@ def test_a_receipt_says_what_was_used_what_it_cost_and_why(key_admin, key):
     assert receipt["tokens"]["cache_read"] == 100
     assert receipt["price"] == {
         "version": "2026-11-25",
+        "priced_as": "gpt-4o-mini",
         "service_tier": "default",
+        "discount": "0.15",
         "lines": [
             {"token_class": "input", "count": 9, "unit_usd": "0.000000150000",
              "cost_usd": "0.000001350000"},
