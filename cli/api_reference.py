@@ -98,8 +98,8 @@ what it uses later.
 
 | call | answer |
 |---|---|
-| `GET /v1/usage/{request_id}` | what one request used and cost, and why; 202 until it is in the ledger; 404 for requests of other keys |
-| `GET /v1/usage` | the key's own requests, newest first: `since`, `until`, `limit` (500 at most), `cursor` |
+| `GET /v1/usage/{request_id}` | what one request used and cost; 202 until it is in the ledger |
+| `GET /v1/usage` | the key's own, newest first: `since`, `until`, `limit` (to 500), `cursor` |
 
 `x-request-id` of any answer is the `request_id`. Any key may ask of its own requests, whatever its
 scopes; [receipts.md](receipts.md) has all members. Errors are in the caller's dialect.
