@@ -1,6 +1,7 @@
 """`relayctl prices`: what is in force, books of one's own, and pricing records again."""
 
-from pathlib import Path
+import json
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -135,20 +136,18 @@ def recompute(session: Session, /, since: str, until: str, **given: Any) -> None
             break
         say(f"{counts['examined']} examined, {counts['adjusted']} differ, {difference} USD so far")
         body["cursor"] = page["next_cursor"]
-    verb = "would be adjusted" if given["dry_run"] else "adjusted"
-    session.show_said(
-        f"{counts['examined']} records examined, {counts['adjusted']} {verb} by {difference} USD "
-        f"in all; {counts['unpriced']} still have no price"
-        + (
-            f", {counts['own_file']} are priced by a file of relay's own" * bool(counts["own_file"])
-        ),
-        counts | {"difference_usd": difference, "dry_run": given["dry_run"]},
+    sentence = (
+        f"{counts['examined']} records examined, {counts['adjusted']} "
+        f"{'would be' if given['dry_run'] else 'were'} adjusted by {difference} USD in all; "
+        f"{counts['unpriced']} have no price still"
     )
+    if counts["own_file"]:
+        sentence += f", {counts['own_file']} are priced by a file of relay's own, and left"
+    said = counts | {"difference_usd": difference, "dry_run": given["dry_run"]}
+    session.show_said(sentence, said)
 
 
 def _sum(one: str, other: str) -> str:
-    from decimal import Decimal
-
     return f"{Decimal(one) + Decimal(other):.12f}"
 
 
@@ -175,15 +174,12 @@ def _escaped(item: Item) -> Item:
 
 def _book(file: str) -> Any:
     try:
-        data = (
-            click.get_text_stream("stdin").read() if file == "-" else Path(file).read_text("utf-8")
-        )
+        with click.open_file(file, encoding="utf-8") as stream:
+            data: str = stream.read(BOOK_BYTES_MAX + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise click.UsageError(f"{file} cannot be read: {error}") from None
     if len(data) > BOOK_BYTES_MAX:
         raise click.UsageError(f"{file} has more than {BOOK_BYTES_MAX} bytes")
-    import json
-
     try:
         return json.loads(data)
     except ValueError as error:
