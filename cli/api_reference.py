@@ -108,8 +108,8 @@ scopes; [receipts.md](receipts.md) has all members. Errors are in the caller's d
 
 `/v1/messages/count_tokens` and `/v1/moderations` are recorded with no tokens. Images and audio are
 recorded with the tokens that the provider reports; where it reports none (whisper counts seconds,
-dall-e images), the record says `estimated`. A model without a price is recorded as `unpriced` at
-$0, or refused (`RELAY_UNPRICED_MODELS=deny`).
+dall-e images), the record says `estimated`. A model without a price is refused (404), or
+with `unpriced_models: quarantine` served, recorded as `unpriced` at $0 and priced later.
 
 ## Admin API
 

@@ -89,6 +89,11 @@ def price_history(imported: Sequence[DatedBook]) -> PriceHistory:
     return PriceHistory(vendored, imported)
 
 
+def is_book_name(version: str) -> bool:
+    """Whether an imported book may have this version: it stands in every record it prices."""
+    return _OVERRIDE_NAME.fullmatch(version) is not None
+
+
 def effective_ms_of(data: bytes) -> int:
     """Since when a file's prices hold: midnight in UTC of its `effective`; 0 without one."""
     try:

@@ -24,6 +24,17 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         f"relayctl dead-letters retry {_KEY}",
         "relayctl dead-letters retry --all",
     ),
+    "prices show": ("relayctl prices show", "relayctl prices show gpt-5.4"),
+    "prices books": ("relayctl prices books",),
+    "prices diff": ("relayctl prices diff acme-2026-12.json",),
+    "prices import": (
+        "relayctl prices import acme-2026-12.json",
+        "relayctl prices import acme-2026-12.json --effective-from 2026-12-01T00:00:00Z",
+    ),
+    "prices recompute": (
+        "relayctl prices recompute --from 2026-11-01 --to 2026-12-01 --dry-run",
+        "relayctl prices recompute --from 2026-11-01 --to 2026-12-01 --model our-llama",
+    ),
     "keys create": (
         "relayctl keys create --name app --user-id alice --allow 'gpt-*' --scope chat",
         "relayctl keys create --name ci --expires-at 2026-12-31T12:00:00Z --tag nightly",

@@ -152,8 +152,8 @@ def _prices(unpriced_requests: dict[str, int]) -> Finding:
     return warning(
         "prices",
         f"none for models used in the last {UNPRICED_DAYS} days, which stand at $0: {models}",
-        "give them prices in a file of yours (RELAY_PRICE_BOOK_DIRECTORY), or refuse such models "
-        "(RELAY_UNPRICED_MODELS=deny)",
+        "give them prices (relayctl prices import, then recompute), or refuse such models "
+        "(unpriced_models: deny)",
     )
 
 

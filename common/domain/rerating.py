@@ -45,7 +45,7 @@ class Correction(msgspec.Struct, frozen=True):
 
 def correction(
     posted: Posted, book: PriceBook
-) -> Correction | None | Literal["unpriced", "own_file"]:
+) -> Correction | Literal["unpriced", "own_file"] | None:
     """None where it cost what the book says.
 
     `unpriced` for what the book has no price of, `own_file` for what a file of the relay's own
@@ -63,7 +63,7 @@ def correction(
         return "unpriced"
     unit_prices = rates.unit_prices(posted.tokens, posted.searches)
     cost = cost_pico(posted.tokens, unit_prices, posted.searches)
-    if cost == posted.cost_pico and posted.priced:
+    if cost == posted.cost_pico and (posted.priced or not posted.tokens.total):
         return None
     adjustment = msgspec.structs.replace(
         record,

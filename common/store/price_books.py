@@ -1,4 +1,4 @@
-"""Price books that an operator imported: rows, what of them is projected, and records to re-rate."""
+"""Price books that an operator imported: rows, what of them is projected, records to re-rate."""
 
 import hashlib
 from datetime import datetime

@@ -17,7 +17,7 @@ CROSS JOIN LATERAL (
 ) AS later
 WHERE usage.kind = 'usage' AND usage.id >= %(since)s AND usage.id < %(until)s
   AND (%(after)s::uuid IS NULL OR usage.id > %(after)s)
-  AND (%(model)s::text IS NULL
-       OR %(model)s IN (usage.priced_as, usage.model_served, usage.model_requested))
+  AND (%(model)s::text IS NULL OR usage.priced_as = %(model)s
+       OR usage.priced_as IS NULL AND %(model)s IN (usage.model_served, usage.model_requested))
 ORDER BY usage.id
 LIMIT %(limit)s

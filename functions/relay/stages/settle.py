@@ -11,11 +11,12 @@ import msgspec
 
 from common.domain import usage
 from common.domain.admission import Settled, SettledLate, Skipped
+from common.domain.rerating import UNPRICED
 from common.domain.usage import Status, UsageRecord
 from common.state.commands import RedisUnavailable
 from common.telemetry import catalogue, logs
 from functions.relay.open_request import OpenRequest
-from functions.relay.records import UNPRICED, adjustment, final_record
+from functions.relay.records import adjustment, final_record
 from functions.relay.reservations import prices_of, use_of
 from functions.relay.services import Services
 
