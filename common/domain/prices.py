@@ -5,6 +5,7 @@ computed again.
 """
 
 import re
+from functools import lru_cache
 from typing import Any, Literal, cast
 
 import msgspec
@@ -201,7 +202,7 @@ def _tier(within: str, text: _TierText, search: int | None) -> TierRates | int:
             if getattr(text, name) is None:
                 raise InvalidPriceBook(f"{within}: {name} is missing, and there is no of_standard")
         return _tier_rates(within, text, search)
-    if any(getattr(text, name) is not None for name in (*RATE_NAMES, "long_context")):
+    if text != _TierText(of_standard=text.of_standard):
         raise InvalidPriceBook(f"{within}: of_standard stands alone, without prices")
     return factor_pico(within, "of_standard", text.of_standard)
 
@@ -222,7 +223,7 @@ def _tier_rates(within: str, text: _ModelText | _TierText, search: int | None) -
 def factor_pico(where: str, field: str, text: str) -> int:
     """A factor in 1e-12, above 0 and at most 100. Raises `InvalidPriceBook`."""
     try:
-        factor = pico_from_usd(text)
+        factor = _pico(text)
     except InvalidAmount as error:
         raise InvalidPriceBook(f"{where}: {field}: {text[:40]!r} is no decimal number") from error
     if not 0 < factor <= 100 * PICO_PER_USD:
@@ -238,13 +239,19 @@ def _rates(where: str, text: _RatesText | _TierText) -> dict[str, int]:
             continue
         per = _SEARCHES_PER_PRICE if field == SEARCH else _TOKENS_PER_PRICE
         try:
-            rate, rest = divmod(pico_from_usd(amount), per)
+            rate, rest = divmod(_pico(amount), per)
         except InvalidAmount as error:
             raise InvalidPriceBook(f"{where}: {field}: {error}") from error
         if rate < 0 or rest:
             raise InvalidPriceBook(f"{where}: {field}: {amount!r} is negative or too fine")
         rates[field] = rate
     return rates
+
+
+@lru_cache(maxsize=512)
+def _pico(text: str) -> int:
+    """Remembered: a book says the same few prices over and over, and every start reads one."""
+    return pico_from_usd(text)
 
 
 def _positive(where: str, field: str, value: int) -> int:
