@@ -114,6 +114,7 @@ def test_only_what_can_be_taken_away_may_be_null_in_a_change():
         for name in ("KeyPatch", "UserPatch", "TeamPatch", "OrganisationPatch")
         for field in ("limits", "budgets", "calendar")
     }
+    taken_away |= {(name, "unpriced_models") for name in ("TeamPatch", "OrganisationPatch")}
     later = {("KeyPatch", name) for name in ("account_id", "group_id")}
     assert found == taken_away | later
 
