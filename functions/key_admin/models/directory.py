@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from functions.key_admin.models import patterns
 from functions.key_admin.models.fields import (
     LEFT_OUT,
+    Factor,
     Kept,
     Name,
     Page,
@@ -116,7 +117,7 @@ class TeamAnswer(TenantPolicyShown):
     name: str
     description: str
     unpriced_models: UnpricedField
-    price_multiplier: Annotated[Decimal, Field(description="USD charged for each USD of cost")]
+    price_multiplier: Annotated[Factor, Field(description="USD charged for each USD of cost")]
     users: int
     active_keys: int
     created_at: Time

@@ -1,7 +1,6 @@
 """Usage, as asked for and as answered."""
 
 from datetime import date, datetime, time
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -12,6 +11,7 @@ from functions.key_admin.models.fields import (
     PAGE_DEFAULT,
     PAGE_MAX,
     Bound,
+    Factor,
     Money,
     Sent,
     Sought,
@@ -199,7 +199,7 @@ class Record(BaseModel):
     ]
     discount: Annotated[str, Field(description="of the account; in `unit_prices` already")]
     priced_as: Annotated[str | None, Field(description="whose price it is")]
-    price_multiplier: Annotated[Decimal, Field(description="of the team, when it was posted")]
+    price_multiplier: Annotated[Factor, Field(description="of the team, when it was posted")]
     rated_usd: Rated
 
 

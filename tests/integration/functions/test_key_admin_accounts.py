@@ -98,6 +98,7 @@ def test_an_account_is_made_and_shown(key_admin):
         "id": made["id"], "name": "Ops & \N{SNOWMAN}", "provider": "openai",
         "base_url": "https://api.openai.com/v1", "credential_key_id": "2026-11", "models": {},
         "priority": 50, "weight": 1, "max_concurrency": 0, "enabled": True, "built_in": False,
+        "discount": "",
         "created_at": made["created_at"], "updated_at": made["created_at"],
     }  # fmt: skip
     shown = show(key_admin, made)
@@ -112,7 +113,7 @@ def test_everything_that_may_be_sent_is_kept_and_projected(key_admin):
     given = {
         "name": "all of it", "provider": "openai_compatible", "base_url": "http://10.0.0.1:8000/v1",
         "models": {"gpt-4o": "llama-4"}, "priority": 3, "weight": 7, "max_concurrency": 9,
-        "enabled": False,
+        "enabled": False, "discount": "0.15",
     }  # fmt: skip
     made = created(key_admin, **given | {"base_url": "http://10.0.0.1:8000/v1/"})
     assert {name: made[name] for name in given} == given
@@ -311,7 +312,7 @@ def test_built_in_accounts_are_listed_and_only_read(key_admin):
                 "id": built_in_account_id(provider), "name": f"built-in {provider}",
                 "provider": provider, "base_url": address, "credential_key_id": None, "models": {},
                 "priority": 50, "weight": 1, "max_concurrency": 0, "enabled": True,
-                "built_in": True, "created_at": None, "updated_at": None,
+                "discount": "", "built_in": True, "created_at": None, "updated_at": None,
             }
             for provider, address in addresses.items()
         ),

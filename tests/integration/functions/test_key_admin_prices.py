@@ -87,7 +87,7 @@ def test_a_book_is_imported_once_and_leaves_an_audit_row(served):
     again = imported(served, json.loads(json.dumps(given, sort_keys=True)))
     assert again == first | {"unchanged": True}
     [row] = served.get("/internal/audit", subject_id=first["id"]).json()["items"]
-    assert (row["action"], row["after"]["name"]) == ("prices.import", given["version"])
+    assert (row["action"], row["detail"]["after"]["name"]) == ("prices.import", given["version"])
     shown = served.get(PRICES, model=MODEL).json()["items"]
     assert shown[0]["prices"]["output"] == "4"
     assert shown[0]["price_version"] == f"{current_price_book().version}+{given['version']}"
