@@ -39,11 +39,11 @@ class Turn:
     @property
     def failure(self) -> str:
         """Why it does not count, or nothing."""
-        if not self.requests:
-            return "no answer"
         if self.wrong > WRONG_MAX * self.requests:
             found = ", ".join(f"{count}x {status}" for status, count in self.statuses.items())
-            return f"wrong answers ({found or 'connections lost'})"
+            return f"failed ({found or 'connections lost'})"
+        if not self.requests:
+            return "no answer in time"
         if self.chunks < self.chunks_wanted * (1 - WRONG_MAX):
             return f"{self.chunks} of {self.chunks_wanted} chunks came through"
         return ""

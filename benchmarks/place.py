@@ -121,13 +121,12 @@ def cpu_s(pids: Sequence[int]) -> float:
 
 
 def memory_mib(pids: Sequence[int]) -> float:
-    """Proportional resident memory, in MiB."""
+    """Resident memory in MiB."""
     total = 0
     for pid in pids:
         with contextlib.suppress(OSError):
-            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-            total += next(int(line.split()[1]) for line in text.splitlines() if "Pss:" in line)
-    return total / 1024
+            total += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return total * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def description() -> dict[str, str]:

@@ -113,8 +113,8 @@ def take_turn(
         first_byte_us=measured["first_byte_us"],
         chunk_delay_us=measured["chunk_delay_us"],
         chunks=measured["chunk_delay_us"]["count"],
-        # In the window's beginning and end streams are cut; over many they make up for it.
-        chunks_wanted=0 if paced else right * scenario.chunks,
+        # Streams that were open when the window began had sent chunks before it.
+        chunks_wanted=0 if paced else max(right - scenario.connections, 0) * scenario.chunks,
         open=measured["open"],
         memory_mib=memory,
     )

@@ -6,7 +6,7 @@
  * answer. Otherwise so many requests a second over all connections, each timed from when it was
  * due, so that a server that stalls does not hide what waited behind it. Connections open evenly
  * over RAMP_S. After ramp and warm-up "begin" is printed, after SECONDS more one line of JSON with
- * what was whole in between; then open answers are let end, 2 s at most.
+ * what was whole in between; then open answers are let end, 1 s at most.
  *
  * Content of the form "t=" and 19 digits is the provider's clock (CLOCK_MONOTONIC, ns) when it
  * sent the chunk; what is reported of chunks is how much later it was read here.
@@ -359,7 +359,7 @@ int main(int argc, char **argv) {
       report((double)(now - begins) / 1e9);
       stopping = 1;
     }
-    if (stopping && (now >= ends + 2 * SECOND || !any_busy())) return 0;
+    if (stopping && (now >= ends + SECOND || !any_busy())) return 0;
     for (int i = 0; i < n; i++) {
       if (ready[i].data.u32 == UINT32_MAX) {
         uint64_t ticks;
