@@ -20,7 +20,7 @@ from benchmarks.scenarios import FAILING_MODEL, LIMITED_MODEL
 from cli.dev.ports import free_port
 from common.domain.accounts import AccountRecord, credential_name
 from common.domain.keys import KeyRecord, hash_key
-from common.domain.policies import Budget, Limits, Policy, key_scope, team_scope, user_scope
+from common.domain.policies import Budget, Limits, Policy, team_scope, user_scope
 from common.identifiers import new_ulid
 from common.keyring import Keyring
 from common.state.client import RedisPyCommands
@@ -106,15 +106,16 @@ async def project(url: str, provider: int) -> None:
     """Keys without limits, with generous ones and with a spent one; accounts that fail."""
     commands = RedisPyCommands.from_url(url)
     plain = KeyRecord(id=new_ulid(), user_id="plain", version=1)
-    limited = KeyRecord(id=new_ulid(), user_id="limited", team_id=new_ulid(), version=2)
-    spent = KeyRecord(id=new_ulid(), user_id="spent", version=3)
+    limited = KeyRecord(
+        id=new_ulid(), user_id="limited", team_id=new_ulid(), version=2, policy=GENEROUS
+    )
+    one_a_day = Policy(Limits(requests_per_day=1))
+    spent = KeyRecord(id=new_ulid(), user_id="spent", version=3, policy=one_a_day)
     for secret, record in ((KEY, plain), (LIMITED_KEY, limited), (SPENT_KEY, spent)):
         await put_key(commands, PREFIX, hash_key(secret), record, "active", None)
-    scopes = (key_scope(limited.id), user_scope("limited"), team_scope(str(limited.team_id)))
+    scopes = (user_scope("limited"), team_scope(str(limited.team_id)))
     for version, scope in enumerate(scopes, 4):
         await put_policy(commands, PREFIX, scope, version, GENEROUS)
-    one_a_day = Policy(Limits(requests_per_day=1))
-    await put_policy(commands, PREFIX, key_scope(spent.id), 7, one_a_day)
     accounts = [
         _account(FAILING_MODEL, f"http://127.0.0.1:{provider}/fail/v1"),
         _account(LIMITED_MODEL, f"http://127.0.0.1:{provider}/limited/v1"),
