@@ -85,7 +85,8 @@ events {{ worker_connections 16384; }}
 http {{
   access_log off; client_max_body_size 32m; client_body_buffer_size 2m;
   keepalive_requests 1000000; keepalive_timeout 300s;
-  client_body_temp_path {directory}/a; proxy_temp_path {directory}/b; fastcgi_temp_path {directory}/c;
+  client_body_temp_path {directory}/a; proxy_temp_path {directory}/b;
+  fastcgi_temp_path {directory}/c;
   uwsgi_temp_path {directory}/d; scgi_temp_path {directory}/e;
   upstream provider {{ server 127.0.0.1:{provider}; keepalive 8192; keepalive_requests 1000000; }}
   server {{
@@ -111,6 +112,7 @@ def nginx(directory: Path, provider: int) -> Iterator[Running]:
         yield Running(port, pid)
 
 
+ENVOY_TYPES = "type.googleapis.com/envoy.extensions.filters"
 ENVOY = """
 static_resources:
   listeners:
@@ -119,7 +121,7 @@ static_resources:
     - filters:
       - name: envoy.filters.network.http_connection_manager
         typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          "@type": {types}.network.http_connection_manager.v3.HttpConnectionManager
           stat_prefix: in
           stream_idle_timeout: 300s
           route_config:
@@ -132,7 +134,7 @@ static_resources:
           http_filters:
           - name: envoy.filters.http.router
             typed_config:
-              "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
+              "@type": {types}.http.router.v3.Router
   clusters:
   - name: provider
     type: STATIC
@@ -152,7 +154,7 @@ def envoy(directory: Path, provider: int) -> Iterator[Running]:
     """Envoy as a plain proxy, one worker."""
     port = free_port()
     config = directory / "envoy.yaml"
-    config.write_text(ENVOY.format(provider=provider, port=port))
+    config.write_text(ENVOY.format(types=ENVOY_TYPES, provider=provider, port=port))
     binary = peers.installed(peers.ENVOY)
     command = [str(binary), "-c", str(config), "--concurrency", "1", "-l", "critical"]
     command += ["--disable-hot-restart"]

@@ -65,9 +65,7 @@ def _decade(power: int, low: int, high: int, height: int) -> str:
     )
 
 
-def _bar(
-    name: str, value: Figure | str, y: int, low: int, high: int, colour: str
-) -> list[str]:
+def _bar(name: str, value: Figure | str, y: int, low: int, high: int, colour: str) -> list[str]:
     middle = y + BAR - 4
     label = (
         f'<text x="{LABEL_WIDTH - 6}" y="{middle}" text-anchor="end" fill="{INK}">'
@@ -75,7 +73,10 @@ def _bar(
     )
     if isinstance(value, str) or not value.median:
         reason = value if isinstance(value, str) else "0"
-        return [label, f'<text x="{LABEL_WIDTH + 6}" y="{middle}" fill="{INK}">{escape(reason)}</text>']
+        return [
+            label,
+            f'<text x="{LABEL_WIDTH + 6}" y="{middle}" fill="{INK}">{escape(reason)}</text>',
+        ]
     end = _x(value.median, low, high)
     least, most = (_x(max(v, 10.0**low), low, high) for v in (value.least, value.most))
     return [

@@ -135,8 +135,7 @@ def _ask_until_answered(
 ) -> None:
     while True:
         try:
-            ask(port)
-            return
+            return ask(port)
         except (OSError, http.client.HTTPException) as error:
             late = time.perf_counter() - began > START_S_MAX
             if late or process.poll() is not None:

@@ -1,14 +1,14 @@
 """The benchmarks' command line.
 
-    python -m benchmarks                    relay beside a bare asyncio server and nginx; the document
-    python -m benchmarks --peers            beside the other gateways too
-    python -m benchmarks --quick            a smoke of a minute; the document goes to dist/
-    python -m benchmarks turns ...          some candidates under some scenarios, to the terminal
-    python -m benchmarks cold-start         process start to first answers, per function
-    python -m benchmarks memory             idle, an open stream, a queued event
-    python -m benchmarks soak --minutes 30  whether memory grows under load
-    python -m benchmarks profile ...        a flame graph of relay under a scenario
-    python -m benchmarks parts              the small ones: body_reading, redis_connection, admission
+python -m benchmarks                    relay beside a bare asyncio server and nginx; the document
+python -m benchmarks --peers            beside the other gateways too
+python -m benchmarks --quick            a smoke of a minute; the document goes to dist/
+python -m benchmarks turns ...          some candidates under some scenarios, to the terminal
+python -m benchmarks cold-start         process start to first answers, per function
+python -m benchmarks memory             idle, an open stream, a queued event
+python -m benchmarks soak --minutes 30  whether memory grows under load
+python -m benchmarks profile ...        a flame graph of relay under a scenario
+python -m benchmarks parts              the small ones: body_reading, redis_connection, admission
 """
 
 import argparse

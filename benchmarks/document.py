@@ -79,7 +79,7 @@ def panels(results: Results) -> list[Panel]:
     for name in WHOLE:
         bars: list[tuple[str, Figure | str]] = []
         for candidate in [*results.candidates(), *results.missing]:
-            if candidate == "provider" or results.failure(candidate, name) == "–":
+            if candidate == "provider" or results.failure(candidate, name) == "-":
                 continue
             value = results.figure(candidate, name, lambda turn: turn.per_core)
             bars.append((candidate, value or results.failure(candidate, name)))
@@ -107,7 +107,7 @@ def markdown(report: Report, chart: str) -> str:
 
 def target_table(found: list[Target]) -> str:
     """What was wanted, what was measured, and the verdict."""
-    verdicts = {True: "met", False: "**missed**", None: "–"}
+    verdicts = {True: "met", False: "**missed**", None: "-"}
     rows = [[t.what, t.wanted, t.measured, verdicts[t.met]] for t in found]
     return table(["what", "target", "measured", ""], rows)
 
@@ -119,14 +119,16 @@ def _head(report: Report) -> str:
         f"Written by `{report.command}` on {report.date}; {report.rounds} rounds.\n"
         f"{machine}.\n\n"
         "Figures are medians of the rounds, with the least and the most in brackets. Read the\n"
-        "ratios between lines of one table: the machine is shared, and all candidates are measured\n"
-        "in turns in one run so that it disturbs them alike."
+        "ratios between lines of one table: the machine is shared, and all candidates are\n"
+        "measured in turns in one run so that it disturbs them alike."
     )
 
 
 def _throughput(report: Report, chart: str) -> str:
     results = report.results
-    missing = "".join(f"\n- {name} does not take part: {why}" for name, why in results.missing.items())
+    missing = "".join(
+        f"\n- {name} does not take part: {why}" for name, why in results.missing.items()
+    )
     versions = table(
         ["candidate", "version", "what it does with a request"],
         [[name, report.versions.get(name, ""), does] for name, does in report.does.items()],
@@ -140,9 +142,7 @@ def _throughput(report: Report, chart: str) -> str:
         + "\n\nRequests a second of wall clock, 64 connections (8 for 1 MB), the candidate on one\n"
         "core, load, provider and Redis on the rest; ° where something else than the candidate's\n"
         "core was the bottleneck. `provider` is the load generator straight at the mock provider:\n"
-        "the ceiling.\n\n"
-        + _wall(results)
-        + f"\n\n{versions}{missing}"
+        "the ceiling.\n\n" + _wall(results) + f"\n\n{versions}{missing}"
     )
 
 
@@ -170,7 +170,7 @@ def _streams(results: Results) -> str:
             return turn.cpu_s / max(turn.chunks, 1) * chunks * 1000
 
         for candidate in results.candidates():
-            if results.failure(candidate, name) == "–":
+            if results.failure(candidate, name) == "-":
                 continue
             rows.append(
                 [
@@ -187,7 +187,7 @@ def _streams(results: Results) -> str:
     return (
         "## Streams that are open long\n\n"
         "The provider writes the time into every chunk; the delay is how much later the load\n"
-        "generator reads it. `provider` is without anything between: what the machine itself adds.\n"
+        "generator reads it. `provider` is without anything between: what the machine adds.\n"
         "A candidate that uses its whole core is overloaded, and its delays say only that.\n\n"
         + table(head, rows)
     )
@@ -210,7 +210,7 @@ def _latency(results: Results) -> str:
             ),
         ]
         for candidate in results.candidates()
-        if results.failure(candidate, name) != "–"
+        if results.failure(candidate, name) != "-"
     ]
     return (
         "## Latency at 100 requests/s\n\n"
@@ -227,7 +227,7 @@ def _own(results: Results) -> str:
     rows = []
     for name in present:
         cost = results.figure("relay", name, lambda turn: turn.cpu_us)
-        times = f"{cost / plain:.2f}x" if cost and plain else "–"
+        times = f"{cost / plain:.2f}x" if cost and plain else "-"
         rows.append(
             [
                 TITLES[name],
@@ -292,9 +292,7 @@ def _memory(report: Report) -> str:
         "stream": "an open stream (1,000 open)",
         "event": "a queued event (the sink does not answer)",
     }
-    rows = [
-        [titles[name], f"{value:.1f} {units[name]}"] for name, value in report.memory.items()
-    ]
+    rows = [[titles[name], f"{value:.1f} {units[name]}"] for name, value in report.memory.items()]
     growth = "Growth under load: not run; `make bench-soak` runs 30 minutes of it."
     if report.growth is not None and report.growth.minutes:
         g = report.growth
@@ -316,6 +314,6 @@ def _method(report: Report) -> str:
         "## How it is measured\n\n"
         "`make bench` measures relay beside a bare asyncio server and nginx, `make bench-peers`\n"
         "beside all; both rewrite this file. `python -m benchmarks -h` lists what else there is.\n"
-        "[benchmarks/README.md](../benchmarks/README.md) says how each figure comes about and what\n"
-        "it cannot say.\n\n" + scenarios
+        "[benchmarks/README.md](../benchmarks/README.md) says how each figure comes about and\n"
+        "what it cannot say.\n\n" + scenarios
     )

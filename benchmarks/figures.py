@@ -111,7 +111,7 @@ class Results:
             return "not run"
         turns = self.of(candidate, scenario)
         if not turns:
-            return "–"
+            return "-"
         return next((turn.failure for turn in turns if turn.failure), "")
 
     def figure(

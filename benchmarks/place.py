@@ -6,7 +6,6 @@ program on the same machine changes far less than it changes the wall clock.
 """
 
 import contextlib
-import functools
 import os
 import platform
 import socket
@@ -41,7 +40,7 @@ def start(
     cwd: Path | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start on these cores; it dies with us, and what it writes goes to `log`."""
-    with log.open("ab") as output:
+    with log.open("ab") as output, on(cores):
         return subprocess.Popen(
             launched(command),
             env=environment(**(variables or {})),
@@ -49,8 +48,18 @@ def start(
             stdout=output,
             stderr=output,
             cwd=cwd,
-            preexec_fn=functools.partial(os.sched_setaffinity, 0, cores),
         )
+
+
+@contextlib.contextmanager
+def on(cores: set[int]) -> Iterator[None]:
+    """What this thread starts meanwhile runs on these cores."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @contextlib.contextmanager

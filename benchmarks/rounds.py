@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -76,12 +75,12 @@ def take_turn(
         *(running.port, scenario.connections, scenario.ramp_s),
         *(scenario.warmup_s * stretch, scenario.seconds * stretch, scenario.rate),
     )
-    load = subprocess.Popen(
-        [str(program("load")), *map(str, numbers)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        preexec_fn=lambda: os.sched_setaffinity(0, place.OTHER_CORES),
-    )
+    with place.on(place.OTHER_CORES):
+        load = subprocess.Popen(
+            [str(program("load")), *map(str, numbers)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
     assert load.stdin is not None
     assert load.stdout is not None
     load.stdin.write(request)
@@ -106,9 +105,7 @@ def take_turn(
         wrong=wrong,
         statuses=measured["statuses"],
         cpu_s=after[0] - before[0],
-        helpers_cpu_s={
-            helper: after[1][helper] - before[1][helper] for helper in running.helpers
-        },
+        helpers_cpu_s={helper: after[1][helper] - before[1][helper] for helper in running.helpers},
         latency_us=measured["latency_us"],
         first_byte_us=measured["first_byte_us"],
         chunk_delay_us=measured["chunk_delay_us"],

@@ -18,7 +18,7 @@ def spread(found: Figure, digits: int = 0) -> str:
     """Median with the least and most of the rounds."""
     if found.rounds == 1:
         return f"{found.median:,.{digits}f}"
-    return f"{found.median:,.{digits}f} ({found.least:,.{digits}f}–{found.most:,.{digits}f})"
+    return f"{found.median:,.{digits}f} ({found.least:,.{digits}f} to {found.most:,.{digits}f})"
 
 
 def matrix(
@@ -34,7 +34,7 @@ def matrix(
     rows = []
     for candidate in [*results.candidates(), *results.missing]:
         cells = [cell(results, candidate, name, value, digits) for name in present]
-        if any(text != "–" for text in cells):
+        if any(text != "-" for text in cells):
             rows.append([f"**{candidate}**" if candidate == "relay" else candidate, *cells])
     return table(["", *(titles[name] for name in present)], rows)
 
