@@ -164,18 +164,13 @@ def _streams(results: Results) -> str:
         return ""
     rows = []
     for name in present:
-        chunks = BY_NAME[name].chunks
-
-        def cpu_ms(turn: Turn, chunks: int = chunks) -> float:
-            return turn.cpu_s / max(turn.chunks, 1) * chunks * 1000
-
         for candidate in results.candidates():
             if results.failure(candidate, name) == "-":
                 continue
             rows.append(
                 [
                     f"{TITLES[name]}: {candidate}",
-                    cell(results, candidate, name, cpu_ms, 2),
+                    cell(results, candidate, name, lambda turn: turn.cpu_us / 1000, 2),
                     cell(results, candidate, name, lambda turn: turn.core_used * 100),
                     *(
                         cell(results, candidate, name, lambda turn, at=at: _delay_ms(turn, at), 2)
@@ -290,7 +285,7 @@ def _memory(report: Report) -> str:
         "idle": "idle relay, resident",
         "after load": "after ordinary load, resident",
         "stream": "an open stream (1,000 open)",
-        "event": "a queued event (the sink does not answer)",
+        "event": "a queued event (no sink takes it)",
     }
     rows = [[titles[name], f"{value:.1f} {units[name]}"] for name, value in report.memory.items()]
     growth = "Growth under load: not run; `make bench-soak` runs 30 minutes of it."

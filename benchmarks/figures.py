@@ -24,6 +24,9 @@ class Turn:
     round: int
     seconds: float
     requests: int
+    # What figures are per: requests; of paced streams, whose ends may lie outside of the turn,
+    # chunks by the number of a stream's.
+    units: float
     wrong: int
     statuses: dict[str, int]
     cpu_s: float
@@ -39,10 +42,10 @@ class Turn:
     @property
     def failure(self) -> str:
         """Why it does not count, or nothing."""
-        if self.wrong > WRONG_MAX * self.requests:
+        if self.wrong > WRONG_MAX * max(self.requests, self.units):
             found = ", ".join(f"{count}x {status}" for status, count in self.statuses.items())
             return f"failed ({found or 'connections lost'})"
-        if not self.requests:
+        if not self.units:
             return "no answer in time"
         if self.chunks < self.chunks_wanted * (1 - WRONG_MAX):
             return f"{self.chunks} of {self.chunks_wanted} chunks came through"
@@ -51,17 +54,17 @@ class Turn:
     @property
     def rate(self) -> float:
         """Requests (or streams) a second of wall clock."""
-        return self.requests / self.seconds
+        return self.units / self.seconds
 
     @property
     def per_core(self) -> float:
         """Requests a second of the candidate's CPU time: what one core of its own would carry."""
-        return self.requests / self.cpu_s if self.cpu_s else 0.0
+        return self.units / self.cpu_s if self.cpu_s else 0.0
 
     @property
     def cpu_us(self) -> float:
         """CPU of the candidate a request, in microseconds."""
-        return self.cpu_s / self.requests * 1e6 if self.requests else 0.0
+        return self.cpu_s / self.units * 1e6 if self.units else 0.0
 
     @property
     def core_used(self) -> float:
@@ -70,7 +73,7 @@ class Turn:
 
     def helper_us(self, name: str) -> float:
         """CPU of a helper, such as Redis, a request."""
-        return self.helpers_cpu_s.get(name, 0.0) / max(self.requests, 1) * 1e6
+        return self.helpers_cpu_s.get(name, 0.0) / max(self.units, 1) * 1e6
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,13 +1,13 @@
 """Memory of relay: idle, an open stream, a queued event; and whether it grows under load.
 
-A stream: 1,000 of them are open, over the same process after ordinary load. A queued event: the
-records of some thousand requests wait because the sink takes connections and never answers; the
-same load with a sink that answers is taken off. Resident memory, in fresh processes.
+A stream: 1,000 of them are open, over the same process after ordinary load. A queued event: relay's
+emitter, in a process of its own, holds as many records as it may. All is resident memory.
 """
 
 import contextlib
 import dataclasses
-import socket
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,9 +20,10 @@ from benchmarks.figures import Turn
 from benchmarks.relay_candidate import relay
 from benchmarks.rounds import say, take_turn
 from benchmarks.scenarios import BY_NAME, Scenario
+from tests.support.processes import ROOT
 
 IDLE_S = 3.0
-QUEUE_SECONDS = 4.0
+QUEUED = 20_000
 # The load under which memory must not grow: one second of each, in turns.
 MIXED = ("small", "limited", "burst", "20k", "failover-500", "storm-key")
 
@@ -41,28 +42,41 @@ def measure(open_streams: str = "paced-1000") -> dict[str, float]:
             held = _turn(running, BY_NAME[open_streams])
             grown = held.memory_mib - streamed.memory_mib
             found["stream"] = max(grown, 0.0) / max(held.open, 1) * 1024
-        found["event"] = _event_kib(home, port)
+        found["event"] = _event_kib()
     return found
 
 
-def _event_kib(home: Path, port: int) -> float:
-    queueing = dataclasses.replace(BY_NAME["small"], name="small", seconds=QUEUE_SECONDS)
-    with _fresh(home / "sink", port) as running:
-        sent = _turn(running, queueing)
-    with (
-        socket.create_server(("127.0.0.1", 0)) as silent,
-        _fresh(home / "silent", port, f"http://127.0.0.1:{silent.getsockname()[1]}/") as running,
-    ):
-        queued = _turn(running, queueing)
-    grown = queued.memory_mib - sent.memory_mib
-    return max(grown, 0.0) / max(queued.requests, 1) * 1024
+# What relay's emitter holds: records of their usual length that no sink takes.
+QUEUE = """
+import sys
+from benchmarks.place import memory_mib
+from common.events.emit import Emitter, EmitterLimits
+count = int(sys.argv[1])
+async def post(*_):
+    raise AssertionError("nothing is sent: the emitter was not started")
+limits = EmitterLimits(buffer_records_max=count)
+emitter = Emitter("http://localhost/", source="/", post=post, new_id=str, limits=limits)
+tokens = dict.fromkeys(("input", "output", "cache_read", "cache_write_5m", "reasoning"), 0)
+names = ("key_id", "user_id", "team_id", "account_id", "model_requested", "model_served", "client")
+before = memory_mib(["self"])
+for number in range(count):
+    record = {name: f"{number:026}" for name in names} | {"tokens": tokens, "sig": "0" * 64}
+    emitter.add(record | {"outbox_id": f"1790000000000-{number}", "dialect": "openai"})
+assert emitter.waiting == count
+print((memory_mib(["self"]) - before) / count * 1024)
+"""
+
+
+def _event_kib() -> float:
+    command = [sys.executable, "-c", QUEUE, str(QUEUED)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return float(done.stdout)
 
 
 @contextlib.contextmanager
-def _fresh(directory: Path, port: int, sink: str = "") -> Iterator[Running]:
+def _fresh(directory: Path, port: int) -> Iterator[Running]:
     directory.mkdir(parents=True)
-    added = {"K_SINK": sink} if sink else {}
-    with relay(directory, port, **added) as running:
+    with relay(directory, port) as running:
         yield running
 
 

@@ -129,7 +129,7 @@ def cpu_s(pids: Sequence[int]) -> float:
     return total
 
 
-def memory_mib(pids: Sequence[int]) -> float:
+def memory_mib(pids: Sequence[int | str]) -> float:
     """Resident memory in MiB."""
     total = 0
     for pid in pids:

@@ -96,12 +96,14 @@ def take_turn(
     right = sum(measured["statuses"].get(status, 0) for status in scenario.statuses)
     wrong = sum(measured["statuses"].values()) - right + measured["failed"] + measured["unsent"]
     paced = bool(scenario.stream and scenario.ramp_s)
+    chunks = measured["chunk_delay_us"]["count"]
     return Turn(
         candidate=name,
         scenario=scenario.name,
         round=number,
         seconds=measured["seconds"],
         requests=right,
+        units=chunks / scenario.chunks if paced else right,
         wrong=wrong,
         statuses=measured["statuses"],
         cpu_s=after[0] - before[0],
@@ -109,7 +111,7 @@ def take_turn(
         latency_us=measured["latency_us"],
         first_byte_us=measured["first_byte_us"],
         chunk_delay_us=measured["chunk_delay_us"],
-        chunks=measured["chunk_delay_us"]["count"],
+        chunks=chunks,
         # Streams that were open when the window began had sent chunks before it.
         chunks_wanted=0 if paced else max(right - scenario.connections, 0) * scenario.chunks,
         open=measured["open"],

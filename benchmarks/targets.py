@@ -45,7 +45,7 @@ def of_latency(results: Results) -> list[Target]:
 def of_paced(results: Results) -> list[Target]:
     """1,000 open streams: CPU a stream, and how long a chunk is held back."""
     wanted = "≤ 2x nginx's"
-    pair = _pair(results, "paced-1000", "nginx", lambda turn: turn.cpu_s / max(turn.chunks, 1))
+    pair = _pair(results, "paced-1000", "nginx", lambda turn: turn.cpu_us)
     what = "SSE paced, 1,000 open streams, CPU a stream"
     if isinstance(pair, str):
         rows = [Target(what, wanted, pair, None)]

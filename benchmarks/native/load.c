@@ -280,7 +280,7 @@ static void print_samples(const char *name, struct samples *s) {
 
 static void report(double seconds) {
   int open = 0;
-  for (int i = 0; i < count; i++) open += connections[i].busy && connections[i].in_body;
+  for (int i = 0; i < count; i++) open += connections[i].busy;
   printf("{\"seconds\":%.6f,\"requests\":%zu,\"failed\":%llu,\"unsent\":%llu,\"open\":%d,"
          "\"statuses\":{",
          seconds, latency.count, (unsigned long long)failed, (unsigned long long)unsent, open);

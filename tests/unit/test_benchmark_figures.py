@@ -19,6 +19,7 @@ TURN = Turn(
     round=0,
     seconds=2.0,
     requests=1000,
+    units=1000,
     wrong=0,
     statuses={"200": 1000},
     cpu_s=0.5,
@@ -34,6 +35,7 @@ TURN = Turn(
 
 
 def turn(**changes):
+    changes.setdefault("units", changes.get("requests", TURN.requests))
     return dataclasses.replace(TURN, **changes)
 
 
@@ -147,8 +149,8 @@ def test_added_latency_is_over_nginx():
 
 
 def test_paced_streams_are_judged_by_chunks_not_by_whole_streams():
-    ours = turn(scenario="paced-1000", chunks=1000)
-    nginx = turn(scenario="paced-1000", candidate="nginx", chunks=2000, cpu_s=0.6)
+    ours = turn(scenario="paced-1000", units=20.0)
+    nginx = turn(scenario="paced-1000", candidate="nginx", units=40.0, cpu_s=0.6)
     alone = turn(scenario="paced-1000", candidate="provider", chunk_delay_us={"p99": 1000.0})
     cpu, held = targets.of_paced(results(ours, nginx, alone))
     assert (cpu.measured, cpu.met) == ("1.67x", True)
