@@ -53,7 +53,7 @@ CANDIDATES = (
     ),
     Candidate(
         "litellm",
-        "routes, forwards, prices; no database, so no keys and nothing is stored",
+        "authenticates by its master key, routes, forwards, prices; no database, nothing is stored",
         _pinned(peers.LITELLM),
         known.litellm,
     ),

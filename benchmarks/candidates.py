@@ -8,6 +8,7 @@ asks callers for no more than its own default does. What each has to do for a re
 import contextlib
 import dataclasses
 import json
+import secrets
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +29,9 @@ class Running:
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
     path: str = PATH
     helpers: dict[str, int] = dataclasses.field(default_factory=dict)
+    # For one that takes whole turns to answer 64 callers: so many, and turns this much longer.
+    connections_max: int = 0
+    stretch: float = 1.0
     # Called before each turn.
     prepare: Callable[[], None] = lambda: None
     # Headers for relay's other keys, by scenario.
@@ -219,7 +223,9 @@ def litellm(directory: Path, provider: int) -> Iterator[Running]:
     config.write_text(json.dumps({"model_list": [model]}))  # JSON is YAML
     binary = peers.installed(peers.LITELLM)
     command = [str(binary), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
+    key = f"sk-{secrets.token_hex(32)}"
     variables = {
+        "LITELLM_MASTER_KEY": key,
         "LITELLM_LOG": "ERROR",
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "LITELLM_TELEMETRY": "False",
@@ -228,7 +234,8 @@ def litellm(directory: Path, provider: int) -> Iterator[Running]:
     with place.running(
         command, port, cores=place.CANDIDATE_CORES, log=log, variables=variables, cwd=directory
     ) as pid:
-        yield Running(port, pid, {"authorization": "Bearer sk-benchmark"})
+        headers = {"authorization": f"Bearer {key}"}
+        yield Running(port, pid, headers, connections_max=8, stretch=2)
 
 
 @contextlib.contextmanager

@@ -19,6 +19,8 @@ from benchmarks.scenarios import Scenario, request_bytes
 PROVIDER = "provider"
 # Between two turns: what the last one left is finished, such as relay's settles and events.
 PAUSE_S = 0.3
+# Before the first round: compilers and allocators of the candidates settle.
+WARMUP = Scenario("warm-up", "small chat", seconds=2.5)
 
 
 def measure(
@@ -42,6 +44,9 @@ def measure(
             except (CannotBenchmark, RuntimeError) as error:
                 results.missing[candidate.name] = str(error)
                 say(f"{candidate.name} does not take part: {error}")
+        for name, running in standing.items():
+            say(f"warming up {name}")
+            take_turn(name, running, WARMUP, 0, scale)
         floors = {candidate.name for candidate in wanted if candidate.is_floor}
         for number in range(rounds):
             for scenario in scenarios:
@@ -70,9 +75,13 @@ def take_turn(
     time.sleep(PAUSE_S)
     headers = running.keys.get(scenario.name, running.headers)
     request = request_bytes(scenario, f"127.0.0.1:{running.port}", running.path, headers)
-    stretch = 1.0 if scenario.stream and scenario.ramp_s else scale
+    paced = bool(scenario.stream and scenario.ramp_s)
+    stretch, connections = 1.0, scenario.connections
+    if not paced:
+        stretch = scale * running.stretch
+        connections = min(connections, running.connections_max or connections)
     numbers = (
-        *(running.port, scenario.connections, scenario.ramp_s),
+        *(running.port, connections, scenario.ramp_s),
         *(scenario.warmup_s * stretch, scenario.seconds * stretch, scenario.rate),
     )
     with place.on(place.OTHER_CORES):
@@ -95,7 +104,6 @@ def take_turn(
     load.wait()
     right = sum(measured["statuses"].get(status, 0) for status in scenario.statuses)
     wrong = sum(measured["statuses"].values()) - right + measured["failed"] + measured["unsent"]
-    paced = bool(scenario.stream and scenario.ramp_s)
     chunks = measured["chunk_delay_us"]["count"]
     return Turn(
         candidate=name,
@@ -113,7 +121,7 @@ def take_turn(
         chunk_delay_us=measured["chunk_delay_us"],
         chunks=chunks,
         # Streams that were open when the window began had sent chunks before it.
-        chunks_wanted=0 if paced else max(right - scenario.connections, 0) * scenario.chunks,
+        chunks_wanted=0 if paced else max(right - connections, 0) * scenario.chunks,
         open=measured["open"],
         memory_mib=memory,
     )
