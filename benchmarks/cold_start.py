@@ -6,6 +6,7 @@ For relay the way is also shown in phases: how much later each is reached than t
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import http.client
 import os
@@ -15,10 +16,12 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from benchmarks import place
 from benchmarks.candidates import provider as mock_provider
 from benchmarks.figures import Figure, figure
+from benchmarks.native import CannotBenchmark
 from benchmarks.relay_candidate import KEY, project, variables
 from benchmarks.scenarios import MODEL
 from cli.dev.ports import free_port
@@ -69,20 +72,46 @@ class ColdStart:
 
 def measure(rounds: int = ROUNDS) -> dict[str, ColdStart]:
     """By what was waited for; one more round than asked writes bytecode."""
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        RedisServer(Path(directory)) as store,
-        mock_provider() as (port, _),
-    ):
-        asyncio.run(project(store.url, port))
-        starts = starts_of(variables(store.url, port))
+    with contextlib.ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        starts = starts_of(prepared(stack, home))
+        with contextlib.suppress(CannotBenchmark):
+            starts |= over_tls(stack, home, starts["relay, first chat"])
         found: dict[str, list[tuple[float, float]]] = {name: [] for name in starts}
         for number in range(rounds + 1):
             for name, start in starts.items():
-                took = took_ms(start, Path(directory) / "start.log")
+                took = took_ms(start, home / "start.log")
                 if number:
                     found[name].append(took)
     return {name: ColdStart(*map(figure, zip(*found[name], strict=True))) for name in found}
+
+
+def measure_image(rounds: int = ROUNDS) -> str:
+    """The same in the production image, as a sentence for the document."""
+    from benchmarks import cold_start_image
+
+    with contextlib.ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        return cold_start_image.measure(prepared(stack, home), rounds)
+
+
+def prepared(stack: contextlib.ExitStack, home: Path) -> dict[str, str]:
+    """relay's variables, with Redis and the provider there."""
+    store = stack.enter_context(RedisServer(home / "redis"))
+    port, _ = stack.enter_context(mock_provider())
+    asyncio.run(project(store.url, port))
+    return variables(store.url, port)
+
+
+def over_tls(stack: contextlib.ExitStack, home: Path, chat: Start) -> dict[str, Start]:
+    """A first chat whose provider is behind TLS, by nginx. Raises `CannotBenchmark`."""
+    from benchmarks.tls_provider import behind_tls
+
+    provider = urlsplit(chat.variables["OPENAI_BASE_URL"]).port
+    port, authority = stack.enter_context(behind_tls(home / "tls", int(provider or 0)))
+    more = {"OPENAI_BASE_URL": f"https://127.0.0.1:{port}/v1", "SSL_CERT_FILE": str(authority)}
+    given = dict(chat.variables) | more
+    return {"relay, first chat over TLS": dataclasses.replace(chat, variables=given)}
 
 
 def starts_of(relay: Mapping[str, str]) -> dict[str, Start]:
@@ -122,25 +151,25 @@ def took_ms(start: Start, log: Path) -> tuple[float, float]:
                 took_s = time.perf_counter() - began
                 process.returncode = 0
                 return took_s * 1000, (usage.ru_utime + usage.ru_stime) * 1000
-            _ask_until_answered(start.ask, port, process, began, log)
+            answered(start.ask, port, began, lambda: process.poll() is not None)
             took_s = time.perf_counter() - began
             return took_s * 1000, place.cpu_s([process.pid]) * 1000
+        except (OSError, http.client.HTTPException) as error:
+            text = log.read_text(errors="replace").strip()[-600:]
+            raise RuntimeError(f"{command} did not start: {text}") from error
         finally:
             process.kill()
             process.wait()
 
 
-def _ask_until_answered(
-    ask: Ask, port: int, process: subprocess.Popen[bytes], began: float, log: Path
-) -> None:
+def answered(ask: Ask, port: int, began: float, ended: Callable[[], bool] = bool) -> None:
+    """Ask until there is an answer. Raises what asking raised, once it is late or has ended."""
     while True:
         try:
             return ask(port)
-        except (OSError, http.client.HTTPException) as error:
-            late = time.perf_counter() - began > START_S_MAX
-            if late or process.poll() is not None:
-                text = log.read_text(errors="replace").strip()[-600:]
-                raise RuntimeError(f"{process.args!r} did not start: {text}") from error
+        except (OSError, http.client.HTTPException):
+            if ended() or time.perf_counter() - began > START_S_MAX:
+                raise
             time.sleep(POLL_S)
 
 

@@ -80,6 +80,7 @@ def run(arguments: list[str]) -> None:
         results=results,
         cold=cold_start.measure(1 if options.quick else COLD_ROUNDS),
         memory={} if options.quick else memory.measure(),
+        image=cold_start.measure_image(1 if options.quick else COLD_ROUNDS),
         growth=memory.soak(options.minutes) if options.minutes else None,
     )
     SCRATCH.mkdir(parents=True, exist_ok=True)

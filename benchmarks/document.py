@@ -24,6 +24,7 @@ PHASES = {
     "relay, first 200": "first 200",
     "relay, first answer from Redis": "first use of Redis",
     "relay, first chat": "first use of the provider",
+    "relay, first chat over TLS": "TLS to the provider (and nginx before it)",
 }
 
 
@@ -41,7 +42,7 @@ class Report:
     cold: dict[str, ColdStart]
     memory: dict[str, float]
     growth: Growth | None = None
-    image: str = ""
+    image: str = "not run"
 
     def targets(self) -> list[Target]:
         """Every target, with what this run says about it."""
@@ -263,17 +264,18 @@ def _cold(report: Report) -> str:
     head = ["process start to", "ms", "to bare asyncio", "CPU ms", "to bare asyncio"]
     phases, before = [], 0.0
     for name, title in PHASES.items():
+        if name not in report.cold:
+            continue
         reached = report.cold[name].wall.median
         phases.append([title, f"{reached:.0f}", f"{reached - before:+.0f}"])
         before = reached
-    image = report.image or "not run: it needs docker"
     return (
         "## Cold start\n\n"
         + table(head, rows)
         + "\n\nrelay's way to its first chat; each line is a process of its own, so a difference\n"
         "smaller than the spread says nothing:\n\n"
         + table(["phase", "reached after ms", "difference"], phases)
-        + f"\n\nIn the production image: {image}."
+        + f"\n\nIn the production image: {report.image}."
     )
 
 

@@ -24,7 +24,7 @@ class Turn:
     round: int
     seconds: float
     requests: int
-    # What figures are per: requests; of paced streams, whose ends may lie outside of the turn,
+    # What figures are per: requests; of streams, whose ends may lie outside of the turn,
     # chunks by the number of a stream's.
     units: float
     wrong: int

@@ -111,7 +111,7 @@ def take_turn(
         round=number,
         seconds=measured["seconds"],
         requests=right,
-        units=chunks / scenario.chunks if paced else right,
+        units=chunks / scenario.chunks if scenario.stream else right,
         wrong=wrong,
         statuses=measured["statuses"],
         cpu_s=after[0] - before[0],
