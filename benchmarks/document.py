@@ -9,6 +9,7 @@ from benchmarks.chart import Panel, svg
 from benchmarks.cold_start import FUNCTIONS, ColdStart
 from benchmarks.figures import Figure, Results, Turn
 from benchmarks.memory import Growth
+from benchmarks.place import is_busy
 from benchmarks.scenarios import BY_NAME
 from benchmarks.tables import cell, matrix, spread, table, unsaturated
 from benchmarks.targets import Target
@@ -115,6 +116,11 @@ def target_table(found: list[Target]) -> str:
 
 def _head(report: Report) -> str:
     machine = "; ".join(f"{name}: {value}" for name, value in report.place.items())
+    busy = (
+        "\n\n**Provisional: other programs kept the machine busy.** Wall-clock figures (rates, "
+        "latencies,\ndelays, cold starts in ms) are theirs as much as the candidates'; CPU time is "
+        "worth a look."
+    )
     return (
         "# Performance\n\n"
         f"Written by `{report.command}` on {report.date}; {report.rounds} rounds.\n"
@@ -122,6 +128,7 @@ def _head(report: Report) -> str:
         "Figures are medians of the rounds, with the least and the most in brackets. Read the\n"
         "ratios between lines of one table: the machine is shared, and all candidates are\n"
         "measured in turns in one run so that it disturbs them alike."
+        + (busy if is_busy(report.place) else "")
     )
 
 

@@ -19,6 +19,8 @@ import psutil
 from cli.dev.launching import launched
 
 START_S_MAX = 90.0
+# Of a quiet machine the load average is a tenth or two.
+BUSY_LOAD = 0.5
 CORES = sorted(os.sched_getaffinity(0))
 CANDIDATE_CORES = {CORES[-1]}
 OTHER_CORES = set(CORES[:-1]) or set(CORES)
@@ -155,3 +157,8 @@ def description() -> dict[str, str]:
         "python": f"CPython {platform.python_version()}",
         "load before": f"{os.getloadavg()[0]:.2f}",
     }
+
+
+def is_busy(described: Mapping[str, str]) -> bool:
+    """Whether others used the machine when it was described: half a core of theirs or more."""
+    return float(described.get("load before", 0)) >= BUSY_LOAD

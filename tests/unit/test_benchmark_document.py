@@ -61,5 +61,11 @@ def test_what_was_not_run_is_left_out_or_said():
     assert "| cold start of relay, start → first 200 | ≤ 1.7x bare asyncio | not run | - |" in text
 
 
+def test_figures_of_a_busy_machine_are_called_provisional():
+    quiet, busy = ({"load before": load} for load in ("0.21", "7.50"))
+    assert "Provisional" in document.markdown(report(place=busy), "c.svg")
+    assert "Provisional" not in document.markdown(report(place=quiet), "c.svg")
+
+
 def test_a_run_is_kept_as_json():
     assert '"candidate": "nginx"' in document.as_json(report())
