@@ -17,8 +17,9 @@ from benchmarks.native import CannotBenchmark, program
 from benchmarks.scenarios import Scenario, request_bytes
 
 PROVIDER = "provider"
-# Between two turns: what the last one left is finished, such as relay's settles and events.
-PAUSE_S = 0.3
+# Between two turns what the last one left is finished, such as relay's settles and events: until
+# the candidate uses less than a twentieth of a core.
+PAUSE_S, PAUSE_S_MAX, IDLE_SHARE = 0.2, 10.0, 0.05
 # Before the first round: compilers and allocators of the candidates settle.
 WARMUP = Scenario("warm-up", "small chat", seconds=2.5)
 
@@ -71,8 +72,9 @@ def take_turn(
     name: str, running: Running, scenario: Scenario, number: int, scale: float = 1.0
 ) -> Turn:
     """One candidate, one scenario, once."""
+    pids = place.tree(running.pid)
     running.prepare()
-    time.sleep(PAUSE_S)
+    await_idle(pids)
     headers = running.keys.get(scenario.name, running.headers)
     request = request_bytes(scenario, f"127.0.0.1:{running.port}", running.path, headers)
     paced = bool(scenario.stream and scenario.ramp_s)
@@ -96,7 +98,6 @@ def take_turn(
     load.stdin.close()
     if load.stdout.readline() != b"begin\n":
         raise CannotBenchmark("the load generator did not begin")
-    pids = place.tree(running.pid)
     before = _clocks(pids, running)
     measured = json.loads(load.stdout.readline())
     after = _clocks(pids, running)
@@ -125,6 +126,17 @@ def take_turn(
         open=measured["open"],
         memory_mib=memory,
     )
+
+
+def await_idle(pids: Sequence[int]) -> None:
+    """Wait until these processes are done with what they were asked, for a bounded time."""
+    until = time.monotonic() + PAUSE_S_MAX
+    while True:
+        before = place.cpu_s(pids)
+        time.sleep(PAUSE_S)
+        used = (place.cpu_s(pids) - before) / PAUSE_S
+        if used < IDLE_SHARE or time.monotonic() > until:
+            return
 
 
 def _clocks(pids: Sequence[int], running: Running) -> tuple[float, dict[str, float]]:

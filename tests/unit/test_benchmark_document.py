@@ -2,7 +2,7 @@
 
 import xml.etree.ElementTree as ET
 
-from benchmarks import document
+from benchmarks import cold_start_image, document
 from benchmarks.candidate_list import CANDIDATES
 from benchmarks.cold_start import ColdStart, starts_of
 from benchmarks.document import Report
@@ -65,6 +65,18 @@ def test_figures_of_a_busy_machine_are_called_provisional():
     quiet, busy = ({"load before": load} for load in ("0.21", "7.50"))
     assert "Provisional" in document.markdown(report(place=busy), "c.svg")
     assert "Provisional" not in document.markdown(report(place=quiet), "c.svg")
+
+
+def test_the_image_is_judged_beside_bare_asyncio_in_it():
+    found = {
+        "bare asyncio": Figure(400, 390, 410, 3),
+        "first 200": Figure(500, 490, 510, 3),
+        "first chat": Figure(600, 590, 610, 3),
+    }
+    assert cold_start_image.sentence("relay:1", found) == (
+        "`relay:1`, from `docker start`: first 200 500 ms (1.25x bare asyncio), "
+        "first chat 600 ms (1.50x bare asyncio), bare asyncio 400 ms"
+    )
 
 
 def test_a_run_is_kept_as_json():

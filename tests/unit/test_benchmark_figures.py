@@ -10,6 +10,7 @@ from benchmarks import targets
 from benchmarks.chart import Panel, position, svg
 from benchmarks.figures import Figure, Results, Turn, figure
 from benchmarks.memory import Growth, slope
+from benchmarks.rounds import takes_part
 from benchmarks.scenarios import BY_NAME, SCENARIOS, request_bytes
 from benchmarks.tables import cell, matrix, table, unsaturated
 
@@ -167,6 +168,19 @@ def test_growth_is_the_slope_after_the_first_third():
     growth = Growth(minutes, [10.0, 50.0, 50.0, 51.0, 52.0, 53.0], 1)
     assert growth.mib_an_hour == pytest.approx(60)
     assert slope([1.0], [2.0]) == 0
+
+
+def test_who_takes_part():
+    names = ("bare", "relay", "litellm")
+    asked = {
+        name: [n for n in names if takes_part(n, BY_NAME[name], {"bare"})]
+        for name in ("small", "burst", "limited")
+    }
+    assert asked == {
+        "small": ["bare", "relay", "litellm"],
+        "burst": ["relay", "litellm"],
+        "limited": ["relay"],
+    }
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
