@@ -21,7 +21,8 @@ AROUND_S = 2.0
 def profile(scenario: Scenario, seconds: float, output: Path, *, native: bool, tool: str) -> None:
     """Write the profile of relay under this load: SVG, or collapsed stacks for `.txt`.
 
-    `native` shows C and Rust frames too (py-spy); perf shows only those, and the kernel's.
+    py-spy samples the thread that holds the interpreter's lock, with `native` its C and Rust frames
+    too; perf samples every thread, with the kernel, for `perf report`, without Python's frames.
     """
     if tool == "py-spy":
         peers.installed(PY_SPY)  # now: installing takes longer than the load
@@ -54,7 +55,7 @@ def _record(pid: int, seconds: float, output: Path, native: bool, tool: str) -> 
         form = "raw" if output.suffix == ".txt" else "flamegraph"
         command = [str(peers.installed(PY_SPY)), "record", "--pid", str(pid), "--format", form]
         command += ["--duration", str(round(seconds)), "--rate", str(RATE_HZ)]
-        command += ["--output", str(output), "--nonblocking", *(["--native"] if native else [])]
+        command += ["--output", str(output), "--gil", "--native" if native else "--nonblocking"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         say(f"no profile: {(done.stderr or done.stdout).strip()[-400:]}")
