@@ -5,13 +5,14 @@ never serves a revoked key.
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 
 import msgspec
 
 from common.domain.accounts import AccountRecord, built_in_account_id, credential_name
 from common.domain.admission import Stale
 from common.domain.keys import KeyRecord
-from common.domain.limits import NO_RULES, RuleSet, compile_rules
+from common.domain.limits import NO_MARKS, NO_RULES, RuleSet, compile_rules
 from common.domain.policies import (
     ORGANISATION,
     Applied,
@@ -39,13 +40,14 @@ class KeySnapshot(msgspec.Struct):
     record: KeyRecord
     applied: tuple[Applied, ...]
     rules: RuleSet = NO_RULES
+    marks: Mapping[Level, tuple[int, ...]] = NO_MARKS
 
     def rules_at(self, moment_ms: int) -> RuleSet:
         """The rules of that moment, compiled once a period. Raises `UnknownTimezone`."""
         if not self.applied:
             return NO_RULES
         if self.rules is NO_RULES or not self.rules.holds_at(moment_ms):
-            self.rules = compile_rules(self.applied, moment_ms)
+            self.rules = compile_rules(self.applied, moment_ms, self.marks)
         return self.rules
 
 
@@ -65,8 +67,14 @@ class UsableAccount(AccountRecord, frozen=True):
 class Snapshots:
     """The keys last seen, bounded, and the accounts: those of the environment and of the store."""
 
-    def __init__(self, built_in: tuple[BuiltInAccount, ...], keyring: Keyring) -> None:
+    def __init__(
+        self,
+        built_in: tuple[BuiltInAccount, ...],
+        keyring: Keyring,
+        marks: Mapping[Level, tuple[int, ...]] = NO_MARKS,
+    ) -> None:
         self._keyring = keyring
+        self._marks = marks
         self._keys: OrderedDict[str, KeySnapshot] = OrderedDict()
         self._built_in = [_built_in_account(account) for account in built_in]
         self.accounts: list[UsableAccount] = self._built_in
@@ -86,7 +94,8 @@ class Snapshots:
     def update(self, key_hash: str, current: Stale) -> KeySnapshot:
         """Remember what Redis says is current."""
         record = _key_decoder.decode(current.key_record)
-        snapshot = KeySnapshot(current.versions, record, _applied(record, current.policies))
+        applied = _applied(record, current.policies)
+        snapshot = KeySnapshot(current.versions, record, applied, marks=self._marks)
         self._keys[key_hash] = snapshot
         self._keys.move_to_end(key_hash)
         if len(self._keys) > KEYS_MAX:
