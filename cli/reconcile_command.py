@@ -188,9 +188,7 @@ def _parse_scope(scope: str) -> "tuple[Level, str]":
         except InvalidId as error:
             raise click.UsageError(f"--scope {scope}: {error}") from None
     if level != "user" or not subject:
-        raise click.UsageError(
-            f"--scope {scope}: write organisation, team:ID, user:ID or key:ID"
-        )
+        raise click.UsageError(f"--scope {scope}: write organisation, team:ID, user:ID or key:ID")
     return "user", subject
 
 

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Literal, cast
 
-from common.domain.limits import NEVER_MS
 from common.domain.money import PICO_PER_NANO, usd_text
+from common.domain.periods import NEVER_MS
 from common.domain.policies import Level
 from common.domain.reconciliation import Drift
 from common.domain.thresholds import Passed, subject_of
@@ -66,9 +66,7 @@ async def announce_drift(source: str, drift: Drift, repaired: bool, send: Send |
         return
     named = f"{drift.name}\0{drift.difference}\0{repaired}"
     event_id = f"drift-{hashlib.sha256(named.encode()).hexdigest()[:32]}"
-    announcement = Announcement(
-        event_id, SPEND_DRIFT, source, drift.counter.scope, now_ms(), data
-    )
+    announcement = Announcement(event_id, SPEND_DRIFT, source, drift.counter.scope, now_ms(), data)
     if reason := await send(announcement):
         logs.log("event_not_taken", level="warning", event_type=SPEND_DRIFT, reason=reason)
 

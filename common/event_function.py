@@ -59,9 +59,7 @@ class Worker:
         return self._announce if self.sink_url else None
 
     async def _announce(self, announcement: Announcement) -> str:
-        return await announce(
-            self._upstream.post, self.sink_url, announcement, self._ce_overrides
-        )
+        return await announce(self._upstream.post, self.sink_url, announcement, self._ce_overrides)
 
     async def stop(self) -> None:
         """Close all connections."""

@@ -90,9 +90,7 @@ async def _all_counters(
         while True:
             await hold()
             async with database.transaction() as connection:
-                page = await store.limited(
-                    connection, level, after=after, limit=SCOPES_AT_ONCE
-                )
+                page = await store.limited(connection, level, after=after, limit=SCOPES_AT_ONCE)
             if not page:
                 break
             applied: list[Applied] = [one for _, one in page]

@@ -9,7 +9,7 @@ import msgspec
 
 from common.domain.ids import uuid_to_ulid
 from common.domain.money import PICO_PER_NANO, usd_text
-from common.domain.policies import ORGANISATION, Level
+from common.domain.policies import Level
 
 PERCENT_MAX = 1_000
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -73,7 +73,7 @@ def parse_marks(text: str) -> dict[Level, tuple[int, ...]]:
         if (equals and level not in LEVELS) or level in named:
             raise ValueError(f"{part!r} names no level, or one twice")
         named[level] = _percents(percents)
-    default = named.get("", DEFAULT_MARKS[ORGANISATION])
+    default = named.get("", DEFAULT_MARKS["organisation"])
     return {level: named.get(level, default) for level in LEVELS}
 
 

@@ -87,9 +87,7 @@ async def in_ledger(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
     return {row["id"] for row in await cursor.fetchall()}
 
 
-async def remember(
-    connection: Connection, scopes: Sequence[str], drifts: Sequence[Drift]
-) -> None:
+async def remember(connection: Connection, scopes: Sequence[str], drifts: Sequence[Drift]) -> None:
     """These scopes were looked at, and this is what was left different."""
     left = [drift.name for drift in drifts]
     await connection.execute(query("forget_drifts"), {"scopes": list(scopes), "left": left})
