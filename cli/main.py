@@ -26,7 +26,7 @@ _COMMANDS = {
     "events": ("cli.events", "events", "Show what the local broker could not deliver."),
     "keys": ("cli.admin.keys", "keys", "The keys of callers."),
     "reconcile": (
-        "cli.reconcile_command",
+        "cli.reconcile_providers",  # which completes the group of cli.reconcile_command
         "reconcile",
         "Counters against the ledger, the ledger against providers.",
     ),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from cli.admin.address import without_stores
-from cli.admin.output import OUTPUTS, Shape, print_items
+from cli.admin.output import OUTPUTS, Column, Shape, print_items
 from cli.cleanup_command import store_environment
 
 if TYPE_CHECKING:
@@ -22,9 +22,8 @@ EXIT_FAILED = 1
 EXIT_WRONG_SETTINGS = 2
 EXIT_BUSY = 3
 EXIT_DRIFT = 4
-_DRIFTS = Shape(
-    "drifts", (), ("scope", "period", "figure", "counted", "expected", "difference", "outcome")
-)
+_FIELDS = ("scope", "period", "figure", "counted", "expected", "difference", "outcome")
+_DRIFTS = Shape("drifts", tuple(Column(name.upper(), name) for name in _FIELDS), _FIELDS)
 
 
 @click.group(invoke_without_command=True)
