@@ -25,7 +25,7 @@ _GROUPINGS = {
     ("anthropic", "usage"): ("group_by[]", "model"),
     ("anthropic", "costs"): ("group_by[]", "description"),
 }
-_Parameters = list[tuple[str, str]]
+_Parameters = list[tuple[str, str | int | float | bool | None]]
 
 
 class ReportRefused(Exception):
@@ -108,8 +108,8 @@ def _get(client: httpx.Client, path: str, parameters: _Parameters) -> bytes:
         raise ReportRefused(f"{client.base_url}{path}: {error or type(error).__name__}") from error
     if answer.status_code in (401, 403):
         raise ReportRefused(
-            f"{path} refuses the key ({answer.status_code}): an organisation's admin key is needed, "
-            "not the one that serves requests"
+            f"{path} refuses the key ({answer.status_code}): it needs an admin key of the "
+            "organisation, not the one that serves requests"
         )
     if answer.status_code != 200:
         raise ReportRefused(f"{path} answered {answer.status_code}: {answer.text[:200]}")

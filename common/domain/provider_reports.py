@@ -1,8 +1,8 @@
 """Providers' own usage and cost reports, read into one form, and compared with the ledger. Pure.
 
-Sources (November 2026): OpenAI `GET /v1/organization/usage/completions` and `/v1/organization/costs`
-(platform.openai.com/docs/api-reference/usage), Anthropic
-`GET /v1/organizations/usage_report/messages` and `/v1/organizations/cost_report`
+Sources (November 2026): OpenAI's `/v1/organization/usage/completions` and `/v1/organization/costs`
+(platform.openai.com/docs/api-reference/usage), Anthropic's
+`/v1/organizations/usage_report/messages` and `/v1/organizations/cost_report`
 (platform.claude.com/docs/en/api/admin). Both give days in UTC, in pages.
 """
 
