@@ -113,6 +113,9 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
         Variable("RELAY_UNPRICED_MODELS", "deny",
                  "a model without a price, where neither team nor organisation says: `deny` "
                  "refuses it, `quarantine` serves it and prices it later", "quarantine"),
+        Variable("RELAY_BUDGET_THRESHOLDS", "50,80,100",
+                 "percents of a budget at which an event tells of its spending; others for a level "
+                 "after a `;`, nothing for none", "80,100;key=100;user="),
         Variable("RELAY_PRICE_BOOK_DIRECTORY", NONE,
                  "where a file `prices*.json` of yours replaces and adds prices of models; of "
                  "several the last by name", "/app/external-data"),

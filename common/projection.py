@@ -33,7 +33,7 @@ PAGE = 500
 # A rebuild takes seconds; should its process die, another starts after this.
 REBUILD_LOCK_MS = 60_000
 CHANGES_AT_ONCE = 500
-_LOCK = "rebuild"
+REBUILD_LOCK = "rebuild"
 _OUTRUN: dict[str, Callable[[Connection, str, int], Awaitable[bool | None]]] = {
     "account": accounts.outrun,
     "key": keys.outrun,
@@ -128,26 +128,38 @@ async def count_ahead(database: Database, commands: RedisCommands, prefix: str) 
 async def rebuild(database: Database, commands: RedisCommands, prefix: str) -> bool:
     """Project everything and set the epoch last; false when another process is at it."""
     token = new_ulid()
-    if not await locks.take(commands, prefix, _LOCK, token, REBUILD_LOCK_MS):
+    if not await locks.take(commands, prefix, REBUILD_LOCK, token, REBUILD_LOCK_MS):
         return False
     try:
-        await project_accounts(database, commands, prefix)
-        await project_prices(database, commands, prefix)
-        await _rebuild_policies(database, commands, prefix)
-        after = ""
-        while True:
-            async with database.transaction() as connection:
-                page = await keys.projected(connection, after=after, limit=PAGE)
-                counts = await counts_of(connection, page)
-            if not page:
-                break
-            await raise_counters(commands, prefix, counts)
-            await put(commands, prefix, page)
-            after = page[-1].key_hash
+        await project_all(database, commands, prefix)
         await set_epoch(commands, prefix, token)
         return True
     finally:
-        await locks.free(commands, prefix, _LOCK, token)
+        await locks.free(commands, prefix, REBUILD_LOCK, token)
+
+
+async def project_all(
+    database: Database,
+    commands: RedisCommands,
+    prefix: str,
+    hold: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Project everything but the epoch; `hold` is called before each page of keys."""
+    await project_accounts(database, commands, prefix)
+    await project_prices(database, commands, prefix)
+    await _rebuild_policies(database, commands, prefix)
+    after = ""
+    while True:
+        if hold is not None:
+            await hold()
+        async with database.transaction() as connection:
+            page = await keys.projected(connection, after=after, limit=PAGE)
+            counts = await counts_of(connection, page)
+        if not page:
+            return
+        await raise_counters(commands, prefix, counts)
+        await put(commands, prefix, page)
+        after = page[-1].key_hash
 
 
 async def put_keys_ahead(

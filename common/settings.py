@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from common.domain.policies import Level
+from common.domain.thresholds import DEFAULT_MARKS, parse_marks
 from common.encryption_keys import parse_keys
 from common.store_address import HasPassword, with_password
 from common.variables import Environment, choice, parsed, secret, url, whole
@@ -77,6 +79,7 @@ class RelaySettings(msgspec.Struct, frozen=True):
     edge_token: str
     accounts: tuple[BuiltInAccount, ...]
     unpriced_models: Literal["quarantine", "deny"]
+    budget_thresholds: dict[Level, tuple[int, ...]]
     price_book_directory: str
     timeout_s: int
     first_byte_timeout_s: int
@@ -137,6 +140,8 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     log_level: str
     retention: Retention = Retention()
     sweep_interval_s: int = 5
+    sink_url: str = ""
+    ce_overrides: str = ""
 
     def __repr__(self) -> str:
         return f"WorkerSettings({self.state_prefix})"
@@ -169,6 +174,13 @@ def relay_settings(environment: Environment = os.environ) -> RelaySettings:
         accounts=_built_in_accounts(environment),
         unpriced_models=choice(
             environment, "RELAY_UNPRICED_MODELS", "deny", ("deny", "quarantine")
+        ),
+        budget_thresholds=parsed(
+            environment,
+            "RELAY_BUDGET_THRESHOLDS",
+            DEFAULT_MARKS,
+            parse_marks,
+            "percents, maybe others for a level, e.g. 50,80,100 or 80,100;key=100",
         ),
         price_book_directory=environment.get("RELAY_PRICE_BOOK_DIRECTORY", ""),
         timeout_s=whole(environment, "RELAY_TIMEOUT_S", 600, 1, 86_400),
@@ -213,6 +225,8 @@ def worker_settings(
         log_level=_log_level(environment),
         retention=_retention(environment),
         sweep_interval_s=whole(environment, "RELAY_SWEEP_INTERVAL_S", 5, 0, 86_400),
+        sink_url=_sink_url(environment),
+        ce_overrides=environment.get("K_CE_OVERRIDES", ""),
     )
 
 

@@ -3,7 +3,7 @@
 `common/state/lua/rules.lua` says what a rule's members are; it checks and counts them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -41,6 +41,7 @@ class Rule(msgspec.Struct, frozen=True, array_like=True):
     time_ms: int
     hard: int = 0
     posts: int = 1
+    marks: tuple[int, ...] = ()
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -81,6 +82,7 @@ class RuleSet(msgspec.Struct, frozen=True):
         )
 
 
+NO_MARKS: Mapping[Level, tuple[int, ...]] = {}
 NO_RULES = RuleSet((), b"", 0, NEVER_MS, money=False, hard_money=False)
 
 
@@ -93,15 +95,20 @@ class Count(NamedTuple):
     forget_ms: int
 
 
-def compile_rules(applied: Iterable[Applied], moment_ms: int) -> RuleSet:
-    """The rules of all levels at that moment. Raises `UnknownTimezone`."""
+def compile_rules(
+    applied: Iterable[Applied], moment_ms: int, marks: Mapping[Level, tuple[int, ...]] = NO_MARKS
+) -> RuleSet:
+    """The rules of all levels at that moment. Raises `UnknownTimezone`.
+
+    `marks` are the percents of budgets that events tell of (`common.domain.thresholds`).
+    """
     limits: list[Limit] = []
     spans: list[Span] = []
     for one in applied:
         if not one.policy.is_empty:
             calendar = one.policy.calendar
             day = span_of("day", moment_ms, calendar)
-            found = [*_of_rates(one, day), *_of_budgets(one, moment_ms)]
+            found = [*_of_rates(one, day), *_of_budgets(one, moment_ms, marks.get(one.level, ()))]
             limits += [limit for limit, _ in found]
             spans += [span for _, span in found if span is not None]
     if not limits:
@@ -199,12 +206,14 @@ def _of_window(window: Window, unit: Unit) -> str:
     return f"{what.get(unit, f'${window.usd}')} per {span}"
 
 
-def _of_budgets(one: Applied, moment_ms: int) -> Iterator[tuple[Limit, Span | None]]:
+def _of_budgets(
+    one: Applied, moment_ms: int, marks: tuple[int, ...]
+) -> Iterator[tuple[Limit, Span | None]]:
     for budget in one.policy.budgets:
         span = span_of(budget.period, moment_ms, one.policy.calendar)
         key = money_key(one.scope, span.id)
         hard = _HARD[budget.policy]
-        rule = Rule("m", key, "n", nano_of(budget.usd), span.end_ms, hard)
+        rule = Rule("m", key, "n", nano_of(budget.usd), span.end_ms, hard, marks=marks)
         yield Limit(rule, one.level, f"budget.{budget.period}", _of_budget(budget), span.id), span
 
 

@@ -12,6 +12,7 @@ from common.domain.keys import KeyRecord
 from common.domain.limits import Count
 from common.domain.policies import Policy, team_scope, user_scope
 from common.state.commands import RedisCommands, Script
+from common.state.outbox import cut_lock
 
 AheadKind = Literal["account", "key", "policy"]
 _encoder = msgspec.json.Encoder()
@@ -102,7 +103,7 @@ async def read_prices(commands: RedisCommands, prefix: str) -> tuple[int, bytes]
 
 async def raise_counter(commands: RedisCommands, prefix: str, count: Count) -> bool:
     """Let a period's counter show at least that much; false when it shows as much already."""
-    keys = (f"{prefix}:{count.key}",)
+    keys = (f"{prefix}:{count.key}", cut_lock(prefix))
     arguments = (count.field, count.amount, count.forget_ms)
     return bool(await commands.script(Script.load("raise_counter"), keys, arguments))
 
@@ -110,6 +111,29 @@ async def raise_counter(commands: RedisCommands, prefix: str, count: Count) -> b
 async def has_epoch(commands: RedisCommands, prefix: str) -> bool:
     """Whether the projection is complete; if not, it is to be rebuilt from Postgres."""
     return bool(await commands.call("EXISTS", f"{prefix}:epoch"))
+
+
+async def forget_epoch(commands: RedisCommands, prefix: str) -> None:
+    """Declare the projection incomplete: from now on nothing is admitted."""
+    await commands.call("DEL", f"{prefix}:epoch")
+
+
+async def forget_projection(commands: RedisCommands, prefix: str) -> int:
+    """Forget keys, limits and accounts, of whatever version; returns how many there were.
+
+    Only without an epoch: else keys that are good would be refused as unknown.
+    """
+    forgotten = 0
+    for pattern in (f"{prefix}:key:*", f"{prefix}:policy:*"):
+        place: bytes | str = "0"
+        while True:
+            place, found = await commands.call("SCAN", place, "MATCH", pattern, "COUNT", 1000)
+            if found:
+                forgotten += int(await commands.call("UNLINK", *found))
+            if place == b"0":
+                break
+    await commands.call("DEL", f"{prefix}:versions", f"{prefix}:accounts", f"{prefix}:ahead")
+    return forgotten
 
 
 async def set_epoch(commands: RedisCommands, prefix: str, epoch: str) -> None:

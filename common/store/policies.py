@@ -104,7 +104,7 @@ async def counts(connection: Connection, applied: Sequence[Applied], now_ms: int
             if in_default_calendar(period, one.policy.calendar):
                 totals[one.scope, span.id] = forget_ms(span)
             else:
-                used = await _used(connection, one.scope, span.start_ms, span.end_ms)
+                used = await used_between(connection, one.scope, span.start_ms, span.end_ms)
                 key = money_key(one.scope, span.id)
                 found.append(Count(key, "s", used["nano"], forget_ms(span)))
         found += await _of_day(connection, one, now_ms)
@@ -116,7 +116,7 @@ async def _of_day(connection: Connection, one: Applied, now_ms: int) -> list[Cou
     if limits.requests_per_day is None and limits.tokens_per_day is None:
         return []
     day = span_of("day", now_ms, one.policy.calendar)
-    used = await _used(connection, one.scope, day.start_ms, day.end_ms)
+    used = await used_between(connection, one.scope, day.start_ms, day.end_ms)
     key = count_key(one.scope, day.id)
     return [
         Count(key, "r", used["requests"], forget_ms(day)),
@@ -142,7 +142,13 @@ async def _of_totals(connection: Connection, totals: dict[tuple[str, str], int])
     ]
 
 
-async def _used(connection: Connection, scope: str, since_ms: int, until_ms: int) -> dict[str, int]:
+async def used_between(
+    connection: Connection, scope: str, since_ms: int, until_ms: int
+) -> dict[str, int]:
+    """What a scope used from one quarter of an hour to another, by the rollups.
+
+    Requests, tokens, `nano` (USD rounded up), `pico` (exact).
+    """
     kind, _, subject = scope.partition(":")
     values: dict[str, Any] = {
         "since": datetime.fromtimestamp(since_ms / 1000, UTC),

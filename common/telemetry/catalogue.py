@@ -48,6 +48,11 @@ LEDGER_RECORDS = Counter(
     "Records given to the ledger, by result (inserted, duplicate, quarantined)",
     ("result",),
 )
+COUNTERS_REPAIRED = Counter(
+    "relay_counters_repaired_total",
+    "Counters of budgets and daily limits that were put right, by direction (raised, lowered)",
+    ("direction",),
+)
 LEASES_EXPIRED = Counter(
     "relay_leases_expired_total", "Leases of relays that died, posted as interrupted"
 )
@@ -93,6 +98,16 @@ LEDGER_REQUESTS = Gauge(
 )
 LEDGER_TOKENS = Gauge(
     "relay_ledger_tokens_today", "Tokens in the ledger since midnight (UTC), by class", ("class",)
+)
+SPEND_DRIFT_USD = Gauge(
+    "relay_spend_drift_usd",
+    "USD by which counters of spending in Redis differ from the ledger and were left so, by "
+    "direction (under: Redis has less; over: it has more)",
+    ("direction",),
+)
+COUNTERS_CHECKED = Gauge(
+    "relay_counters_checked_seconds",
+    "When all counters were last compared with the ledger, in seconds since 1970",
 )
 LEDGER_COST_USD = Gauge(
     "relay_ledger_cost_usd",

@@ -14,7 +14,15 @@ from common.events.types import CRON_TASK, CronTask
 from common.identifiers import now_ms
 from common.telemetry import catalogue, logs
 from functions.cleanup.lease import leased, slot_of
-from functions.cleanup.tasks import key_expiry, leases, outbox, partitions, projection, retention
+from functions.cleanup.tasks import (
+    key_expiry,
+    leases,
+    outbox,
+    partitions,
+    projection,
+    reconcile,
+    retention,
+)
 from functions.cleanup.turn import Turn
 
 Task = Callable[[Worker, Turn], Awaitable[dict[str, int]]]
@@ -26,6 +34,7 @@ TASKS: dict[str, Task] = {
     "outbox": outbox.run,
     "partitions": partitions.run,
     "projection": projection.run,
+    "reconcile": reconcile.run,
     "retention": retention.run,
 }
 

@@ -78,7 +78,8 @@ def final_record(
 
 def adjustment(final: UsageRecord, charged: UsageRecord) -> UsageRecord:
     """What a late settle adds to the interrupted record that was posted before it."""
-    made = new_ulid()
+    # Of the time of what it adjusts: so it falls on the same periods as in the counters.
+    made = new_ulid(ulid_time_ms(final.id))
     cost_pico = pico_from_usd(final.cost_usd) - pico_from_usd(charged.cost_usd)
     return msgspec.structs.replace(
         final,

@@ -53,7 +53,9 @@ class Services:
         self.stored = StoredResponses(self.redis, settings.state_prefix)
         self.upstream = UpstreamClient()
         self.snapshots = Snapshots(
-            settings.accounts, Keyring(settings.encryption_keys, settings.internal_secret)
+            settings.accounts,
+            Keyring(settings.encryption_keys, settings.internal_secret),
+            settings.budget_thresholds,
         )
         self.account_health = AccountHealth(
             self.redis, settings.state_prefix, self.run_in_background

@@ -5,13 +5,14 @@ never serves a revoked key.
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 
 import msgspec
 
 from common.domain.accounts import AccountRecord, built_in_account_id, credential_name
 from common.domain.admission import Stale
 from common.domain.keys import KeyRecord
-from common.domain.limits import NO_RULES, RuleSet, compile_rules
+from common.domain.limits import NO_MARKS, NO_RULES, RuleSet, compile_rules
 from common.domain.policies import (
     DEFAULT_GONE,
     ORGANISATION,
@@ -46,13 +47,14 @@ class KeySnapshot(msgspec.Struct):
     client_gone: AppliedGone = DEFAULT_GONE
     # What its team says of models without a price, else the organisation; None: neither.
     unpriced_models: UnpricedModels | None = None
+    marks: Mapping[Level, tuple[int, ...]] = NO_MARKS
 
     def rules_at(self, moment_ms: int) -> RuleSet:
         """The rules of that moment, compiled once a period. Raises `UnknownTimezone`."""
         if not self.applied:
             return NO_RULES
         if self.rules is NO_RULES or not self.rules.holds_at(moment_ms):
-            self.rules = compile_rules(self.applied, moment_ms)
+            self.rules = compile_rules(self.applied, moment_ms, self.marks)
         return self.rules
 
 
@@ -72,8 +74,14 @@ class UsableAccount(AccountRecord, frozen=True):
 class Snapshots:
     """The keys last seen, bounded, and the accounts: those of the environment and of the store."""
 
-    def __init__(self, built_in: tuple[BuiltInAccount, ...], keyring: Keyring) -> None:
+    def __init__(
+        self,
+        built_in: tuple[BuiltInAccount, ...],
+        keyring: Keyring,
+        marks: Mapping[Level, tuple[int, ...]] = NO_MARKS,
+    ) -> None:
         self._keyring = keyring
+        self._marks = marks
         self._keys: OrderedDict[str, KeySnapshot] = OrderedDict()
         self._built_in = [_built_in_account(account) for account in built_in]
         self.accounts: list[UsableAccount] = self._built_in
@@ -99,6 +107,7 @@ class Snapshots:
             record,
             _limiting(record, found),
             client_gone=client_gone_of(found),
+            marks=self._marks,
             unpriced_models=_unpriced(found),
         )
         self._keys[key_hash] = snapshot

@@ -3,9 +3,15 @@
 import math
 import time
 
+from common.announcing import announce_thresholds
 from common.event_function import Worker
 from common.events.receive import Event, MalformedEvent, data_as
-from common.events.types import USAGE_RECORDED, UsageRecorded
+from common.events.types import (
+    OUR_TYPES,
+    SOURCE_USAGE_AGGREGATION,
+    USAGE_RECORDED,
+    UsageRecorded,
+)
 from common.identifiers import now_ms
 from common.posting import arrival_from_event, drain, post
 from common.state.commands import RedisUnavailable
@@ -20,6 +26,8 @@ _swept_at = -math.inf
 
 async def ingest(worker: Worker, event: Event) -> None:
     """Post the records. Raises `MalformedEvent` and `DatabaseUnavailable`."""
+    if event.type in OUR_TYPES and event.type != USAGE_RECORDED:
+        return  # for others: where there is no broker, all events come here
     if event.type != USAGE_RECORDED:
         raise MalformedEvent(f"type is {event.type!r}: {USAGE_RECORDED!r} belongs here")
     given = data_as(event, UsageRecorded).records
@@ -35,6 +43,9 @@ async def ingest(worker: Worker, event: Event) -> None:
                 quarantined=posted.quarantined,
                 request_ids=[arrival.record.id for arrival in arrivals if arrival.record],
             )
+        await announce_thresholds(
+            worker.redis, worker.prefix, SOURCE_USAGE_AGGREGATION, worker.send
+        )
         await _sweep(worker)
     except RedisUnavailable as error:
         # The ledger has the records; the outbox is emptied by whoever finds Redis again.

@@ -21,11 +21,12 @@ ALLOWED = {
         *("cryptography", "httpx", "msgspec", "psycopg", "psycopg_pool", "pydantic", "redis"),
         "starlette",
     },
+    # pyreqwest at the first event of its own.
     "functions.usage_aggregation": {
-        *("cloudevents", "msgspec", "psycopg", "psycopg_pool", "redis"),
+        *("cloudevents", "msgspec", "psycopg", "psycopg_pool", "pyreqwest", "redis"),
     },
     "functions.cleanup": {
-        *("cloudevents", "msgspec", "psycopg", "psycopg_pool", "redis"),
+        *("cloudevents", "msgspec", "psycopg", "psycopg_pool", "pyreqwest", "redis"),
     },
     "functions.exporter": {"msgspec", "psycopg", "psycopg_pool", "redis"},
     "common.serve": {"granian", "msgspec", "prometheus_client"},

@@ -1,4 +1,4 @@
--- uses: shared keys rules leases expiry candidates
+-- uses: shared keys rules thresholds leases expiry candidates
 -- admit: verifies the relay's snapshot, checks and counts every limit and budget, takes the first
 -- candidate with room, opens a lease: all of it or nothing.
 --   KEYS[1]  <prefix>:epoch

@@ -8,6 +8,7 @@
 --   5 time   of w its span in ms; of d and m the period's end in ms since 1970, 0 = never
 --   6 hard   of m: 0 soft, 1 deny, 2 clamp
 --   7 posts  1, or 0 where another rule of the list counts on the same key
+--   8 marks  of m: the percents at which thresholds.lua tells somebody, rising
 -- All amounts are integers, exact up to 2^53. What a request holds is kept in its lease, so that
 -- whoever ends it corrects each counter once.
 --

@@ -1,6 +1,6 @@
 -- Sums of these ledger rows into what each scope has spent in each period (UTC), in a fixed order.
-INSERT INTO spend_totals AS present
-SELECT scope, period, sum(cost_usd)
+INSERT INTO spend_totals AS present (scope, period, settled, records)
+SELECT scope, period, sum(cost_usd), count(*)
 FROM ledger
 CROSS JOIN LATERAL (
     VALUES ('organisation'), ('key:' || key_id), ('user:' || user_id), ('team:' || team_id)
@@ -15,4 +15,6 @@ CROSS JOIN LATERAL (
 WHERE id = ANY (%s) AND scope IS NOT NULL AND cost_usd <> 0
 GROUP BY scope, period
 ORDER BY scope, period
-ON CONFLICT (scope, period) DO UPDATE SET settled = present.settled + excluded.settled
+ON CONFLICT (scope, period) DO UPDATE SET
+    settled = present.settled + excluded.settled,
+    records = present.records + excluded.records
