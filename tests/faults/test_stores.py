@@ -7,16 +7,14 @@ import asyncio
 import contextlib
 import subprocess
 from collections.abc import AsyncIterator, Callable
-from decimal import Decimal
 
 import psycopg
 import pytest
-import redis
 
 from common.domain import usage
 from tests.support.load import run_mixed
 from tests.support.relay_process import eventually
-from tests.support.witnesses import NANO, Witness, check_money
+from tests.support.witnesses import Witness
 
 CONCURRENCY = 50
 QUICK_AND_WHOLE = pytest.mark.parametrize(
