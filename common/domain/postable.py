@@ -1,5 +1,6 @@
 """Whether a usage record may enter the ledger: what its columns can hold, and what makes sense."""
 
+import operator
 from typing import Any
 
 import msgspec
@@ -31,6 +32,7 @@ _TEXTS = (
     "client",
     "error_code",
 )
+_all_texts = operator.attrgetter(*_TEXTS)
 
 
 class NotPostable(ValueError):
@@ -57,12 +59,7 @@ def check_record(record: UsageRecord, now_ms: int) -> None:
         if abs(count) > TOKENS_MAX or (count < 0 and record.kind == "usage"):
             raise NotPostable(f"tokens.{name}: {count}")
     _check_cost(record)
-    for name in _TEXTS:
-        _check_text(name, getattr(record, name))
-    if len(record.tags) > TAGS_MAX:
-        raise NotPostable(f"tags: more than {TAGS_MAX}")
-    for tag in record.tags:
-        _check_text("tags", tag)
+    _check_texts(record)
     for name in ("latency_ms", "first_token_ms", "attempts", "redactions"):
         number = getattr(record, name)
         if number is not None and not 0 <= number <= MILLISECONDS_MAX:
@@ -87,6 +84,19 @@ def _check_cost(record: UsageRecord) -> None:
         raise NotPostable(f"cost_usd: {error}") from None
     if abs(cost_pico) > USD_PICO_MAX or (cost_pico < 0 and record.kind == "usage"):
         raise NotPostable(f"cost_usd: {record.cost_usd}")
+
+
+def _check_texts(record: UsageRecord) -> None:
+    if len(record.tags) > TAGS_MAX:
+        raise NotPostable(f"tags: more than {TAGS_MAX}")
+    texts = _all_texts(record)
+    together = "".join([text for text in (*texts, *record.tags) if text is not None])
+    if len(together) <= CHARACTERS_MAX and "\0" not in together:
+        return  # so each of them is good: the way of all but a few, at a fifth of the time
+    for name, text in zip(_TEXTS, texts, strict=True):
+        _check_text(name, text)
+    for tag in record.tags:
+        _check_text("tags", tag)
 
 
 def _check_text(name: str, text: str | None) -> None:

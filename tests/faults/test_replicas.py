@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.load import run_mixed, run_streams
+from tests.support.relay_process import eventually
 from tests.support.witnesses import Witness
 
 CONCURRENCY = 50
@@ -22,14 +23,18 @@ def test_fifty_streams_are_drained_by_sigterm(stack):
 
     async def stream_and_stop():
         streams = asyncio.create_task(run_streams(stack.url, keys[0], STREAMS))
-        while sum(row["chunks_sent"] > 0 for row in witness.asked()) < STREAMS:
-            await asyncio.sleep(0.1)
+        await asyncio.to_thread(eventually, lambda: streaming(witness) == STREAMS, 60)
         stack.signal("relay", signal.SIGTERM)
         return await streams
 
     ends = asyncio.run(stream_and_stop())
     assert [end.endswith(b"data: [DONE]\n\n") for end in ends] == [True] * STREAMS
     assert witness.check(nothing_died=True) == {"ok": STREAMS}
+
+
+def streaming(witness: Witness) -> int:
+    """How many streams the provider has begun."""
+    return sum(row["chunks_sent"] > 0 for row in witness.asked())
 
 
 @pytest.mark.timeout(300)

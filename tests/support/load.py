@@ -84,7 +84,11 @@ async def run_mixed(
                     url = urls[number % len(urls)]
                     # Divided first, so that each key is used at each address.
                     key = keys[number // len(urls) % len(keys)]
-                    await _request(url, key, kind, number, seen)
+                    while await _request(url, key, kind, number, seen) == 503:
+                        if kind == "error_status":
+                            break
+                        # A store is away: as an SDK does, the caller comes again.
+                        await asyncio.sleep(0.2)
             except (OSError, TimeoutError, asyncio.IncompleteReadError):
                 seen.broken += 1
 
@@ -92,7 +96,8 @@ async def run_mixed(
     return seen
 
 
-async def _request(url: str, key: str, kind: str, number: int, seen: Seen) -> None:
+async def _request(url: str, key: str, kind: str, number: int, seen: Seen) -> int:
+    """One request; the answer's status, 0 without one."""
     parts = urlsplit(url)
     path, body = _body(kind, number)
     payload = json.dumps(body).encode()
@@ -107,7 +112,7 @@ async def _request(url: str, key: str, kind: str, number: int, seen: Seen) -> No
         await writer.drain()
         if kind == "leave_early":
             await asyncio.sleep(0.02)
-            return
+            return 0
         answer = await reader.readuntil(b"\r\n\r\n")
         status = int(answer.split(b" ", 2)[1])
         request_id = _header(answer, "x-request-id")
@@ -116,10 +121,11 @@ async def _request(url: str, key: str, kind: str, number: int, seen: Seen) -> No
             seen.ids[request_id] = kind
         if kind == "leave_in_stream":
             await reader.read(100)
-            return
+            return status
         await reader.read()
         if request_id:
             seen.whole.add(request_id)
+        return status
     finally:
         writer.transport.abort() if kind.startswith("leave") else writer.close()
 

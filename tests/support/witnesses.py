@@ -143,12 +143,12 @@ def check_money(stack: DevStack) -> int:
         stack.redis() as connection,
         psycopg.connect(stack.processes["postgres"]["url"]) as database,
     ):
-        totals = dict(
-            ((scope, period), settled)
+        totals = {
+            (scope, period): settled
             for scope, period, settled in database.execute(
                 "SELECT scope, period, settled FROM spend_totals"
             )
-        )
+        }
         rows = database.execute("SELECT count(*) FROM ledger").fetchone()[0]
         for scope, period, usd in budgets:
             spent = totals.get((scope, period), Decimal(0))

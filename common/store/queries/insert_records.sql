@@ -13,7 +13,7 @@ SELECT
     input, output, cache_read, cache_write_5m, cache_write_1h, reasoning, audio_input, audio_output,
     usage_source, cost_usd, price_version, latency_ms, first_token_ms, attempts, cache_hit,
     redactions, client, error_code, tags
-FROM jsonb_to_recordset(%s) AS given (
+FROM json_to_recordset(%s) AS given (
     id uuid, kind text, adjusts uuid, occurred_at timestamptz, key_id uuid, user_id text,
     team_id uuid, account_id uuid, provider text, dialect text, endpoint text,
     model_requested text, model_served text, status text, finish_cause text,
