@@ -187,7 +187,7 @@ async def make_rows(url: str, rows: int) -> None:
     A month's rows are written before it is attached, which makes its indexes: 20 million take
     minutes so.
     """
-    database = Database(url, statement_timeout_ms=0)
+    database, began = Database(url, statement_timeout_ms=0), time.perf_counter()
     here = Path(__file__).parent
     insert = (here / "large_ledger.sql").read_text()
     first_ms = int((datetime.now(UTC) - timedelta(days=30 * (MONTHS - 1))).timestamp() * 1000)
@@ -213,6 +213,8 @@ async def make_rows(url: str, rows: int) -> None:
             await connection.execute(make.encode())
             await connection.execute(insert.format(name=name).encode(), values | {"rows": each})
             await connection.execute(attach.encode())
+        print(f"{name}: {each:,} rows, {time.perf_counter() - began:.0f} s", flush=True)
+    print(f"sums, {time.perf_counter() - began:.0f} s", flush=True)
     for part in (here / "large_ledger_sums.sql").read_text().split(";"):
         async with database.transaction() as connection:
             await connection.execute("SET LOCAL work_mem = '1GB'")

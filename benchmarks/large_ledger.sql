@@ -20,7 +20,7 @@ SELECT
     640, 210, 1, false, 0, 'OpenAI/Python 1.99.0', '{{}}'
 FROM (
     SELECT n, key, CASE WHEN n %% 10 = 0 THEN (key + 1) %% 6 ELSE key %% 6 END AS model
-    FROM generate_series(1, %(rows)s) AS n
+    FROM generate_series(0::bigint, %(rows)s - 1) AS n
     CROSS JOIN LATERAL (
         SELECT floor(400 * power((n * 7919 %% 100003) / 100003.0::float8, 2))::bigint AS key
     ) AS chosen
