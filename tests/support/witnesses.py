@@ -133,30 +133,31 @@ def ulid_of(row: dict[str, Any]) -> str:
     return uuid_to_ulid(row["adjusts"] or row["id"])
 
 
-def check_money(stack: DevStack) -> int:
-    """No budget is overshot, and each counter is what the ledger says; returns how many there are.
+def check_money(stack: DevStack) -> None:
+    """No budget is overshot, and each counter is what the ledger says.
 
     A counter is rounded up, by less than a nano-USD a row.
     """
-    budgets = _budgets(stack)
+    rows = len(stack.ledger())
+    for budget, drift in drifts_of(stack):
+        assert 0 <= drift <= rows, (budget, drift)
+
+
+def drifts_of(stack: DevStack) -> list[tuple[tuple[str, str], Decimal]]:
+    """By how many nano-USD each hard budget's counter is above the ledger; none is overshot."""
+    found = []
     with (
         stack.redis() as connection,
         psycopg.connect(stack.processes["postgres"]["url"]) as database,
     ):
-        totals = {
-            (scope, period): settled
-            for scope, period, settled in database.execute(
-                "SELECT scope, period, settled FROM spend_totals"
-            )
-        }
-        rows = database.execute("SELECT count(*) FROM ledger").fetchone()[0]
-        for scope, period, usd in budgets:
+        statement = "SELECT scope, period, settled FROM spend_totals"
+        totals = {(scope, period): spent for scope, period, spent in database.execute(statement)}
+        for scope, period, usd in _budgets(stack):
             spent = totals.get((scope, period), Decimal(0))
             assert spent <= Decimal(usd), (scope, period)
             counter = connection.hget(f"{{relay}}:money:{scope}:{period}", "s")
-            drift = int(counter or 0) - spent * NANO
-            assert 0 <= drift <= rows, (scope, period, drift)
-    return len(budgets)
+            found.append(((scope, period), int(counter or 0) - spent * NANO))
+    return found
 
 
 def _budgets(stack: DevStack) -> list[tuple[str, str, str]]:

@@ -213,8 +213,8 @@ class Histories(RuleBasedStateMachine):
         assert inflight[TEAM] == len(self.open) <= 4
 
 
-def test_no_history_overshoots_any_level(redis_url):
-    Histories.url = redis_url
+def test_no_history_overshoots_any_level(admission_url):
+    Histories.url = admission_url
     run_state_machine_as_test(
         Histories,
         settings=settings(
