@@ -39,6 +39,8 @@ class World:
         return Admission(self.commands, PREFIX, self.now_ms)
 
     async def prepare(self) -> None:
+        # In a Cluster the connection is then with the node that has all keys.
+        await self.commands.call("DEL", f"{PREFIX}:epoch")
         await self.commands.call("FLUSHALL")
         await put_key(self.commands, PREFIX, KEY_HASH, RECORD, "active", None)
         await set_epoch(self.commands, PREFIX, "01EPOCH")

@@ -24,7 +24,7 @@ SELECT
         1
     ),
     reported_usage, policy
-FROM jsonb_to_recordset(%s) AS given (
+FROM json_to_recordset(%s) AS given (
     id uuid, kind text, adjusts uuid, occurred_at timestamptz, key_id uuid, user_id text,
     team_id uuid, account_id uuid, provider text, dialect text, endpoint text,
     model_requested text, model_served text, status text, finish_cause text,

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections import Counter
+from typing import NamedTuple
 
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -213,8 +215,9 @@ class Histories(RuleBasedStateMachine):
         assert inflight[TEAM] == len(self.open) <= 4
 
 
-def test_no_history_overshoots_any_level(redis_url):
-    Histories.url = redis_url
+@pytest.mark.timeout(900)
+def test_no_history_overshoots_any_level(admission_url):
+    Histories.url = admission_url
     run_state_machine_as_test(
         Histories,
         settings=settings(
@@ -224,3 +227,85 @@ def test_no_history_overshoots_any_level(redis_url):
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+class Plan(NamedTuple):
+    """What a caller will do: its worst case, the share of it that it uses, and how it ends."""
+
+    input_nano: int
+    output_nano: int
+    wanted: int
+    share: float
+    ending: str
+
+
+PLANS = st.builds(
+    Plan,
+    st.integers(0, 3000),
+    st.integers(0, 20),
+    st.integers(1, 300),
+    st.floats(0, 1),
+    st.sampled_from(("settle", "settle twice", "fail", "move", "crash")),
+)
+
+
+@pytest.mark.timeout(900)
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
+@given(plans=st.lists(PLANS, min_size=20, max_size=60))
+def test_callers_at_once_never_overshoot(admission_url, plans):
+    """Three relays' connections, all callers at once, each level watched all the while."""
+    asyncio.run(_run_at_once(admission_url, plans))
+
+
+async def _run_at_once(url: str, plans: list[Plan]) -> None:
+    amounts = (9_000, 10_000, 8_000, 30_000)
+    rules = compile_rules(levels(amounts, 50_000), START_MS)
+    worlds = [World(url) for _ in range(3)]
+    await worlds[0].prepare()
+    done = asyncio.Event()
+
+    async def caller(number: int, plan: Plan) -> int:
+        """Nano-USD that it is charged."""
+        world, request_id = worlds[number % len(worlds)], f"r{number}"
+        least = min(16, plan.wanted)
+        draft = int(plan.share * (plan.input_nano + plan.output_nano * least))
+        one = candidate(plan.input_nano, plan.output_nano, plan.wanted, least, draft=(1, draft))
+        for _ in range(5):
+            answer = await world.admit(request_id, rules, one)
+            if isinstance(answer, Admitted):
+                break
+        else:
+            return 0
+        if plan.ending == "crash":
+            return draft
+        nano = plan.input_nano + plan.output_nano * answer.cap
+        if plan.ending == "move":
+            other = candidate(2 * plan.input_nano, plan.output_nano, 100, least, account="b")
+            moved = await world.admission.move(request_id, 2, [other], cooldown_ms=0)
+            cap = moved.cap if isinstance(moved, Moved) else None
+            nano = 0 if cap is None else 2 * plan.input_nano + plan.output_nano * cap
+        use = Use(1, 0 if plan.ending == "fail" else int(nano * plan.share))
+        for _ in range(2 if plan.ending == "settle twice" else 1):
+            await world.admission.settle(request_id, b"record", use=use, rules=rules.packed)
+        return use.nano
+
+    async def watch() -> None:
+        while not done.is_set():
+            for (scope, period), most in zip(PERIODS.items(), amounts, strict=True):
+                sums = await worlds[0].hash(money(period, scope))
+                assert sums.get("s", 0) + sums.get("r", 0) <= most
+            assert (await worlds[0].hash("inflight")).get(TEAM, 0) <= 4
+
+    watching = asyncio.create_task(watch())
+    charged = sum(await asyncio.gather(*(caller(*one) for one in enumerate(plans))))
+    done.set()
+    await watching
+    worlds[0].now_ms += LEASE_MS
+    await worlds[0].admission.expire(1000)
+    for scope, period in PERIODS.items():
+        sums = await worlds[0].hash(money(period, scope))
+        assert (sums.get("s", 0), sums.get("r", 0)) == (charged, 0)
+    assert await worlds[0].hash("inflight") == {}
+    assert await worlds[0].admission.open_leases() == 0
+    for world in worlds:
+        await world.commands.close()
