@@ -56,3 +56,6 @@ def test_nothing_heavy_is_imported(imported):
     assert "pyreqwest" in {name.partition(".")[0] for name in imported}
     assert {name.partition(".")[0] for name in imported} & FORBIDDEN == set()
     assert "common.telemetry.log_files" not in imported
+    # See `common.embedded_server`: granian's own package brings its command line along.
+    command_line = {"granian.server", "granian.log", "multiprocessing", "logging.config"}
+    assert command_line & imported == set()
