@@ -9,6 +9,7 @@ python -m benchmarks memory             idle, an open stream, a queued event
 python -m benchmarks soak --minutes 30  whether memory grows under load
 python -m benchmarks profile ...        a flame graph of relay under a scenario
 python -m benchmarks parts              the small ones: body_reading, redis_connection, admission
+python -m benchmarks scale              admission with a million keys, aggregation into a large ledger
 """
 
 import argparse
@@ -17,6 +18,7 @@ import datetime
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 from benchmarks import document, place
 from benchmarks.candidate_list import ALONE, CANDIDATES, EVERY, named
@@ -45,6 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
         "soak": soak,
         "profile": profile,
         "parts": parts,
+        "scale": scale,
     }
     name = given[0] if given and given[0] in commands else "run"
     try:
@@ -188,8 +191,23 @@ def parts(arguments: list[str]) -> None:
 
     _parser().parse_args(arguments)
     for part in (body_reading, redis_connection, admission):
-        print(f"\n## {(part.__doc__ or '').splitlines()[0]}\n", flush=True)
+        say_what(part)
         part.main([])
+
+
+def scale(arguments: list[str]) -> None:
+    """What must not depend on how much there is; each also runs by itself, with its options."""
+    from benchmarks import admission_scale, aggregation
+
+    _parser().parse_args(arguments)
+    say_what(admission_scale)
+    admission_scale.main([])
+    say_what(aggregation)
+    aggregation.main([])
+
+
+def say_what(part: ModuleType) -> None:
+    print(f"\n## {(part.__doc__ or '').splitlines()[0]}\n", flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,10 +8,14 @@ arguments; `common.identifiers` reads the clock.
 from uuid import UUID
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-# To the digits of Python's own base 32; what is none of Crockford's becomes no digit at all.
-_DIGITS = bytearray(b"*" * 256)
-for _value, _character in enumerate(_ALPHABET):
-    _DIGITS[ord(_character)] = b"0123456789abcdefghijklmnopqrstuv"[_value]
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+# Into Python's own digits of base 32; what no ULID has becomes what `int` refuses.
+_DIGITS = bytes(
+    ord("0123456789abcdefghijklmnopqrstuv"[_ALPHABET.index(chr(byte))])
+    if chr(byte) in _ALPHABET
+    else ord("!")
+    for byte in range(256)
+)
 _LENGTH = 26
 _MILLISECONDS_MAX = (1 << 48) - 1
 ENTROPY_BYTES = 10
@@ -65,15 +69,16 @@ def is_ulid(text: str) -> bool:
 
 
 def _text(number: int) -> str:
-    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)])
 
 
 def _number(ulid: str) -> int:
     if len(ulid) != _LENGTH or ulid[0] > "7":
         raise InvalidId(f"{ulid[:40]!r} is no ULID (26 characters, e.g. {_text(0)})")
-    try:
-        return int(ulid.encode("ascii", "replace").translate(_DIGITS), 32)
-    except ValueError:
-        pass
-    wrong = next(character for character in ulid if character not in _ALPHABET)
-    raise InvalidId(f"{ulid!r} is no ULID: {wrong!r} is not in {_ALPHABET}")
+    if ulid.isascii():
+        try:
+            return int(ulid.encode().translate(_DIGITS), 32)
+        except ValueError:
+            pass
+    odd = next(character for character in ulid if character not in _ALPHABET)
+    raise InvalidId(f"{ulid!r} is no ULID: {odd!r} is not in {_ALPHABET}")

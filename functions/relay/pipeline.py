@@ -16,11 +16,8 @@ from functions.relay.respond import Send
 from functions.relay.services import Services
 from functions.relay.stages.admit import admit, authenticate
 from functions.relay.stages.forward import Interrupted, forward
-from functions.relay.stages.list_models import list_models
 from functions.relay.stages.parse import find_route, read_body, read_key
 from functions.relay.stages.settle import settle
-from functions.relay.stages.show_key import show_key
-from functions.relay.stages.stored import pass_stored
 
 # How long a caller who does not read may keep a request that is over.
 LAST_WORDS_S_MAX = 2.0
@@ -108,12 +105,18 @@ async def _serve_unmetered(
     if kind == "stored":
         watching = asyncio.get_running_loop().create_task(_watch(request, body))
         try:
+            from functions.relay.stages.stored import pass_stored
+
             await pass_stored(services, request, scope["path"], query, send)
         finally:
             watching.cancel()
     elif kind == "key":
+        from functions.relay.stages.show_key import show_key
+
         await show_key(services, request, send)
     else:
+        from functions.relay.stages.list_models import list_models
+
         await list_models(services, request, query, send)
 
 

@@ -2,8 +2,6 @@
 
 import msgspec
 
-from common.dialects import BOUNDS, CAPS
-from common.dialects.bounds import Unreadable
 from common.domain.admission import Candidate, Use
 from common.domain.model_prices import ModelPrice
 from common.domain.money import nano_ceiling, pico_from_usd
@@ -85,6 +83,8 @@ def with_cap(request: OpenRequest, body: bytes, provider: str) -> bytes:
     """The body with the output cap that was reserved for, where the caller's is another."""
     if request.output_cap is None or request.endpoint is None:
         return body
+    from common.dialects.worst_cases import CAPS
+
     return CAPS[request.endpoint.name](body, request.output_cap, provider)
 
 
@@ -111,6 +111,9 @@ def _tier_named(bound: Bound) -> str:
 def _bound(request: OpenRequest) -> Bound:
     """Read once, and only where money is limited."""
     if request.bound is None:
+        from common.dialects.bounds import Unreadable
+        from common.dialects.worst_cases import BOUNDS
+
         name = request.endpoint.name if request.endpoint is not None else ""
         read = BOUNDS.get(name)
         request.bound = Bound(input_tokens=None, unbounded=name)

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.dialects import BOUNDS, CAPS, OPERATIONS
+from common.dialects import OPERATIONS
 from common.dialects.anthropic import bounds as anthropic
 from common.dialects.bounds import Unreadable
 from common.dialects.openai import bounds as openai
+from common.dialects.worst_cases import BOUNDS, CAPS
 
 PNG = "data:image/png;base64," + "A" * 4000
 
