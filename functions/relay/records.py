@@ -14,10 +14,8 @@ from common.domain import usage
 from common.domain.accounts import AccountRecord
 from common.domain.admission import Draft
 from common.domain.ids import ulid_time_ms
-from common.domain.money import nano_ceiling, pico_from_usd, usd_text
 from common.domain.money import PICO_PER_NANO, nano_ceiling, pico_from_usd, usd_text
 from common.domain.policies import DEFAULT_GONE, AppliedPolicy
-from common.domain.price_lines import cost_pico
 from common.domain.prices import PriceBook
 from common.domain.reported_usage import reported_usage
 from common.domain.rerating import UNPRICED

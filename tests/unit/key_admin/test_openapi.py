@@ -116,15 +116,11 @@ def test_only_what_can_be_taken_away_may_be_null_in_a_change():
         for name in ("KeyPatch", "UserPatch", "TeamPatch", "OrganisationPatch")
         for field in ("limits", "budgets", "calendar")
     }
-<<<<<<< HEAD
     taken_away |= {
         (name, field)
         for name in ("TeamPatch", "OrganisationPatch")
         for field in ("client_gone", "unpriced_models")
     }
-=======
-    taken_away |= {(name, "unpriced_models") for name in ("TeamPatch", "OrganisationPatch")}
->>>>>>> prices
     later = {("KeyPatch", name) for name in ("account_id", "group_id")}
     assert found == taken_away | later
 
