@@ -8,6 +8,7 @@ import msgspec
 
 from common.domain.globs import is_glob, matches
 from common.domain.ids import ENTROPY_BYTES, encode_ulid
+from common.domain.policies import NO_POLICY, Policy
 
 Provider = Literal["openai", "anthropic", "openai_compatible"]
 
@@ -40,6 +41,13 @@ class AccountRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     enabled: bool = True
     built_in: bool = False
     sealed_credential: str = ""
+    policy: Policy = NO_POLICY
+
+    @property
+    def most_open(self) -> int:
+        """How many requests it may serve at once; 0 is no bound."""
+        bounds = [one for one in (self.max_concurrency, self.policy.limits.concurrency) if one]
+        return min(bounds, default=0)
 
     def served_model(self, requested: str) -> str | None:
         """The provider's model for a requested one, or None when the account has it not."""

@@ -88,7 +88,7 @@ def compile_rules(applied: Iterable[Applied], moment_ms: int) -> RuleSet:
     limits: list[Limit] = []
     spans: list[Span] = []
     for one in applied:
-        if not one.policy.is_empty:
+        if one.policy.counts:
             calendar = one.policy.calendar
             day = span_of("day", moment_ms, calendar)
             found = [*_of_rates(one, day), *_of_budgets(one, moment_ms)]

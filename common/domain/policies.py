@@ -7,10 +7,12 @@ from typing import Literal
 
 import msgspec
 
+from common.domain.access import NO_ACCESS, Access
 from common.domain.ids import ulid_to_uuid
 from common.domain.periods import Calendar, Period
 
-Level = Literal["organisation", "team", "user", "key"]
+# `default`: what the installation limits where no level does (`defaultTokenLimit`).
+Level = Literal["organisation", "team", "user", "key", "default", "account"]
 BudgetPolicy = Literal["clamp", "deny", "soft"]
 ORGANISATION = "organisation"
 
@@ -24,6 +26,13 @@ class Window(msgspec.Struct, frozen=True, omit_defaults=True):
     usd: str | None = None
 
 
+class Queue(msgspec.Struct, frozen=True):
+    """At most so many requests wait for a place among a level's concurrent ones, and how long."""
+
+    max_waiting: int
+    timeout_ms: int
+
+
 class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
     """Limits of rate and concurrency; None is no limit."""
 
@@ -33,6 +42,7 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
     tokens_per_day: int | None = None
     concurrency: int | None = None
     window: Window | None = None
+    queue: Queue | None = None
 
 
 class Budget(msgspec.Struct, frozen=True):
@@ -48,16 +58,22 @@ class Budget(msgspec.Struct, frozen=True):
 
 
 class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one level sets."""
+    """What one level sets: limits, budgets, and who may use it how."""
 
     limits: Limits = Limits()
     budgets: tuple[Budget, ...] = ()
     calendar: Calendar = Calendar()
+    access: Access = NO_ACCESS
 
     @property
     def is_empty(self) -> bool:
-        """Whether it limits nothing."""
-        return self.limits == Limits() and not self.budgets
+        """Whether it limits and forbids nothing."""
+        return not self.counts and self.access.is_empty
+
+    @property
+    def counts(self) -> bool:
+        """Whether it has limits or budgets, which something must be counted for."""
+        return self.limits != Limits() or bool(self.budgets)
 
 
 # The one that records leave out: what is the default is recognised by identity.
@@ -75,6 +91,11 @@ class Applied(msgspec.Struct, frozen=True):
 def team_scope(team_id: str) -> str:
     """The scope of a team's totals. The id is a ULID."""
     return f"team:{ulid_to_uuid(team_id)}"
+
+
+def account_scope(account_id: str) -> str:
+    """The scope of an account's totals. The id is a ULID."""
+    return f"account:{ulid_to_uuid(account_id)}"
 
 
 def user_scope(user_id: str) -> str:

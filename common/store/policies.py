@@ -9,11 +9,13 @@ import msgspec
 from psycopg.types.json import Jsonb
 
 from common.domain.limits import Count, count_key, forget_ms, living_periods, money_key
-from common.domain.periods import in_default_calendar, span_of
+from common.domain.periods import NEVER_MS, in_default_calendar, span_of
 from common.domain.policies import NO_POLICY, ORGANISATION, Applied, Policy
 from common.store.database import Connection, query
 
-COLUMNS = ("limits", "budgets", "calendar")
+COLUMNS = ("limits", "budgets", "calendar", "access")
+
+_ALWAYS = datetime.max.replace(tzinfo=UTC)
 
 
 class Organisation(msgspec.Struct, frozen=True):
@@ -33,18 +35,19 @@ class ProjectedPolicy(msgspec.Struct, frozen=True):
 
 
 def columns(policy: Policy) -> dict[str, Any]:
-    """A policy as the values of its three columns."""
+    """A policy as the values of its columns."""
     members = msgspec.to_builtins(policy)
     return {
         "limits": Jsonb(members.get("limits", {})),
         "budgets": Jsonb(members.get("budgets", [])),
         "calendar": Jsonb(members.get("calendar", {})),
+        "access": Jsonb(members.get("access", {})),
     }
 
 
 def read(row: dict[str, Any]) -> Policy:
-    """The policy of a row with these columns."""
-    policy = msgspec.convert({name: row[name] for name in COLUMNS}, Policy)
+    """The policy of a row with these columns; an account's has no access rules."""
+    policy = msgspec.convert({name: row[name] for name in COLUMNS if name in row}, Policy)
     return NO_POLICY if policy == NO_POLICY else policy
 
 
@@ -91,14 +94,14 @@ async def next_version(connection: Connection) -> int:
 async def counts(connection: Connection, applied: Sequence[Applied], now_ms: int) -> list[Count]:
     """What the counters of all living periods are to show at least.
 
-    Money of UTC's periods from the totals, which outlive all retention; everything else from the
-    rollups.
+    Money of UTC's periods from the totals, which outlive all retention; everything else, and all
+    of accounts, from the rollups.
     """
     found: list[Count] = []
     totals: dict[tuple[str, str], int] = {}
     for one in applied:
         for period, span in living_periods(one, now_ms):
-            if in_default_calendar(period, one.policy.calendar):
+            if one.level != "account" and in_default_calendar(period, one.policy.calendar):
                 totals[one.scope, span.id] = forget_ms(span)
             else:
                 used = await _used(connection, one.scope, span.start_ms, span.end_ms)
@@ -143,12 +146,13 @@ async def _used(connection: Connection, scope: str, since_ms: int, until_ms: int
     kind, _, subject = scope.partition(":")
     values: dict[str, Any] = {
         "since": datetime.fromtimestamp(since_ms / 1000, UTC),
-        "until": datetime.fromtimestamp(until_ms / 1000, UTC),
+        "until": _ALWAYS if until_ms == NEVER_MS else datetime.fromtimestamp(until_ms / 1000, UTC),
         "key_id": UUID(subject) if kind == "key" else None,
         "user_id": subject if kind == "user" else None,
         "team_id": UUID(subject) if kind == "team" else None,
+        "account_id": UUID(subject) if kind == "account" else None,
     }
-    if kind not in ("key", "user", "team", ORGANISATION):
+    if kind not in ("key", "user", "team", "account", ORGANISATION):
         raise ValueError(f"{scope!r} is no scope")
     row = await (await connection.execute(query("sum_scope"), values)).fetchone()
     return dict(row) if row is not None else {"requests": 0, "tokens": 0, "nano": 0}

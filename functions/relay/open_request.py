@@ -15,6 +15,7 @@ from common.dialects.base import (
 )
 from common.domain.keys import KeyRecord
 from common.domain.limits import NO_RULES, RuleSet
+from common.domain.policies import Applied
 from common.domain.refusals import Reason
 from common.domain.reservation import Bound
 from common.domain.usage import Tokens
@@ -52,6 +53,8 @@ class OpenRequest:
         self.upload: Upload | None = None
         self.key_hash = ""
         self.key: KeyRecord | None = None
+        # The levels that say who may use the key, and how.
+        self.access: tuple[Applied, ...] = ()
         # The one account that may serve: it keeps the response that this request goes on from.
         self.pinned_account_id: str | None = None
 

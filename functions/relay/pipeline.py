@@ -36,7 +36,8 @@ _INTERRUPTION_REASONS: dict[Interruption, tuple[Reason, str]] = {
 
 async def handle(services: Services, scope: dict[str, Any], receive: Any, send: Send) -> None:
     """Serve one request of the data plane."""
-    address = caller_address(scope, services.settings.edge_token)
+    settings = services.settings
+    address = caller_address(scope, settings.edge_token, settings.trusted_proxies)
     request = OpenRequest(new_ulid(), scope, address)
     body = CallerBody(receive)
     try:

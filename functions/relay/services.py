@@ -39,7 +39,9 @@ class Services:
         self.stored = StoredResponses(self.redis, settings.state_prefix)
         self.upstream = UpstreamClient()
         self.snapshots = Snapshots(
-            settings.accounts, Keyring(settings.encryption_keys, settings.internal_secret)
+            settings.accounts,
+            Keyring(settings.encryption_keys, settings.internal_secret),
+            default_token_limit=settings.default_token_limit,
         )
         self.account_health = AccountHealth(
             self.redis, settings.state_prefix, self.run_in_background

@@ -12,10 +12,12 @@ from common.domain.accounts import AccountRecord, built_in_account_id, credentia
 from common.domain.admission import Stale
 from common.domain.keys import KeyRecord
 from common.domain.limits import NO_RULES, RuleSet, compile_rules
+from common.domain.periods import Calendar
 from common.domain.policies import (
     ORGANISATION,
     Applied,
     Level,
+    Limits,
     Policy,
     key_scope,
     team_scope,
@@ -33,11 +35,15 @@ _policy_decoder = msgspec.json.Decoder(Policy)
 
 
 class KeySnapshot(msgspec.Struct):
-    """A key's record, the policies that apply, and the versions that these have in Redis."""
+    """A key's record, the policies that apply, and the versions that these have in Redis.
+
+    `applied` are those that limit something, `access` those with access rules.
+    """
 
     versions: str
     record: KeyRecord
     applied: tuple[Applied, ...]
+    access: tuple[Applied, ...] = ()
     rules: RuleSet = NO_RULES
 
     def rules_at(self, moment_ms: int) -> RuleSet:
@@ -65,7 +71,14 @@ class UsableAccount(AccountRecord, frozen=True):
 class Snapshots:
     """The keys last seen, bounded, and the accounts: those of the environment and of the store."""
 
-    def __init__(self, built_in: tuple[BuiltInAccount, ...], keyring: Keyring) -> None:
+    def __init__(
+        self,
+        built_in: tuple[BuiltInAccount, ...],
+        keyring: Keyring,
+        *,
+        default_token_limit: int = 0,
+    ) -> None:
+        self._default_token_limit = default_token_limit
         self._keyring = keyring
         self._keys: OrderedDict[str, KeySnapshot] = OrderedDict()
         self._built_in = [_built_in_account(account) for account in built_in]
@@ -86,7 +99,13 @@ class Snapshots:
     def update(self, key_hash: str, current: Stale) -> KeySnapshot:
         """Remember what Redis says is current."""
         record = _key_decoder.decode(current.key_record)
-        snapshot = KeySnapshot(current.versions, record, _applied(record, current.policies))
+        applied = _applied(record, current.policies)
+        snapshot = KeySnapshot(
+            current.versions,
+            record,
+            self._limiting(record, applied),
+            tuple(one for one in applied if not one.policy.access.is_empty),
+        )
         self._keys[key_hash] = snapshot
         self._keys.move_to_end(key_hash)
         if len(self._keys) > KEYS_MAX:
@@ -97,6 +116,16 @@ class Snapshots:
             self.accounts = self._built_in + [one for one in opened if one is not None]
             self.accounts_version = current.accounts_version
         return snapshot
+
+    def _limiting(self, record: KeyRecord, applied: tuple[Applied, ...]) -> tuple[Applied, ...]:
+        """Those that limit something; tokens a day by default where none limits them."""
+        limiting = tuple(one for one in applied if one.policy.counts)
+        most = self._default_token_limit
+        if not most or any(one.policy.limits.tokens_per_day is not None for one in limiting):
+            return limiting
+        calendars = [one.policy.calendar for one in applied if one.level == "organisation"]
+        policy = Policy(Limits(tokens_per_day=most), calendar=(*calendars, Calendar())[0])
+        return (*limiting, Applied("default", key_scope(record.id), policy))
 
     def _open(self, record: AccountRecord) -> UsableAccount | None:
         """Unseal the credential once a change; an account whose does not open is left out."""
@@ -133,4 +162,4 @@ def _applied(record: KeyRecord, policies: tuple[bytes, bytes, bytes]) -> tuple[A
     ]
     if not record.policy.is_empty:
         found.append(Applied("key", key_scope(record.id), record.policy))
-    return tuple(one for one in found if not one.policy.is_empty)
+    return tuple(found)

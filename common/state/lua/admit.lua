@@ -54,4 +54,7 @@ if #rules > 0 then
     'draft_tokens', taken.charge[5], 'draft_nano', taken.charge[6], 'cap_first', taken.cap)
 end
 redis.call('ZADD', prefix .. ':leases', now_ms + tonumber(ARGV[7]), id)
+if key.unused then
+  activate_key(key[8])
+end
 return { 'admitted', taken.index, taken.cap, minutes }

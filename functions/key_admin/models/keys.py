@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from common.domain.keys import ALL_SCOPES
+from common.domain.access import ALL_SCOPES
 from functions.key_admin.models.fields import (
     LEFT_OUT,
     Future,

@@ -21,8 +21,9 @@ from functions.relay.open_request import OpenRequest
 from functions.relay.reservations import bounded, candidate_for, take
 from functions.relay.services import Services
 from functions.relay.snapshots import KeySnapshot, UsableAccount
+from functions.relay.stages.access import check_access
 from functions.relay.stages.denied import denied, show_limits
-from functions.relay.stages.route import check_scope, route
+from functions.relay.stages.route import route
 
 # First call, a stale snapshot, a key found in Postgres, an account list that changed meanwhile.
 ROUNDS_MAX = 4
@@ -47,8 +48,9 @@ async def authenticate(services: Services, request: OpenRequest) -> None:
         for _ in range(ROUNDS_MAX):
             answer = await services.admission.verify(request.key_hash, address=request.address)
             if isinstance(answer, Stale):
-                request.key = services.snapshots.update(request.key_hash, answer).record
-                check_scope(request)
+                snapshot = services.snapshots.update(request.key_hash, answer)
+                request.key, request.access = snapshot.record, snapshot.access
+                check_access(request)
                 return
             await _handle_key(services, request, answer)
     except RedisUnavailable as error:
@@ -62,7 +64,7 @@ async def _admit(services: Services, request: OpenRequest) -> list[UsableAccount
         snapshot = services.snapshots.key(request.key_hash)
         accounts: list[UsableAccount] = []
         if snapshot is not None:
-            request.key = snapshot.record
+            request.key, request.access = snapshot.record, snapshot.access
             request.rules = snapshot.rules_at(ulid_time_ms(request.id))
             await _pin(services, request)
             try:

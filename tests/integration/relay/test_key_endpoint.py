@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from common.domain.keys import ALL_SCOPES, KeyRecord, hash_key
+from common.domain.access import ALL_SCOPES
+from common.domain.keys import KeyRecord, hash_key
 from common.identifiers import new_ulid, now_ms
 from common.store import keys, ledger, partitions
 from common.store.database import Database

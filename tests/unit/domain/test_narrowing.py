@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.domain.accounts import AccountRecord
-from common.domain.keys import ALL_SCOPES, KeyRecord
+from common.domain.access import ALL_SCOPES
+from common.domain.keys import KeyRecord
 from common.domain.narrowing import (
     narrowed_account,
     narrowed_key,

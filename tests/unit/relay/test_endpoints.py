@@ -3,7 +3,7 @@
 import pytest
 
 from common.dialects import DIALECTS, OPERATIONS
-from common.domain.keys import ALL_SCOPES
+from common.domain.access import ALL_SCOPES
 from functions.relay.endpoints import ENDPOINTS, Endpoint, dialect_of, find_endpoint
 
 # Whoever adds a route adds it here too: path, methods, scope, dialect, whether it is metered.
