@@ -181,9 +181,7 @@ async def put_account_list(
 
 async def counts_of(connection: Connection, secrets: list[keys.ProjectedKey]) -> list[Count]:
     """What the counters of these keys' budgets and daily limits are to show at least."""
-    limited = {
-        one.record.id: one.record for one in secrets if one.record.policy.counts
-    }.values()
+    limited = {one.record.id: one.record for one in secrets if one.record.policy.counts}.values()
     applied = [Applied("key", key_scope(record.id), record.policy) for record in limited]
     return await policies.counts(connection, applied, now_ms())
 

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
+from common import draining
 from common.asgi import WITHIN_S
 from common.settings import ServeSettings, SettingsError, serve_settings
 from common.telemetry import logs
@@ -119,6 +120,7 @@ async def serve(application: Application, settings: ServeSettings) -> None:
     failed = serving.done() and not stopping.is_set()
     drained_at = loop.time() + settings.drain_s
     if not failed:
+        draining.begin()
         server.stop()  # type: ignore[no-untyped-call]
         _, unfinished = await asyncio.wait({serving}, timeout=settings.drain_s)
         if unfinished:

@@ -244,9 +244,7 @@ def inherited(environment: Environment = os.environ) -> dict[str, str]:
 
 def _trusted_proxies(environment: Environment) -> TrustedProxies:
     expected = "a number of proxies, or their networks as CIDRs, e.g. 1 or 10.0.0.0/8,fd00::/8"
-    return parsed(
-        environment, "RELAY_TRUSTED_PROXIES", NO_PROXIES, TrustedProxies.parse, expected
-    )
+    return parsed(environment, "RELAY_TRUSTED_PROXIES", NO_PROXIES, TrustedProxies.parse, expected)
 
 
 def _retention(environment: Environment) -> Retention:

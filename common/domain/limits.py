@@ -54,7 +54,8 @@ class RuleSet(msgspec.Struct, frozen=True):
     """All rules of a request. `packed` is what admission takes, empty for no rule.
 
     Valid for moments from `since_ms` until `until_ms` (0 = for ever). `hard_money` says that
-    what a request may cost must be bounded; `money` that its cost is counted.
+    what a request may cost must be bounded; `money` that its cost is counted. `wait_ms` is how long
+    a request may wait for concurrency, 0 for not at all.
     """
 
     limits: tuple[Limit, ...]
@@ -63,6 +64,7 @@ class RuleSet(msgspec.Struct, frozen=True):
     until_ms: int
     money: bool
     hard_money: bool
+    wait_ms: int = 0
 
     def holds_at(self, moment_ms: int) -> bool:
         """Whether these are the rules of that moment."""
@@ -106,7 +108,16 @@ def compile_rules(applied: Iterable[Applied], moment_ms: int) -> RuleSet:
         until_ms=min(ends, default=NEVER_MS),
         money=any(limit.is_money for limit in limits),
         hard_money=any(_is_hard(limit.rule) for limit in limits),
+        wait_ms=min((one.rule.time_ms for one in limits if _has_queue(one.rule)), default=0),
     )
+
+
+def joined(packed: bytes, more: bytes) -> bytes:
+    """Two packed lists of rules as one."""
+    if not packed or not more:
+        return packed or more
+    decode = msgspec.msgpack.decode
+    return msgspec.msgpack.encode([*decode(packed), *decode(more)])
 
 
 def nano_of(usd: str) -> int:
@@ -136,6 +147,10 @@ def _place(rule: Rule) -> int:
     return 3 if rule.kind == "w" else {0: 1, 2: 2, 1: 3}[rule.hard]
 
 
+def _has_queue(rule: Rule) -> bool:
+    return rule.kind == "c" and rule.hard != 0
+
+
 def _is_hard(rule: Rule) -> bool:
     return rule.unit == "n" and (rule.kind == "w" or rule.hard != 0)
 
@@ -143,7 +158,10 @@ def _is_hard(rule: Rule) -> bool:
 def _of_rates(one: Applied, day: Span) -> Iterator[tuple[Limit, Span | None]]:
     limits, level, scope = one.policy.limits, one.level, one.scope
     if limits.concurrency is not None:
-        rule = Rule("c", scope, "r", limits.concurrency, 0)
+        waiting, wait_ms = (0, 0)
+        if limits.queue is not None:
+            waiting, wait_ms = limits.queue.max_waiting, limits.queue.timeout_ms
+        rule = Rule("c", scope, "r", limits.concurrency, wait_ms, waiting)
         yield Limit(rule, level, "concurrency", f"{limits.concurrency} at once"), None
     for limit in _of_windows(limits, level, scope):
         yield limit, None

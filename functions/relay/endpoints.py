@@ -49,9 +49,7 @@ ENDPOINTS = (
     _forwarded("chat.completions", "/v1/chat/completions", "chat"),
     _forwarded("completions", "/v1/completions", "chat"),
     _forwarded("messages", "/v1/messages", "messages", "anthropic"),
-    _forwarded(
-        "messages.count_tokens", "/v1/messages/count_tokens", "messages", "anthropic"
-    ),
+    _forwarded("messages.count_tokens", "/v1/messages/count_tokens", "messages", "anthropic"),
     _forwarded("responses", "/v1/responses", "responses"),
     _stored("responses.stored", "/v1/responses/{id}", "GET", "DELETE"),
     _stored("responses.cancel", "/v1/responses/{id}/cancel", "POST"),

@@ -58,15 +58,20 @@ class OpenRequest:
         # The one account that may serve: it keeps the response that this request goes on from.
         self.pinned_account_id: str | None = None
 
-        # The limits and budgets that apply; what the body can use at most, once it was read for
+        # The limits and budgets that apply; whether anything is counted, by these or by an
+        # account's own, which are the last; what the body can use at most, once it was read for
         # that; what is reserved for it, the output it stops at, and the cap to send if another
         # than the caller's.
         self.rules: RuleSet = NO_RULES
+        self.counted = False
+        self.account_rules: RuleSet = NO_RULES
         self.bound: Bound | None = None
         self.reserved_nano = 0
         self.output_bound: int | None = None
         self.output_cap: int | None = None
         self.limit_headers: list[tuple[bytes, bytes]] = []
+        # How long it waited for a place, if it did.
+        self.queued_ms: int | None = None
 
         self.account: UsableAccount | None = None
         self.attempts = 0

@@ -78,7 +78,7 @@ async def _serve(
         # Nobody unknown sends a body here. It costs no round trip: `admit` would answer `stale`.
         await authenticate(services, request)
     await _read_in_time(services, request, body)
-    accounts = await admit(services, request)
+    accounts = await admit(services, request, body)
     services.heartbeat.enter(request)
     watching = asyncio.get_running_loop().create_task(_watch(request, body))
     try:

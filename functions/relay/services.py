@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from common import secrets
+from common import draining, secrets
 from common.events.emit import Emitter
 from common.identifiers import new_ulid
 from common.keyring import Keyring
@@ -56,6 +56,8 @@ class Services:
         self._background: set[asyncio.Task[Any]] = set()
         # The ids of requests that are over and not in the outbox yet.
         self.unsettled: set[str] = set()
+        # How many requests wait for a limit of concurrency.
+        self.waiting = 0
 
     def run_in_background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Start work that outlives its request, such as a settle; awaited at shutdown."""
@@ -89,6 +91,7 @@ class Services:
         What cannot be settled until then is named in the log; its leases expire, and the sweep
         posts their drafts.
         """
+        draining.begin()
         end = asyncio.get_running_loop().time() + max(within_s - EMIT_S_MAX, within_s / 2)
         self.heartbeat.interrupt_all("shutdown")
         await self._finish(end)

@@ -8,12 +8,18 @@ from collections import OrderedDict
 
 import msgspec
 
-from common.domain.accounts import AccountRecord, built_in_account_id, credential_name
+from common.domain.accounts import (
+    AccountRecord,
+    account_limits,
+    built_in_account_id,
+    credential_name,
+)
 from common.domain.admission import Stale
 from common.domain.keys import KeyRecord
 from common.domain.limits import NO_RULES, RuleSet, compile_rules
 from common.domain.periods import Calendar
 from common.domain.policies import (
+    NO_POLICY,
     ORGANISATION,
     Applied,
     Level,
@@ -84,6 +90,7 @@ class Snapshots:
         self._built_in = [_built_in_account(account) for account in built_in]
         self.accounts: list[UsableAccount] = self._built_in
         self.accounts_version = 0
+        self._account_rules: dict[str, RuleSet] = {}
 
     def key(self, key_hash: str) -> KeySnapshot | None:
         """The remembered record of a key."""
@@ -115,7 +122,18 @@ class Snapshots:
             opened = [self._open(record) for record in stored]
             self.accounts = self._built_in + [one for one in opened if one is not None]
             self.accounts_version = current.accounts_version
+            self._account_rules = {}
         return snapshot
+
+    def rules_of(self, account: UsableAccount, moment_ms: int) -> RuleSet:
+        """The account's own rules of that moment, compiled once a period."""
+        if account.policy is NO_POLICY:
+            return NO_RULES
+        found = self._account_rules.get(account.id)
+        if found is None or not found.holds_at(moment_ms):
+            found = compile_rules((account_limits(account),), moment_ms)
+            self._account_rules[account.id] = found
+        return found
 
     def _limiting(self, record: KeyRecord, applied: tuple[Applied, ...]) -> tuple[Applied, ...]:
         """Those that limit something; tokens a day by default where none limits them."""

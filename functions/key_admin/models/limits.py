@@ -3,15 +3,19 @@
 from typing import Annotated, Any
 
 import msgspec
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
+from common.domain.access import NO_ACCESS
 from common.domain.periods import Calendar, Period, UnknownTimezone, Weekday, zone
 from common.domain.policies import Budget, BudgetPolicy, Limits, Policy
+from functions.key_admin.models.access import AccessFields, access_of, shown_access
 from functions.key_admin.models.fields import Sent, Time
 
 BUDGETS_MAX = 20
 # A week: longer spans are what budgets and daily limits are for.
 WINDOW_MINUTES_MAX = 7 * 24 * 60
+WAITING_MAX = 10_000
+WAIT_MS_MAX = 5 * 60 * 1000
 # A counter of admission is exact to 9.0 million USD.
 _USD = r"^\d{1,7}(\.\d{1,9})?$"
 
@@ -49,7 +53,14 @@ class WindowFields(Sent):
     usd: Usd | None = None
 
 
-class LimitsFields(Sent):
+class QueueFields(Sent):
+    """Who may wait for a place among the concurrent requests, and how long."""
+
+    max_waiting: int = Field(ge=1, le=WAITING_MAX)
+    timeout_ms: int = Field(ge=1, le=WAIT_MS_MAX)
+
+
+class RateFields(Sent):
     """Limits of rate and concurrency; what is left out or null is not limited."""
 
     requests_per_minute: Count = None
@@ -58,6 +69,18 @@ class LimitsFields(Sent):
     tokens_per_day: Count = None
     concurrency: Count = None
     window: WindowFields | None = None
+
+
+class LimitsFields(RateFields):
+    """The same, with a queue for concurrency: without one a request is refused at once."""
+
+    queue: QueueFields | None = None
+
+    @model_validator(mode="after")
+    def _queues_for_something(self) -> "LimitsFields":
+        if self.queue is not None and self.concurrency is None:
+            raise ValueError("queue needs a limit of concurrency beside it")
+        return self
 
 
 class BudgetFields(Sent):
@@ -82,15 +105,21 @@ class CalendarFields(Sent):
 Budgets = Annotated[list[BudgetFields], Field(max_length=BUDGETS_MAX), AfterValidator(_each_once)]
 
 
-class PolicySent(Sent):
-    """The fields that a level's body has for its limits."""
+class CountsSent(Sent):
+    """The fields that a body has for limits and budgets."""
 
     limits: LimitsFields = Field(default_factory=LimitsFields)
     budgets: Budgets = Field(default_factory=list)
     calendar: CalendarFields = Field(default_factory=CalendarFields)
 
 
-class PolicyPatch(Sent):
+class PolicySent(CountsSent):
+    """Those, and the access rules of a level."""
+
+    access: AccessFields = Field(default_factory=AccessFields)
+
+
+class CountsPatch(Sent):
     """Each of them that is sent takes the old one's place; `null` takes it away."""
 
     limits: LimitsFields | None = None
@@ -98,12 +127,24 @@ class PolicyPatch(Sent):
     calendar: CalendarFields | None = None
 
 
-class PolicyShown(BaseModel):
+class PolicyPatch(CountsPatch):
+    """The same, and the access rules of a level."""
+
+    access: AccessFields | None = None
+
+
+class CountsShown(BaseModel):
     """A level's own limits; what other levels set applies too."""
 
     limits: LimitsFields
     budgets: list[BudgetFields]
     calendar: CalendarFields
+
+
+class PolicyShown(CountsShown):
+    """The same, and its access rules."""
+
+    access: AccessFields
 
 
 class OrganisationPatch(PolicyPatch):
@@ -116,16 +157,18 @@ class OrganisationAnswer(PolicyShown):
     updated_at: Time
 
 
-def policy_of(given: PolicySent) -> Policy:
+def policy_of(given: CountsSent) -> Policy:
     """What was sent as the policy of a new resource."""
+    access = getattr(given, "access", None)
     return Policy(
         limits=_limits(given.limits),
         budgets=_budgets(given.budgets),
         calendar=_calendar(given.calendar),
+        access=NO_ACCESS if access is None else access_of(access),
     )
 
 
-def patched_policy(policy: Policy, given: PolicyPatch) -> Policy:
+def patched_policy(policy: Policy, given: CountsPatch) -> Policy:
     """The policy with what was sent in the old one's place."""
     changes: dict[str, Any] = {}
     if "limits" in given.model_fields_set:
@@ -134,11 +177,18 @@ def patched_policy(policy: Policy, given: PolicyPatch) -> Policy:
         changes["budgets"] = _budgets(given.budgets or [])
     if "calendar" in given.model_fields_set:
         changes["calendar"] = _calendar(given.calendar or CalendarFields())
+    if "access" in given.model_fields_set:
+        changes["access"] = access_of(getattr(given, "access", None) or AccessFields())
     return msgspec.structs.replace(policy, **changes)
 
 
 def shown(policy: Policy) -> dict[str, Any]:
-    """The members of an answer that tell of a policy."""
+    """The members of an answer that tell of a level's policy."""
+    return shown_counts(policy) | {"access": shown_access(policy.access)}
+
+
+def shown_counts(policy: Policy) -> dict[str, Any]:
+    """Those of limits and budgets alone."""
     members = msgspec.to_builtins(policy)
     return {
         "limits": LimitsFields(**members.get("limits", {})),

@@ -5,10 +5,12 @@ from typing import Any
 
 import msgspec
 
+from common.domain.keys import KeyRecord
 from common.domain.limits import POLICY_OF_HARD, Limit
 from common.domain.money import PICO_PER_NANO, usd_text
 from common.identifiers import now_ms
 from common.state.commands import RedisUnavailable
+from common.state.projection import DAY_MS, first_use
 from common.telemetry import logs
 from functions.relay import respond
 from functions.relay.open_request import OpenRequest
@@ -29,7 +31,9 @@ async def show_key(services: Services, request: OpenRequest, send: Send) -> None
         "team_id": key.team_id,
         "scopes": key.scopes,
         "models": {"allow": key.models_allow, "deny": key.models_deny},
+        "access": _access(request),
         "expires_at": _written(key.expires_at_ms),
+        "activation": await _activation(services, key),
         "limits": key.policy.limits,
         "budgets": key.policy.budgets,
         "calendar": key.policy.calendar,
@@ -39,6 +43,41 @@ async def show_key(services: Services, request: OpenRequest, send: Send) -> None
     }
     headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
     await respond.whole(request, send, 200, headers, msgspec.json.encode(shown))
+
+
+def _access(request: OpenRequest) -> list[dict[str, Any]]:
+    """The access rules of all levels that have some; the key's scopes and models stand apart."""
+    return [
+        {
+            "level": one.level,
+            "models": {
+                "allow": one.policy.access.models_allow,
+                "deny": one.policy.access.models_deny,
+            },
+            "scopes": one.policy.access.scopes,
+            "dialects": one.policy.access.dialects,
+            "clients": one.policy.access.clients,
+            "addresses": one.policy.access.addresses,
+        }
+        for one in request.access
+    ]
+
+
+async def _activation(services: Services, key: KeyRecord) -> dict[str, Any] | None:
+    """When a key that lasts some days from its first use was used, and ends; null before that."""
+    if key.activation_days is None:
+        return None
+    try:
+        first_ms = await first_use(services.redis, services.settings.state_prefix, key.id)
+    except RedisUnavailable as error:
+        logs.log("activation_unknown", level="warning", key_id=key.id, error=str(error))
+        return None
+    lasts_ms = key.activation_days * DAY_MS
+    return {
+        "days": key.activation_days,
+        "activated_at": _written(first_ms),
+        "expires_at": _written(None if first_ms is None else first_ms + lasts_ms),
+    }
 
 
 async def _applied(services: Services, request: OpenRequest) -> list[dict[str, Any]] | None:
