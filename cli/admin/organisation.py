@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cli.admin.limits import FIELDS, limit_members, limit_options
+from cli.admin.levels import FIELDS, level_members, level_options
 from cli.admin.options import AdminGroup, Session, something
 from cli.admin.output import Column, Shape
 
@@ -25,9 +25,9 @@ def show(session: Session) -> None:
 
 
 @organisation.command()
-@limit_options(clearing=True)
+@level_options(clearing=True)
 @click.pass_obj
 def update(session: Session, /, **given: Any) -> None:
     """Change them; what is not given stays. What is given takes the old one's place."""
-    body = something(limit_members(given))
+    body = something(level_members(given))
     session.show(SHAPE, session.client.send("PATCH", PATH, body=body).body)

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from cli.admin.client import one
-from cli.admin.limits import FIELDS, limit_members, limit_options
+from cli.admin.levels import FIELDS, level_members, level_options
 from cli.admin.options import AdminGroup, Session, how_many, members, paged, something
 from cli.admin.output import Column, Shape
 
@@ -35,11 +35,11 @@ def teams() -> None:
 @teams.command()
 @click.option("--name", required=True)
 @click.option("--description")
-@limit_options(clearing=False)
+@level_options(clearing=False)
 @click.pass_obj
 def create(session: Session, /, **given: Any) -> None:
     """Add a team; there is one of a name, however often this is repeated."""
-    body = members(name=given["name"], description=given["description"]) | limit_members(given)
+    body = members(name=given["name"], description=given["description"]) | level_members(given)
     session.show(SHAPE, session.client.send("POST", PATH, body=body).body)
 
 
@@ -63,12 +63,12 @@ def show(session: Session, team_id: str) -> None:
 @click.argument("team_id", metavar="ID")
 @click.option("--name")
 @click.option("--description")
-@limit_options(clearing=True)
+@level_options(clearing=True)
 @click.pass_obj
 def update(session: Session, /, team_id: str, **given: Any) -> None:
     """Change a team; what is not given stays."""
     changes = members(name=given["name"], description=given["description"])
-    body = something(changes | limit_members(given))
+    body = something(changes | level_members(given))
     session.show(SHAPE, session.client.send("PATCH", one(PATH, team_id), body=body).body)
 
 

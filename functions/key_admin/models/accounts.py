@@ -8,6 +8,13 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
 from functions.key_admin.models.fields import LEFT_OUT, Glob, Kept, Name, Page, Sent, Time
+from functions.key_admin.models.limits import (
+    BUDGETS_MAX,
+    BudgetFields,
+    CalendarFields,
+    RateFields,
+    each_once,
+)
 
 DEFAULT_BASE_URLS = {
     "openai": "https://api.openai.com/v1",
@@ -116,6 +123,17 @@ class Credential(Sent):
     )
 
 
+class AccountBudget(BudgetFields):
+    """At most `usd` in each period: `deny` passes the account by, `soft` only counts."""
+
+    policy: Literal["deny", "soft"] = "deny"
+
+
+AccountBudgets = Annotated[
+    list[AccountBudget], Field(max_length=BUDGETS_MAX), AfterValidator(each_once)
+]
+
+
 class AccountCreate(Sent):
     """A new account. `models` is a list, or a map from requested to served; empty: any model.
 
@@ -132,6 +150,9 @@ class AccountCreate(Sent):
     weight: Weight = 1
     max_concurrency: Concurrency = 0
     enabled: bool = True
+    limits: RateFields = Field(default_factory=RateFields)
+    budgets: AccountBudgets = Field(default_factory=list)
+    calendar: CalendarFields = Field(default_factory=CalendarFields)
 
     @model_validator(mode="after")
     def _has_an_address(self) -> "AccountCreate":
@@ -141,7 +162,10 @@ class AccountCreate(Sent):
 
 
 class AccountPatch(Sent):
-    """What is to change; what is left out stays. The provider never changes."""
+    """What is to change; what is left out stays. The provider never changes.
+
+    `null` takes `limits`, `budgets`, `calendar` away.
+    """
 
     name: Annotated[Name, Kept] = LEFT_OUT
     base_url: Annotated[BaseUrl, Kept] = LEFT_OUT
@@ -151,12 +175,27 @@ class AccountPatch(Sent):
     weight: Annotated[Weight, Kept] = LEFT_OUT
     max_concurrency: Annotated[Concurrency, Kept] = LEFT_OUT
     enabled: Annotated[bool, Kept] = LEFT_OUT
+    limits: RateFields | None = None
+    budgets: AccountBudgets | None = None
+    calendar: CalendarFields | None = None
 
 
 class AccountPage(Page):
     """Which accounts."""
 
     provider: Provider | None = None
+
+
+class LimitUse(BaseModel):
+    """A limit and what is used of it: counts, or USD as a decimal."""
+
+    limit: str
+    most: int | str
+    used: int | str
+    remaining: int | str
+    reserved: int | str | None = None
+    policy: str | None = None
+    resets_at: str | None
 
 
 class AccountAnswer(BaseModel):
@@ -173,6 +212,12 @@ class AccountAnswer(BaseModel):
     max_concurrency: int
     enabled: bool
     built_in: bool
+    limits: RateFields
+    budgets: list[AccountBudget]
+    calendar: CalendarFields
+    use: list[LimitUse] | None = Field(
+        description="what is used and left of each limit; null while Redis cannot be asked"
+    )
     created_at: Time | None
     updated_at: Time | None
 

@@ -1,6 +1,7 @@
 """Limits and budgets, as sent and as answered: the same fields at every level."""
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from pydantic import AfterValidator, BaseModel, Field, model_validator
@@ -20,6 +21,9 @@ WAIT_MS_MAX = 5 * 60 * 1000
 _USD = r"^\d{1,7}(\.\d{1,9})?$"
 
 
+_Budget = TypeVar("_Budget", bound="BudgetFields")
+
+
 def _known_zone(name: str) -> str:
     try:
         zone(name)
@@ -28,7 +32,8 @@ def _known_zone(name: str) -> str:
     return name
 
 
-def _each_once(budgets: list["BudgetFields"]) -> list["BudgetFields"]:
+def each_once(budgets: list[_Budget]) -> list[_Budget]:
+    """One budget per period, and a soft one beside it. Raises `ValueError`."""
     seen: set[tuple[str, bool]] = set()
     for budget in budgets:
         kind = (budget.period, budget.policy == "soft")
@@ -102,7 +107,7 @@ class CalendarFields(Sent):
     day_starts_at: int = Field(default=0, ge=0, le=23, description="hour of the day")
 
 
-Budgets = Annotated[list[BudgetFields], Field(max_length=BUDGETS_MAX), AfterValidator(_each_once)]
+Budgets = Annotated[list[BudgetFields], Field(max_length=BUDGETS_MAX), AfterValidator(each_once)]
 
 
 class CountsSent(Sent):
@@ -160,25 +165,31 @@ class OrganisationAnswer(PolicyShown):
 def policy_of(given: CountsSent) -> Policy:
     """What was sent as the policy of a new resource."""
     access = getattr(given, "access", None)
-    return Policy(
-        limits=_limits(given.limits),
-        budgets=_budgets(given.budgets),
-        calendar=_calendar(given.calendar),
+    return msgspec.structs.replace(
+        counts_of(given.limits, given.budgets, given.calendar),
         access=NO_ACCESS if access is None else access_of(access),
     )
 
 
-def patched_policy(policy: Policy, given: CountsPatch) -> Policy:
-    """The policy with what was sent in the old one's place."""
+def counts_of(
+    limits: RateFields, budgets: Sequence[BudgetFields], calendar: CalendarFields
+) -> Policy:
+    """What was sent as limits and budgets."""
+    return Policy(_limits(limits), _budgets(budgets), _calendar(calendar))
+
+
+def patched_policy(policy: Policy, given: BaseModel) -> Policy:
+    """The policy with what was sent in the old one's place: of the members that a policy has."""
     changes: dict[str, Any] = {}
-    if "limits" in given.model_fields_set:
-        changes["limits"] = _limits(given.limits or LimitsFields())
-    if "budgets" in given.model_fields_set:
-        changes["budgets"] = _budgets(given.budgets or [])
-    if "calendar" in given.model_fields_set:
-        changes["calendar"] = _calendar(given.calendar or CalendarFields())
-    if "access" in given.model_fields_set:
-        changes["access"] = access_of(getattr(given, "access", None) or AccessFields())
+    sent = {name: getattr(given, name) for name in given.model_fields_set}
+    if "limits" in sent:
+        changes["limits"] = _limits(sent["limits"] or LimitsFields())
+    if "budgets" in sent:
+        changes["budgets"] = _budgets(sent["budgets"] or [])
+    if "calendar" in sent:
+        changes["calendar"] = _calendar(sent["calendar"] or CalendarFields())
+    if "access" in sent:
+        changes["access"] = access_of(sent["access"] or AccessFields())
     return msgspec.structs.replace(policy, **changes)
 
 
@@ -197,11 +208,11 @@ def shown_counts(policy: Policy) -> dict[str, Any]:
     }
 
 
-def _limits(given: LimitsFields) -> Limits:
+def _limits(given: RateFields) -> Limits:
     return msgspec.convert(given.model_dump(), Limits)
 
 
-def _budgets(given: list[BudgetFields]) -> tuple[Budget, ...]:
+def _budgets(given: Sequence[BudgetFields]) -> tuple[Budget, ...]:
     return tuple(Budget(**budget.model_dump()) for budget in given)
 
 

@@ -1,13 +1,11 @@
 """`GET /v1/key`: what the caller's own key is, may, and has used; what limits it at all levels."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from common.domain.keys import KeyRecord
-from common.domain.limits import POLICY_OF_HARD, Limit
-from common.domain.money import PICO_PER_NANO, usd_text
+from common.domain.limit_figures import figures, written
 from common.identifiers import now_ms
 from common.state.commands import RedisUnavailable
 from common.state.projection import DAY_MS, first_use
@@ -32,7 +30,7 @@ async def show_key(services: Services, request: OpenRequest, send: Send) -> None
         "scopes": key.scopes,
         "models": {"allow": key.models_allow, "deny": key.models_deny},
         "access": _access(request),
-        "expires_at": _written(key.expires_at_ms),
+        "expires_at": written(key.expires_at_ms),
         "activation": await _activation(services, key),
         "limits": key.policy.limits,
         "budgets": key.policy.budgets,
@@ -75,8 +73,8 @@ async def _activation(services: Services, key: KeyRecord) -> dict[str, Any] | No
     lasts_ms = key.activation_days * DAY_MS
     return {
         "days": key.activation_days,
-        "activated_at": _written(first_ms),
-        "expires_at": _written(None if first_ms is None else first_ms + lasts_ms),
+        "activated_at": written(first_ms),
+        "expires_at": written(None if first_ms is None else first_ms + lasts_ms),
     }
 
 
@@ -93,29 +91,7 @@ async def _applied(services: Services, request: OpenRequest) -> list[dict[str, A
     except RedisUnavailable as error:
         logs.log("limits_unknown", level="warning", request_id=request.id, error=str(error))
         return None
-    return [
-        _limit(limit, used, reserved)
-        for limit, (used, reserved) in zip(rules.limits, counted, strict=True)
-    ]
-
-
-def _limit(limit: Limit, used: int, reserved: int) -> dict[str, Any]:
-    rule = limit.rule
-    shown = {
-        "level": limit.level,
-        "limit": limit.name,
-        "most": _figure(limit, rule.most),
-        "used": _figure(limit, used),
-        "remaining": _figure(limit, max(rule.most - used - reserved, 0)),
-        "resets_at": _written(rule.time_ms or None) if rule.kind in ("d", "m") else None,
-    }
-    if rule.kind == "m":
-        shown |= {"reserved": _figure(limit, reserved), "policy": POLICY_OF_HARD[rule.hard]}
-    return shown
-
-
-def _figure(limit: Limit, amount: int) -> int | str:
-    return usd_text(amount * PICO_PER_NANO) if limit.is_money else amount
+    return figures(rules.limits, counted)
 
 
 async def _use(services: Services, request: OpenRequest) -> dict[str, Any] | None:
@@ -126,10 +102,3 @@ async def _use(services: Services, request: OpenRequest) -> dict[str, Any] | Non
     except Exception as error:  # noqa: BLE001 - the rest of the answer needs no Postgres
         logs.log("use_unknown", level="warning", request_id=request.id, error=str(error))
         return None
-
-
-def _written(moment_ms: int | None) -> str | None:
-    if moment_ms is None:
-        return None
-    moment = datetime.fromtimestamp(moment_ms / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -63,6 +63,8 @@ geminiApiKey: GEMINI_API_KEY
 {{ include "relay.env.public" . | trim }}
 - name: RELAY_UNPRICED_MODELS
   value: {{ .Values.config.unpricedModels }}
+- name: RELAY_DEFAULT_TOKEN_LIMIT
+  value: {{ int64 .Values.config.defaultTokenLimit | quote }}
 {{- if .Values.storage.data.external.enabled }}
 - name: RELAY_PRICE_BOOK_DIRECTORY
   value: /app/external-data

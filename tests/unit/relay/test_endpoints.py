@@ -10,8 +10,8 @@ from functions.relay.endpoints import ENDPOINTS, Endpoint, dialect_of, find_endp
 ROUTES = {
     "chat.completions": ("/v1/chat/completions", "POST", "chat", "openai", True),
     "completions": ("/v1/completions", "POST", "chat", "openai", True),
-    "messages": ("/v1/messages", "POST", "chat", "anthropic", True),
-    "messages.count_tokens": ("/v1/messages/count_tokens", "POST", "chat", "anthropic", True),
+    "messages": ("/v1/messages", "POST", "messages", "anthropic", True),
+    "messages.count_tokens": ("/v1/messages/count_tokens", "POST", "messages", "anthropic", True),
     "responses": ("/v1/responses", "POST", "responses", "openai", True),
     "responses.stored": ("/v1/responses/{id}", "GET DELETE", "responses", "openai", False),
     "responses.cancel": ("/v1/responses/{id}/cancel", "POST", "responses", "openai", False),
