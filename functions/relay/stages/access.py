@@ -15,7 +15,7 @@ _REASONS: dict[RuleName, Reason] = {
 
 def check_access(request: OpenRequest) -> None:
     """Endpoint, dialect, client and address must be allowed. Raises `Refused`."""
-    if request.key is None or request.endpoint is None or request.dialect is None:
+    if request.key is None or request.endpoint is None:
         raise ValueError("key and endpoint come before access")
     scope = request.endpoint.scope
     if scope is not None and not request.key.allows_scope(scope):
@@ -26,8 +26,8 @@ def check_access(request: OpenRequest) -> None:
         raise Refused(Refusal(Reason.SCOPE_NOT_ALLOWED, message))
     if not request.access:
         return
-    agent = request.header(b"user-agent") or ""
-    asked = Asked(scope, request.dialect.name, agent, request.address)
+    dialect = request.dialect.name if request.dialect is not None else ""
+    asked = Asked(scope, dialect, request.header(b"user-agent") or "", request.address)
     for one in request.access:
         rule = one.policy.access.broken_by(asked)
         if rule is not None:
