@@ -65,7 +65,8 @@ def test_a_key_is_made_and_shown_once(key_admin):
         "id": made["id"], "name": "Ops & \N{SNOWMAN}", "user_id": "alice", "team_id": None,
         "key_prefix": key[:11], "status": "active", "scopes": [],
         "models": {"allow": [], "deny": []}, **UNLIMITED, **OPEN_KEY, "account_id": None,
-        "group_id": None, "tags": [], "expires_at": None, "activation": None, "created_at": made["created_at"],
+        "group_id": None, "tags": [], "expires_at": None, "activation": None,
+        "created_at": made["created_at"],
         "updated_at": made["created_at"], "revoked_at": None, "last_used_at": None,
     }  # fmt: skip
     shown = key_admin.get(answer.headers["location"])

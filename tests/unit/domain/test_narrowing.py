@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.domain.accounts import AccountRecord
 from common.domain.access import ALL_SCOPES
+from common.domain.accounts import AccountRecord
 from common.domain.keys import KeyRecord
 from common.domain.narrowing import (
     narrowed_account,
