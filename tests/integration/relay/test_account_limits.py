@@ -125,7 +125,7 @@ def test_the_default_limit_of_tokens_is_each_keys_that_no_level_limits(bare_rela
     assert limits(relay, other) == [("key", "requests_per_minute", 9), *default]
     own = relay.project_key(policy=Policy(Limits(tokens_per_day=7)))
     assert limits(relay, own) == [("key", "tokens_per_day", 7)]
-    answer = relay.client.post(CHAT, json=ask("openai", "a " * 12_000))
+    answer = relay.client.post(CHAT, json=ask("openai", "a " * 300_000))
     assert answer.status_code == 429
     assert answer.json()["error"]["limit"]["level"] == "default"
     relay.project_policy(ORGANISATION, Policy(Limits(tokens_per_day=70)))
