@@ -94,8 +94,8 @@ def team_scope(team_id: str) -> str:
 
 
 def account_scope(account_id: str) -> str:
-    """The scope of an account's totals. The id is a ULID."""
-    return f"account:{ulid_to_uuid(account_id)}"
+    """Where admission counts what an account uses, open requests too. The id is a ULID."""
+    return f"account:{account_id}"
 
 
 def user_scope(user_id: str) -> str:

@@ -146,7 +146,7 @@ def _account(row: Mapping[str, Any]) -> Account:
             weight=row["weight"],
             max_concurrency=row["max_concurrency"],
             enabled=row["enabled"],
-            policy=policies.read(dict(row)),
+            policy=policies.read(row, policies.COUNTS_COLUMNS),
         ),
         credential_key_id=row["credential"].partition(":")[0],
         version=row["version"],

@@ -1,6 +1,6 @@
 """Limits and budgets: rows, what of them is projected, and what the levels have used so far."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -8,12 +8,14 @@ from uuid import UUID
 import msgspec
 from psycopg.types.json import Jsonb
 
+from common.domain.ids import ulid_to_uuid
 from common.domain.limits import Count, count_key, forget_ms, living_periods, money_key
 from common.domain.periods import NEVER_MS, in_default_calendar, span_of
 from common.domain.policies import NO_POLICY, ORGANISATION, Applied, Policy
 from common.store.database import Connection, query
 
-COLUMNS = ("limits", "budgets", "calendar", "access")
+COUNTS_COLUMNS = ("limits", "budgets", "calendar")
+COLUMNS = (*COUNTS_COLUMNS, "access")
 
 _ALWAYS = datetime.max.replace(tzinfo=UTC)
 
@@ -45,9 +47,9 @@ def columns(policy: Policy) -> dict[str, Any]:
     }
 
 
-def read(row: dict[str, Any]) -> Policy:
-    """The policy of a row with these columns; an account's has no access rules."""
-    policy = msgspec.convert({name: row[name] for name in COLUMNS if name in row}, Policy)
+def read(row: Mapping[str, Any], columns: Sequence[str] = COLUMNS) -> Policy:
+    """The policy of a row with these columns; an account's has `COUNTS_COLUMNS`."""
+    policy = msgspec.convert({name: row[name] for name in columns}, Policy)
     return NO_POLICY if policy == NO_POLICY else policy
 
 
@@ -150,7 +152,7 @@ async def _used(connection: Connection, scope: str, since_ms: int, until_ms: int
         "key_id": UUID(subject) if kind == "key" else None,
         "user_id": subject if kind == "user" else None,
         "team_id": UUID(subject) if kind == "team" else None,
-        "account_id": UUID(subject) if kind == "account" else None,
+        "account_id": ulid_to_uuid(subject) if kind == "account" else None,
     }
     if kind not in ("key", "user", "team", "account", ORGANISATION):
         raise ValueError(f"{scope!r} is no scope")

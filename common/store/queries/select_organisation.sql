@@ -1,1 +1,1 @@
-SELECT limits, budgets, calendar, version, updated_at FROM organisation
+SELECT limits, budgets, calendar, access, version, updated_at FROM organisation
