@@ -51,7 +51,7 @@ def narrowed_policy(old: Policy, new: Policy) -> Policy:
     limits = Limits(
         **lower,
         window=_narrowed_window(old.limits.window, new.limits.window),
-        queue=_narrowed_queue(old.limits.queue, new.limits.queue),
+        queue=_narrowed_queue(old.limits, new.limits),
     )
     access = narrowed_access(old.access, new.access)
     if not old.counts:
@@ -74,10 +74,14 @@ def _in_both(old: list[str], new: list[str]) -> list[str]:
     return held + [scope for scope in new if scope not in held and admits_scope(old, scope)]
 
 
-def _narrowed_queue(old: Queue | None, new: Queue | None) -> Queue | None:
-    if old is None or new is None:
+def _narrowed_queue(old: Limits, new: Limits) -> Queue | None:
+    """A queue belongs to its limit: where only one has that, its queue stays with it."""
+    if old.concurrency is None or new.concurrency is None:
+        return new.queue if old.concurrency is None else old.queue
+    one, other = old.queue, new.queue
+    if one is None or other is None:
         return None
-    return Queue(min(old.max_waiting, new.max_waiting), min(old.timeout_ms, new.timeout_ms))
+    return Queue(min(one.max_waiting, other.max_waiting), min(one.timeout_ms, other.timeout_ms))
 
 
 def _narrowed_window(old: Window | None, new: Window | None) -> Window | None:

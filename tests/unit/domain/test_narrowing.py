@@ -16,7 +16,7 @@ from common.domain.narrowing import (
     sooner,
 )
 from common.domain.periods import Calendar
-from common.domain.policies import NO_POLICY, Budget, Limits, Policy, Window
+from common.domain.policies import NO_POLICY, Budget, Limits, Policy, Queue, Window
 
 MODELS = ("gpt-4o", "gpt-4o-mini", "o3", "claude-3", "")
 PATTERNS = st.lists(
@@ -107,6 +107,13 @@ def test_active_is_only_what_is_so_before_and_after():
          Policy(budgets=(Budget("day", "2"),), calendar=Calendar("Asia/Tokyo"))),
         (Policy(Limits(window=Window(5, 9, 9, "10"))), Policy(Limits(window=Window(5, 8, 10, "9"))),
          Policy(Limits(window=Window(5, 8, 9, "9")))),
+        (NO_POLICY, Policy(Limits(concurrency=2, queue=Queue(5, 9))),
+         Policy(Limits(concurrency=2, queue=Queue(5, 9)))),
+        (Policy(Limits(concurrency=2)), Policy(Limits(concurrency=3, queue=Queue(5, 9))),
+         Policy(Limits(concurrency=2))),
+        (Policy(Limits(concurrency=2, queue=Queue(5, 9))),
+         Policy(Limits(concurrency=1, queue=Queue(6, 8))),
+         Policy(Limits(concurrency=1, queue=Queue(5, 8)))),
         (Policy(Limits(window=Window(5, 9))), Policy(Limits(window=Window(6, 1))),
          Policy(Limits(window=Window(5, 9)))),
     ],
