@@ -155,7 +155,8 @@ async def _handle_key(
     services.snapshots.forget(request.key_hash)
     match answer:
         case KeyRefused(status="expired"):
-            raise Refused(Refusal(Reason.EXPIRED_KEY, "This API key has expired."))
+            message = "This API key has expired: use another one, or have its end moved"
+            raise Refused(Refusal(Reason.EXPIRED_KEY, message))
         case KeyRefused():
             raise Refused(Refusal(Reason.REVOKED_KEY, "This API key has been revoked."))
         case Rebuilding():
