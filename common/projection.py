@@ -11,12 +11,21 @@ import msgspec
 
 from common.domain.accounts import AccountRecord
 from common.domain.limits import Count
-from common.domain.policies import NO_POLICY, ORGANISATION, Applied, Level, key_scope
+from common.domain.policies import (
+    NO_POLICY,
+    ORGANISATION,
+    Applied,
+    Level,
+    account_scope,
+    key_scope,
+)
 from common.identifiers import new_ulid, now_ms
 from common.state import locks
 from common.state.commands import RedisCommands
 from common.state.projection import (
+    first_uses,
     forget_ahead,
+    forget_first_uses,
     note_ahead,
     noted_ahead,
     put_accounts,
@@ -69,6 +78,8 @@ async def project_accounts(database: Database, commands: RedisCommands, prefix: 
     """Project the list of accounts, as committed. Raises as `project_key`."""
     async with database.transaction() as connection:
         version, records = await accounts.projected(connection)
+        counts = await account_counts(connection, records)
+    await raise_counters(commands, prefix, counts)
     await put_account_list(commands, prefix, version, records)
 
 
@@ -194,11 +205,30 @@ async def put_account_list(
 
 async def counts_of(connection: Connection, secrets: list[keys.ProjectedKey]) -> list[Count]:
     """What the counters of these keys' budgets and daily limits are to show at least."""
-    limited = {
-        one.record.id: one.record for one in secrets if not one.record.policy.is_empty
-    }.values()
+    limited = {one.record.id: one.record for one in secrets if one.record.policy.counts}.values()
     applied = [Applied("key", key_scope(record.id), record.policy) for record in limited]
     return await policies.counts(connection, applied, now_ms())
+
+
+async def account_counts(connection: Connection, records: list[AccountRecord]) -> list[Count]:
+    """As `counts_of`, for accounts."""
+    applied = [
+        Applied("account", account_scope(record.id), record.policy)
+        for record in records
+        if record.policy.counts
+    ]
+    return await policies.counts(connection, applied, now_ms()) if applied else []
+
+
+async def keep_first_uses(database: Database, commands: RedisCommands, prefix: str) -> int:
+    """Write into Postgres when keys were first used; returns how many. Raises as `project_key`."""
+    found = await first_uses(commands, prefix, CHANGES_AT_ONCE)
+    if not found:
+        return 0
+    async with database.transaction() as connection:
+        await keys.activate(connection, {key_id: ms for key_id, ms in found.items() if ms})
+    await forget_first_uses(commands, prefix, found)
+    return len(found)
 
 
 async def raise_counters(commands: RedisCommands, prefix: str, counts: list[Count]) -> None:
@@ -241,7 +271,15 @@ async def put(commands: RedisCommands, prefix: str, secrets: list[keys.Projected
     """
     await asyncio.gather(
         *(
-            put_key(commands, prefix, one.key_hash, one.record, one.status, one.expires_at_ms)
+            put_key(
+                commands,
+                prefix,
+                one.key_hash,
+                one.record,
+                one.status,
+                one.expires_at_ms,
+                one.activated_at_ms,
+            )
             for one in secrets
         )
     )

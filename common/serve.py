@@ -15,7 +15,10 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
-from common import lean_msgspec  # noqa: F401 - first, for its effect
+from common import (
+    draining,
+    lean_msgspec,  # noqa: F401 - first, for its effect
+)
 from common.asgi import WITHIN_S
 from common.embedded_server import EmbeddedServer
 from common.settings import ServeSettings, SettingsError, serve_settings
@@ -114,6 +117,7 @@ async def serve(application: Application, settings: ServeSettings) -> None:
     failed = serving.done() and not stopping.is_set()
     drained_at = loop.time() + settings.drain_s
     if not failed:
+        draining.begin()
         server.stop()
         _, unfinished = await asyncio.wait({serving}, timeout=settings.drain_s)
         if unfinished:

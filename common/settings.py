@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from common.domain.forwarded import NO_PROXIES, TrustedProxies
 from common.domain.policies import Level
 from common.domain.thresholds import DEFAULT_MARKS, parse_marks
 from common.encryption_keys import parse_keys
@@ -77,7 +78,9 @@ class RelaySettings(msgspec.Struct, frozen=True):
     sink_url: str
     ce_overrides: str
     edge_token: str
+    trusted_proxies: TrustedProxies
     accounts: tuple[BuiltInAccount, ...]
+    default_token_limit: int
     unpriced_models: Literal["quarantine", "deny"]
     budget_thresholds: dict[Level, tuple[int, ...]]
     price_book_directory: str
@@ -102,6 +105,7 @@ class KeyAdminSettings(msgspec.Struct, frozen=True):
     api_key_prefix: str
     accounts: tuple[BuiltInAccount, ...]
     edge_token: str
+    trusted_proxies: TrustedProxies
     sink_url: str
     ce_overrides: str
     log_level: str
@@ -171,7 +175,9 @@ def relay_settings(environment: Environment = os.environ) -> RelaySettings:
         sink_url=_sink_url(environment),
         ce_overrides=environment.get("K_CE_OVERRIDES", ""),
         edge_token=environment.get("RELAY_EDGE_TOKEN", ""),
+        trusted_proxies=_trusted_proxies(environment),
         accounts=_built_in_accounts(environment),
+        default_token_limit=whole(environment, "RELAY_DEFAULT_TOKEN_LIMIT", 0, 0, 10**15),
         unpriced_models=choice(
             environment, "RELAY_UNPRICED_MODELS", "deny", ("deny", "quarantine")
         ),
@@ -204,6 +210,7 @@ def key_admin_settings(environment: Environment = os.environ) -> KeyAdminSetting
         api_key_prefix=_api_key_prefix(environment),
         accounts=_built_in_accounts(environment),
         edge_token=environment.get("RELAY_EDGE_TOKEN", ""),
+        trusted_proxies=_trusted_proxies(environment),
         sink_url=_sink_url(environment),
         ce_overrides=environment.get("K_CE_OVERRIDES", ""),
         log_level=_log_level(environment),
@@ -247,6 +254,11 @@ def variable(name: str, default: str = "", environment: Environment = os.environ
 def inherited(environment: Environment = os.environ) -> dict[str, str]:
     """All variables, for a command line tool that starts other programs."""
     return dict(environment)
+
+
+def _trusted_proxies(environment: Environment) -> TrustedProxies:
+    expected = "a number of proxies, or their networks as CIDRs, e.g. 1 or 10.0.0.0/8,fd00::/8"
+    return parsed(environment, "RELAY_TRUSTED_PROXIES", NO_PROXIES, TrustedProxies.parse, expected)
 
 
 def _retention(environment: Environment) -> Retention:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from cli.admin.client import one
+from cli.admin.limits import ACCOUNT_FIELDS, limit_members, limit_options
 from cli.admin.options import (
     AdminGroup,
     Session,
@@ -46,6 +47,8 @@ SHAPE = Shape(
             "created_at",
             "updated_at",
         ),
+        *ACCOUNT_FIELDS,
+        "use",
     ),
 )
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -87,6 +90,7 @@ def accounts() -> None:
 @click.option("--name", required=True)
 @click.option("--provider", type=click.Choice(PROVIDERS), required=True)
 @_settings
+@limit_options(clearing=False, queue=False)
 @idempotent
 @click.pass_obj
 def create(session: Session, /, provider: str, idempotency_key: str, **given: Any) -> None:
@@ -119,6 +123,7 @@ def show(session: Session, account_id: str) -> None:
 @click.argument("account_id", metavar="ID")
 @click.option("--name")
 @_settings
+@limit_options(clearing=True, queue=False)
 @click.option("--api-key-from-env", is_flag=True, help=f"The new API key is in {KEY_VARIABLE}.")
 @click.option("--all-models", is_flag=True, help="It serves any model.")
 @click.pass_obj
@@ -164,7 +169,7 @@ def _body(given: dict[str, Any]) -> dict[str, Any]:
     body = members(**{name: given[name] for name in names})
     if given["models"]:
         body["models"] = dict(_mapped(model) for model in given["models"])
-    return body
+    return body | limit_members(given)
 
 
 def _mapped(model: str) -> tuple[str, str]:

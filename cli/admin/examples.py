@@ -13,6 +13,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "accounts update": (
         f"relayctl accounts update {_KEY} --priority 10 --max-concurrency 20",
         f"relayctl accounts update {_KEY} --api-key-file new.txt",
+        f"relayctl accounts update {_KEY} --limit requests_per_minute=500 --budget month=2000",
     ),
     "accounts delete": (f"relayctl accounts delete {_KEY}",),
     "audit list": (
@@ -38,6 +39,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "keys create": (
         "relayctl keys create --name app --user-id alice --allow 'gpt-*' --scope chat",
         "relayctl keys create --name ci --expires-at 2026-12-31T12:00:00Z --tag nightly",
+        "relayctl keys create --name trial --activation-days 30 --address 203.0.113.0/24 "
+        "--client claude-code",
     ),
     "keys list": (
         "relayctl keys list --user-id alice",
@@ -65,7 +68,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "teams list": ("relayctl teams list --output csv",),
     "teams show": (f"relayctl teams show {_KEY}",),
-    "teams update": (f"relayctl teams update {_KEY} --name green",),
+    "teams update": (
+        f"relayctl teams update {_KEY} --name green",
+        f"relayctl teams update {_KEY} --limit concurrency=10 --queue 100:5000",
+    ),
     "teams delete": (f"relayctl teams delete {_KEY}",),
     "usage sums": (
         "relayctl usage sums --group-by model,day --since 2026-11-01 --tz Europe/Berlin",

@@ -21,7 +21,7 @@ POLICIES = ("clamp", "deny", "soft")
 GONE_POLICIES = ("cancel", "drain")
 # The fields that a level's answer has for them.
 FIELDS = (
-    *(f"limits.{name}" for name in (*RATES, "window")),
+    *(f"limits.{name}" for name in (*RATES, "window", "queue")),
     "budgets",
     *("calendar.timezone", "calendar.week_starts_on", "calendar.day_starts_at"),
 )
@@ -47,7 +47,11 @@ def unpriced_member(given: dict[str, Any]) -> dict[str, Any]:
     return {} if value is None else {"unpriced_models": None if value == "inherit" else value}
 
 
-def limit_options(*, clearing: bool) -> Callable[[_Command], _Command]:
+# Those of an account, which has no queue.
+ACCOUNT_FIELDS = tuple(name for name in FIELDS if name != "limits.queue")
+
+
+def limit_options(*, clearing: bool, queue: bool = True) -> Callable[[_Command], _Command]:
     """Give a command the options that `limit_members` reads; `clearing`: those that empty too."""
     options = [
         click.option(
@@ -67,6 +71,11 @@ def limit_options(*, clearing: bool) -> Callable[[_Command], _Command]:
         click.option("--week-starts-on", metavar="WEEKDAY", help="(monday)"),
         click.option("--day-starts-at", metavar="HOUR", type=click.IntRange(0, 23), help="(0)"),
     ]  # fmt: skip
+    if queue:
+        options.append(click.option(
+            "--queue", metavar="WAITING:MILLISECONDS", callback=_queue,
+            help="How many requests may wait for --limit concurrency, and how long: 100:5000.",
+        ))  # fmt: skip
     if clearing:
         options += [
             click.option("--no-limits", is_flag=True, help="No limits of rate of its own."),
@@ -100,6 +109,8 @@ def limit_members(given: dict[str, Any]) -> dict[str, Any]:
     limits = dict(given["limits"])
     if given["window"] is not None:
         limits["window"] = given["window"]
+    if given.get("queue") is not None:
+        limits["queue"] = given["queue"]
     if limits and given.get("no_limits"):
         raise click.UsageError("give --limit or --no-limits, not both")
     if limits or given.get("no_limits"):
@@ -163,6 +174,15 @@ def _client_gone(_: click.Context, __: click.Parameter, value: str | None) -> di
     if policy not in GONE_POLICIES or (colon and policy == "cancel"):
         raise click.BadParameter(f"{value!r} is not cancel, drain, drain:SECONDS or inherit")
     return {"policy": policy} | ({"drain_seconds": _whole(seconds)} if colon else {})
+
+
+def _queue(_: click.Context, __: click.Parameter, value: str | None) -> dict[str, int] | None:
+    if value is None:
+        return None
+    waiting, colon, timeout = value.partition(":")
+    if not colon:
+        raise click.BadParameter(f"{value!r} is not such as 100:5000")
+    return {"max_waiting": _whole(waiting), "timeout_ms": _whole(timeout)}
 
 
 def _pair(text: str, names: tuple[str, ...]) -> tuple[str, str]:

@@ -5,14 +5,8 @@ from typing import Any
 import click
 
 from cli.admin.client import one
-from cli.admin.limits import (
-    TENANT_FIELDS,
-    client_gone_option,
-    limit_members,
-    limit_options,
-    unpriced_member,
-    unpriced_option,
-)
+from cli.admin.levels import TENANT_FIELDS, level_members, level_options
+from cli.admin.limits import client_gone_option, unpriced_member, unpriced_option
 from cli.admin.options import AdminGroup, Session, how_many, members, paged, something
 from cli.admin.output import Column, Shape
 
@@ -46,12 +40,12 @@ def teams() -> None:
 @click.option("--description")
 @click.option("--price-multiplier", metavar="NUMBER", help=MULTIPLIER)
 @unpriced_option
-@limit_options(clearing=False)
+@level_options(clearing=False)
 @client_gone_option(clearing=False)
 @click.pass_obj
 def create(session: Session, /, **given: Any) -> None:
     """Add a team; there is one of a name, however often this is repeated."""
-    body = _own(given) | limit_members(given)
+    body = _own(given) | level_members(given)
     session.show(SHAPE, session.client.send("POST", PATH, body=body).body)
 
 
@@ -77,12 +71,12 @@ def show(session: Session, team_id: str) -> None:
 @click.option("--description")
 @click.option("--price-multiplier", metavar="NUMBER", help=MULTIPLIER)
 @unpriced_option
-@limit_options(clearing=True)
+@level_options(clearing=True)
 @client_gone_option(clearing=True)
 @click.pass_obj
 def update(session: Session, /, team_id: str, **given: Any) -> None:
     """Change a team; what is not given stays."""
-    body = something(_own(given) | limit_members(given))
+    body = something(_own(given) | level_members(given))
     session.show(SHAPE, session.client.send("PATCH", one(PATH, team_id), body=body).body)
 
 

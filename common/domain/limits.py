@@ -64,7 +64,7 @@ class RuleSet(msgspec.Struct, frozen=True):
 
     Valid for moments from `since_ms` until `until_ms` (0 = for ever). `hard_money` says that
     what a request may cost must be bounded; `money` that its cost is counted. `applied` is what
-    records say of them.
+    records say of them, `wait_ms` how long a request may wait for concurrency, 0 for not at all.
     """
 
     limits: tuple[Limit, ...]
@@ -74,6 +74,7 @@ class RuleSet(msgspec.Struct, frozen=True):
     money: bool
     hard_money: bool
     applied: tuple[AppliedLimit, ...] = ()
+    wait_ms: int = 0
 
     def holds_at(self, moment_ms: int) -> bool:
         """Whether these are the rules of that moment."""
@@ -105,7 +106,7 @@ def compile_rules(
     limits: list[Limit] = []
     spans: list[Span] = []
     for one in applied:
-        if not one.policy.is_empty:
+        if one.policy.counts:
             calendar = one.policy.calendar
             day = span_of("day", moment_ms, calendar)
             found = [*_of_rates(one, day), *_of_budgets(one, moment_ms, marks.get(one.level, ()))]
@@ -124,7 +125,16 @@ def compile_rules(
         money=any(limit.is_money for limit in limits),
         hard_money=any(_is_hard(limit.rule) for limit in limits),
         applied=tuple(_applied(limit) for limit in limits),
+        wait_ms=min((one.rule.time_ms for one in limits if _has_queue(one.rule)), default=0),
     )
+
+
+def joined(packed: bytes, more: bytes) -> bytes:
+    """Two packed lists of rules as one."""
+    if not packed or not more:
+        return packed or more
+    decode = msgspec.msgpack.decode
+    return msgspec.msgpack.encode([*decode(packed), *decode(more)])
 
 
 def nano_of(usd: str) -> int:
@@ -159,6 +169,10 @@ def _applied(limit: Limit) -> AppliedLimit:
     return AppliedLimit(limit.level, limit.name, limit.shown, policy)
 
 
+def _has_queue(rule: Rule) -> bool:
+    return rule.kind == "c" and rule.hard != 0
+
+
 def _is_hard(rule: Rule) -> bool:
     return rule.unit == "n" and (rule.kind == "w" or rule.hard != 0)
 
@@ -166,7 +180,10 @@ def _is_hard(rule: Rule) -> bool:
 def _of_rates(one: Applied, day: Span) -> Iterator[tuple[Limit, Span | None]]:
     limits, level, scope = one.policy.limits, one.level, one.scope
     if limits.concurrency is not None:
-        rule = Rule("c", scope, "r", limits.concurrency, 0)
+        waiting, wait_ms = (0, 0)
+        if limits.queue is not None:
+            waiting, wait_ms = limits.queue.max_waiting, limits.queue.timeout_ms
+        rule = Rule("c", scope, "r", limits.concurrency, wait_ms, waiting)
         yield Limit(rule, level, "concurrency", f"{limits.concurrency} at once"), None
     for limit in _of_windows(limits, level, scope):
         yield limit, None

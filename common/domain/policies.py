@@ -8,10 +8,12 @@ from typing import Literal
 
 import msgspec
 
+from common.domain.access import NO_ACCESS, Access
 from common.domain.ids import ulid_to_uuid
 from common.domain.periods import Calendar, Period
 
-Level = Literal["organisation", "team", "user", "key"]
+# `default`: what the installation limits where no level does (`defaultTokenLimit`).
+Level = Literal["organisation", "team", "user", "key", "default", "account"]
 BudgetPolicy = Literal["clamp", "deny", "soft"]
 UnpricedModels = Literal["deny", "quarantine"]
 GonePolicy = Literal["cancel", "drain"]
@@ -27,6 +29,13 @@ class Window(msgspec.Struct, frozen=True, omit_defaults=True):
     usd: str | None = None
 
 
+class Queue(msgspec.Struct, frozen=True):
+    """At most so many requests wait for a place among a level's concurrent ones, and how long."""
+
+    max_waiting: int
+    timeout_ms: int
+
+
 class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
     """Limits of rate and concurrency; None is no limit."""
 
@@ -36,6 +45,7 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
     tokens_per_day: int | None = None
     concurrency: int | None = None
     window: Window | None = None
+    queue: Queue | None = None
 
 
 class Budget(msgspec.Struct, frozen=True):
@@ -62,7 +72,7 @@ class ClientGone(msgspec.Struct, frozen=True):
 
 
 class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one level sets.
+    """What one level sets: limits, budgets, and who may use it how.
 
     `unpriced_models` says what becomes of models that the price book does not know: `deny`
     refuses them, `quarantine` serves them and prices them later. None leaves it to the level
@@ -72,13 +82,19 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
     limits: Limits = Limits()
     budgets: tuple[Budget, ...] = ()
     calendar: Calendar = Calendar()
+    access: Access = NO_ACCESS
     unpriced_models: UnpricedModels | None = None
     client_gone: ClientGone | None = None
 
     @property
     def is_empty(self) -> bool:
-        """Whether it limits nothing."""
-        return self.limits == Limits() and not self.budgets
+        """Whether it limits and forbids nothing."""
+        return not self.counts and self.access.is_empty
+
+    @property
+    def counts(self) -> bool:
+        """Whether it has limits or budgets, which something must be counted for."""
+        return self.limits != Limits() or bool(self.budgets)
 
     @property
     def says_nothing(self) -> bool:
@@ -143,6 +159,11 @@ def client_gone_of(applied: Iterable[Applied]) -> AppliedGone:
 def team_scope(team_id: str) -> str:
     """The scope of a team's totals. The id is a ULID."""
     return f"team:{ulid_to_uuid(team_id)}"
+
+
+def account_scope(account_id: str) -> str:
+    """Where admission counts what an account uses, open requests too. The id is a ULID."""
+    return f"account:{account_id}"
 
 
 def user_scope(user_id: str) -> str:

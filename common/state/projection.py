@@ -4,6 +4,7 @@ Postgres is the truth. Versions come from one Postgres sequence and only rise, s
 repeated write never replaces a newer one.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -15,6 +16,7 @@ from common.state.commands import RedisCommands, Script
 from common.state.outbox import cut_lock
 
 AheadKind = Literal["account", "key", "policy"]
+DAY_MS = 24 * 3600 * 1000
 _encoder = msgspec.json.Encoder()
 
 
@@ -25,12 +27,14 @@ async def put_key(
     record: KeyRecord,
     status: str,
     expires_at_ms: int | None,
+    activated_at_ms: int | None = None,
 ) -> bool:
     """Write one key secret's record; false when Redis has a newer version.
 
     `status` is active, revoked or disabled. `expires_at_ms` is the secret's own end, which after
-    a rotation comes before the key's.
+    a rotation comes before the key's. `activated_at_ms` is the key's first use, if it is known.
     """
+    days = record.activation_days
     arguments = (
         record.version,
         status,
@@ -38,8 +42,11 @@ async def put_key(
         _encoder.encode(record),
         team_scope(record.team_id) if record.team_id else "",
         user_scope(record.user_id),
+        record.id,
+        0 if days is None else days * DAY_MS,
+        activated_at_ms or 0,
     )
-    keys = (f"{prefix}:key:{key_hash}",)
+    keys = (f"{prefix}:key:{key_hash}", f"{prefix}:activations")
     return bool(await commands.script(Script.load("put_key"), keys, arguments))
 
 
@@ -106,6 +113,30 @@ async def raise_counter(commands: RedisCommands, prefix: str, count: Count) -> b
     keys = (f"{prefix}:{count.key}", cut_lock(prefix))
     arguments = (count.field, count.amount, count.forget_ms)
     return bool(await commands.script(Script.load("raise_counter"), keys, arguments))
+
+
+async def first_uses(commands: RedisCommands, prefix: str, limit: int) -> dict[str, int]:
+    """Some first uses of keys that Postgres may not have: key id to ms since 1970."""
+    pending = await commands.call("SRANDMEMBER", f"{prefix}:activated", limit)
+    if not pending:
+        return {}
+    found = await commands.call("HMGET", f"{prefix}:activations", *pending)
+    return {
+        # What was forgotten meanwhile, with the rule that it began, is noted as never.
+        key_id.decode(): int(moment or 0)
+        for key_id, moment in zip(pending, found, strict=True)
+    }
+
+
+async def forget_first_uses(commands: RedisCommands, prefix: str, key_ids: Iterable[str]) -> None:
+    """Postgres has these."""
+    await commands.call("SREM", f"{prefix}:activated", *key_ids)
+
+
+async def first_use(commands: RedisCommands, prefix: str, key_id: str) -> int | None:
+    """When a key was first used, in ms since 1970, if its end depends on that."""
+    found = await commands.call("HGET", f"{prefix}:activations", key_id)
+    return int(found) if found else None
 
 
 async def has_epoch(commands: RedisCommands, prefix: str) -> bool:

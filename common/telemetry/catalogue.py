@@ -30,6 +30,14 @@ RESERVATION_EXCEEDED = Counter(
     ("model",),
 )
 DENIALS = Counter("relay_denials_total", "Requests refused by Relay, by reason", ("reason",))
+QUEUE_WAITING = Gauge(
+    "relay_queue_waiting", "Requests of this process that wait for a limit of concurrency"
+)
+QUEUED_SECONDS = Histogram(
+    "relay_queued_seconds",
+    "How long requests waited for a limit of concurrency, admitted in the end or not",
+    buckets=_LATENCY_S,
+)
 OPEN_LEASES = Gauge("relay_open_leases", "Requests that this process has open")
 UPSTREAM_ATTEMPTS = Counter(
     "relay_upstream_attempts_total",

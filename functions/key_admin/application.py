@@ -76,7 +76,8 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
 async def _serve(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     started = time.perf_counter()
     request_id = new_ulid()
-    address = caller_address(scope, services().settings.edge_token)
+    settings = services().settings
+    address = caller_address(scope, settings.edge_token, settings.trusted_proxies)
     scope = {**scope, "relay.request_id": request_id, "relay.address": address}
     status = 500
 

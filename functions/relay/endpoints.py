@@ -48,8 +48,8 @@ def _stored(name: str, path: str, *methods: str) -> Endpoint:
 ENDPOINTS = (
     _forwarded("chat.completions", "/v1/chat/completions", "chat"),
     _forwarded("completions", "/v1/completions", "chat"),
-    _forwarded("messages", "/v1/messages", "chat", "anthropic"),
-    _forwarded("messages.count_tokens", "/v1/messages/count_tokens", "chat", "anthropic"),
+    _forwarded("messages", "/v1/messages", "messages", "anthropic"),
+    _forwarded("messages.count_tokens", "/v1/messages/count_tokens", "messages", "anthropic"),
     _forwarded("responses", "/v1/responses", "responses"),
     _stored("responses.stored", "/v1/responses/{id}", "GET", "DELETE"),
     _stored("responses.cancel", "/v1/responses/{id}/cancel", "POST"),

@@ -15,7 +15,7 @@ from common.dialects.base import (
 )
 from common.domain.keys import KeyRecord
 from common.domain.limits import NO_RULES, RuleSet
-from common.domain.policies import DEFAULT_GONE, AppliedGone
+from common.domain.policies import DEFAULT_GONE, Applied, AppliedGone
 from common.domain.prices import PriceBook
 from common.domain.refusals import Reason
 from common.domain.reservation import Bound
@@ -31,6 +31,15 @@ Interruption = Literal["client_gone", "deadline", "idle", "first_byte", "caller_
 
 class OpenRequest:
     """What the stages learn of a request. `interruption` says who ended it early."""
+
+    # What is not known before the end.
+    status: int = 0
+    reason: Reason | None = None
+    answer: WholeAnswer | None = None
+    tokens: Tokens = Tokens()
+    response_started: bool = False
+    # The caller was sent the whole answer: whatever comes after it spoils nothing.
+    complete: bool = False
 
     def __init__(self, request_id: str, scope: dict[str, Any], address: str) -> None:
         self.id = request_id
@@ -57,19 +66,26 @@ class OpenRequest:
         self.upload: Upload | None = None
         self.key_hash = ""
         self.key: KeyRecord | None = None
+        # The levels that say who may use the key, and how.
+        self.access: tuple[Applied, ...] = ()
         # The one account that may serve: it keeps the response that this request goes on from.
         self.pinned_account_id: str | None = None
 
-        # The limits and budgets that apply, and the prices that hold until its end; what the body
+        # The limits and budgets that apply, and the prices that hold until its end; whether
+        # anything is counted, by these or by an account's own, which are the last; what the body
         # can use at most, once it was read for that; what is reserved for it, the output it stops
         # at, and the cap to send if another than the caller's.
         self.rules: RuleSet = NO_RULES
         self.prices: PriceBook | None = None
+        self.counted = False
+        self.account_rules: RuleSet = NO_RULES
         self.bound: Bound | None = None
         self.reserved_nano = 0
         self.output_bound: int | None = None
         self.output_cap: int | None = None
         self.limit_headers: list[tuple[bytes, bytes]] = []
+        # How long it waited for a place, if it did.
+        self.queued_ms: int | None = None
 
         self.account: UsableAccount | None = None
         self.attempts = 0
@@ -88,14 +104,6 @@ class OpenRequest:
         # The lease is open; or the call that may have opened it was lost on its way.
         self.admitted = False
         self.admission_unknown = False
-
-        self.status = 0
-        self.reason: Reason | None = None
-        self.answer: WholeAnswer | None = None
-        self.tokens = Tokens()
-        self.response_started = False
-        # The caller was sent the whole answer: whatever comes after it spoils nothing.
-        self.complete = False
 
     @property
     def draining(self) -> bool:

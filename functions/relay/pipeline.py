@@ -33,7 +33,8 @@ _INTERRUPTION_REASONS: dict[Interruption, tuple[Reason, str]] = {
 
 async def handle(services: Services, scope: dict[str, Any], receive: Any, send: Send) -> None:
     """Serve one request of the data plane."""
-    address = caller_address(scope, services.settings.edge_token)
+    settings = services.settings
+    address = caller_address(scope, settings.edge_token, settings.trusted_proxies)
     request = OpenRequest(new_ulid(), scope, address)
     body = CallerBody(receive)
     try:
@@ -74,7 +75,7 @@ async def _serve(
         # Nobody unknown sends a body here. It costs no round trip: `admit` would answer `stale`.
         await authenticate(services, request)
     await _read_in_time(services, request, body)
-    accounts = await admit(services, request)
+    accounts = await admit(services, request, body)
     services.heartbeat.enter(request)
     watching = asyncio.get_running_loop().create_task(_watch(request, body))
     try:

@@ -41,7 +41,7 @@ def draft_for(prices: PriceBook, request: OpenRequest, account: AccountRecord) -
         tokens=tokens,
         source="estimated",
     )
-    nano = nano_ceiling(pico_from_usd(record.cost_usd)) if request.rules.packed else 0
+    nano = nano_ceiling(pico_from_usd(record.cost_usd)) if request.counted else 0
     return Draft(usage.encode(record), tokens.total, nano)
 
 

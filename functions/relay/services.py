@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from common import secrets
+from common import draining, secrets
 from common.domain.price_history import DatedBook, PriceHistory
 from common.domain.prices import InvalidPriceBook, PriceBook
 from common.events.emit import Emitter
@@ -56,6 +56,7 @@ class Services:
             settings.accounts,
             Keyring(settings.encryption_keys, settings.internal_secret),
             settings.budget_thresholds,
+            default_token_limit=settings.default_token_limit,
         )
         self.account_health = AccountHealth(
             self.redis, settings.state_prefix, self.run_in_background
@@ -72,6 +73,8 @@ class Services:
         self._background: set[asyncio.Task[Any]] = set()
         # The ids of requests that are over and not in the outbox yet.
         self.unsettled: set[str] = set()
+        # How many requests wait for a limit of concurrency.
+        self.waiting = 0
 
     @property
     def prices(self) -> PriceBook:
@@ -130,6 +133,7 @@ class Services:
         What cannot be settled until then is named in the log; its leases expire, and the sweep
         posts their drafts.
         """
+        draining.begin()
         end = asyncio.get_running_loop().time() + max(within_s - EMIT_S_MAX, within_s / 2)
         self.heartbeat.shut_down(end - asyncio.get_running_loop().time() - DRAIN_RESERVE_S)
         await self._finish(end)

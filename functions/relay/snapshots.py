@@ -9,16 +9,24 @@ from collections.abc import Mapping
 
 import msgspec
 
-from common.domain.accounts import AccountRecord, built_in_account_id, credential_name
+from common.domain.accounts import (
+    AccountRecord,
+    account_limits,
+    built_in_account_id,
+    credential_name,
+)
 from common.domain.admission import Stale
 from common.domain.keys import KeyRecord
 from common.domain.limits import NO_MARKS, NO_RULES, RuleSet, compile_rules
+from common.domain.periods import Calendar
 from common.domain.policies import (
     DEFAULT_GONE,
+    NO_POLICY,
     ORGANISATION,
     Applied,
     AppliedGone,
     Level,
+    Limits,
     Policy,
     UnpricedModels,
     client_gone_of,
@@ -38,11 +46,15 @@ _policy_decoder = msgspec.json.Decoder(Policy)
 
 
 class KeySnapshot(msgspec.Struct):
-    """A key's record, the policies that apply, and the versions that these have in Redis."""
+    """A key's record, the policies that apply, and the versions that these have in Redis.
+
+    `applied` are those that limit something, `access` those with access rules.
+    """
 
     versions: str
     record: KeyRecord
     applied: tuple[Applied, ...]
+    access: tuple[Applied, ...] = ()
     rules: RuleSet = NO_RULES
     client_gone: AppliedGone = DEFAULT_GONE
     # What its team says of models without a price, else the organisation; None: neither.
@@ -79,13 +91,17 @@ class Snapshots:
         built_in: tuple[BuiltInAccount, ...],
         keyring: Keyring,
         marks: Mapping[Level, tuple[int, ...]] = NO_MARKS,
+        *,
+        default_token_limit: int = 0,
     ) -> None:
+        self._default_token_limit = default_token_limit
         self._keyring = keyring
         self._marks = marks
         self._keys: OrderedDict[str, KeySnapshot] = OrderedDict()
         self._built_in = [_built_in_account(account) for account in built_in]
         self.accounts: list[UsableAccount] = self._built_in
         self.accounts_version = 0
+        self._account_rules: dict[str, RuleSet] = {}
 
     def key(self, key_hash: str) -> KeySnapshot | None:
         """The remembered record of a key."""
@@ -105,7 +121,8 @@ class Snapshots:
         snapshot = KeySnapshot(
             current.versions,
             record,
-            _limiting(record, found),
+            self._limiting(record, found),
+            tuple(one for one in found if not one.policy.access.is_empty),
             client_gone=client_gone_of(found),
             marks=self._marks,
             unpriced_models=_unpriced(found),
@@ -119,7 +136,28 @@ class Snapshots:
             opened = [self._open(record) for record in stored]
             self.accounts = self._built_in + [one for one in opened if one is not None]
             self.accounts_version = current.accounts_version
+            self._account_rules = {}
         return snapshot
+
+    def rules_of(self, account: UsableAccount, moment_ms: int) -> RuleSet:
+        """The account's own rules of that moment, compiled once a period."""
+        if account.policy is NO_POLICY:
+            return NO_RULES
+        found = self._account_rules.get(account.id)
+        if found is None or not found.holds_at(moment_ms):
+            found = compile_rules((account_limits(account),), moment_ms, self._marks)
+            self._account_rules[account.id] = found
+        return found
+
+    def _limiting(self, record: KeyRecord, applied: tuple[Applied, ...]) -> tuple[Applied, ...]:
+        """Those that limit something; tokens a day by default where none limits them."""
+        limiting = tuple(one for one in applied if one.policy.counts)
+        most = self._default_token_limit
+        if not most or any(one.policy.limits.tokens_per_day is not None for one in limiting):
+            return limiting
+        calendars = [one.policy.calendar for one in applied if one.level == "organisation"]
+        policy = Policy(Limits(tokens_per_day=most), calendar=(*calendars, Calendar())[0])
+        return (*limiting, Applied("default", key_scope(record.id), policy))
 
     def _open(self, record: AccountRecord) -> UsableAccount | None:
         """Unseal the credential once a change; an account whose does not open is left out."""
@@ -142,27 +180,23 @@ def _built_in_account(account: BuiltInAccount) -> UsableAccount:
     )
 
 
-def _policies(record: KeyRecord, policies: tuple[bytes, bytes, bytes]) -> list[Applied]:
-    """What the levels around a key set, from the outermost in."""
+def _policies(record: KeyRecord, policies: tuple[bytes, bytes, bytes]) -> tuple[Applied, ...]:
+    """What is set for a key, from the outermost level in, its own last."""
     scopes: tuple[tuple[Level, str], ...] = (
         ("organisation", ORGANISATION),
         ("team", team_scope(record.team_id) if record.team_id else ""),
         ("user", user_scope(record.user_id)),
     )
-    return [
+    found = [
         Applied(level, scope, _policy_decoder.decode(policy))
         for (level, scope), policy in zip(scopes, policies, strict=True)
         if policy
     ]
-
-
-def _unpriced(found: list[Applied]) -> UnpricedModels | None:
-    said = [one.policy.unpriced_models for one in found if one.policy.unpriced_models is not None]
-    return said[-1] if said else None
-
-
-def _limiting(record: KeyRecord, found: list[Applied]) -> tuple[Applied, ...]:
-    """The policies that limit anything, the key's own last."""
     if not record.policy.is_empty:
         found.append(Applied("key", key_scope(record.id), record.policy))
-    return tuple(one for one in found if not one.policy.is_empty)
+    return tuple(found)
+
+
+def _unpriced(found: tuple[Applied, ...]) -> UnpricedModels | None:
+    said = [one.policy.unpriced_models for one in found if one.policy.unpriced_models is not None]
+    return said[-1] if said else None

@@ -14,6 +14,7 @@ from common.events.types import (
 )
 from common.identifiers import now_ms
 from common.posting import arrival_from_event, drain, post
+from common.projection import keep_first_uses
 from common.state.commands import RedisUnavailable
 from common.state.leases import expire
 from common.telemetry import catalogue, logs
@@ -69,6 +70,7 @@ async def _sweep(worker: Worker) -> None:
         logs.log("leases_expired", level="warning", count=expired)
     if (posted := await drain(worker.database, worker.outbox)) is not None:
         logs.log("drained", inserted=posted.inserted, duplicate=posted.duplicate)
+    await keep_first_uses(worker.database, worker.redis, worker.prefix)
     depth, oldest_ms = await worker.outbox.depth()
     catalogue.OUTBOX_DEPTH.set(depth)
     catalogue.OUTBOX_AGE_SECONDS.set(0 if oldest_ms is None else (now_ms() - oldest_ms) / 1000)

@@ -65,9 +65,11 @@ class World:
         return {key: await self.commands.call("DUMP", key) for key in keys}
 
 
-def candidate(input_nano=0, output_nano=0, wanted=-1, least=0, *, account="a", draft=(0, 0)):
+def candidate(
+    input_nano=0, output_nano=0, wanted=-1, least=0, *, account="a", draft=(0, 0), rules=b"", most=0
+):
     charge = Charge(input_nano, output_nano, wanted, least, *draft)
-    return Candidate(account, 0, b"draft", msgspec.msgpack.encode(charge))
+    return Candidate(account, most, b"draft", msgspec.msgpack.encode(charge), rules)
 
 
 def money(period="total", scope=KEY):

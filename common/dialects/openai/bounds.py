@@ -133,7 +133,8 @@ def set_responses_cap(body: bytes, cap: int, provider: str) -> bytes:
 
 def _unbounded(given: dict[str, Any], names: tuple[str, ...]) -> str | None:
     for name in names:
-        if given.get(name):
+        # An empty object asks for it, too: OpenAI's own examples send `web_search_options: {}`.
+        if given.get(name) not in (None, False):
             return name
     if _tier(given) is None:
         return f"service_tier ({given['service_tier']})"

@@ -11,3 +11,4 @@ WHERE since >= %(since)s AND since < %(until)s
   AND (%(key_id)s::uuid IS NULL OR key_id = %(key_id)s)
   AND (%(user_id)s::text IS NULL OR user_id = %(user_id)s)
   AND (%(team_id)s::uuid IS NULL OR team_id = %(team_id)s)
+  AND (%(account_id)s::uuid IS NULL OR account_id = %(account_id)s)

@@ -9,6 +9,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_va
 
 from common.domain.money import PICO_PER_USD, pico_from_usd
 from functions.key_admin.models.fields import LEFT_OUT, Glob, Kept, Name, Page, Sent, Time
+from functions.key_admin.models.limits import (
+    BUDGETS_MAX,
+    BudgetFields,
+    CalendarFields,
+    RateFields,
+    each_once,
+)
 
 DEFAULT_BASE_URLS = {
     "openai": "https://api.openai.com/v1",
@@ -130,6 +137,17 @@ class Credential(Sent):
     )
 
 
+class AccountBudget(BudgetFields):
+    """At most `usd` in each period: `deny` passes the account by, `soft` only counts."""
+
+    policy: Literal["deny", "soft"] = "deny"
+
+
+AccountBudgets = Annotated[
+    list[AccountBudget], Field(max_length=BUDGETS_MAX), AfterValidator(each_once)
+]
+
+
 class AccountCreate(Sent):
     """A new account. `models` is a list, or a map from requested to served; empty: any model.
 
@@ -147,6 +165,9 @@ class AccountCreate(Sent):
     max_concurrency: Concurrency = 0
     enabled: bool = True
     discount: Discount = ""
+    limits: RateFields = Field(default_factory=RateFields)
+    budgets: AccountBudgets = Field(default_factory=list)
+    calendar: CalendarFields = Field(default_factory=CalendarFields)
 
     @model_validator(mode="after")
     def _has_an_address(self) -> "AccountCreate":
@@ -156,7 +177,10 @@ class AccountCreate(Sent):
 
 
 class AccountPatch(Sent):
-    """What is to change; what is left out stays. The provider never changes."""
+    """What is to change; what is left out stays. The provider never changes.
+
+    `null` takes `limits`, `budgets`, `calendar` away.
+    """
 
     name: Annotated[Name, Kept] = LEFT_OUT
     base_url: Annotated[BaseUrl, Kept] = LEFT_OUT
@@ -167,12 +191,27 @@ class AccountPatch(Sent):
     max_concurrency: Annotated[Concurrency, Kept] = LEFT_OUT
     enabled: Annotated[bool, Kept] = LEFT_OUT
     discount: Annotated[Discount, Kept] = LEFT_OUT
+    limits: RateFields | None = None
+    budgets: AccountBudgets | None = None
+    calendar: CalendarFields | None = None
 
 
 class AccountPage(Page):
     """Which accounts."""
 
     provider: Provider | None = None
+
+
+class LimitUse(BaseModel):
+    """A limit and what is used of it: counts, or USD as a decimal."""
+
+    limit: str
+    most: int | str
+    used: int | str
+    remaining: int | str
+    reserved: int | str | None = None
+    policy: str | None = None
+    resets_at: str | None
 
 
 class AccountAnswer(BaseModel):
@@ -190,6 +229,12 @@ class AccountAnswer(BaseModel):
     enabled: bool
     discount: str
     built_in: bool
+    limits: RateFields
+    budgets: list[AccountBudget]
+    calendar: CalendarFields
+    use: list[LimitUse] | None = Field(
+        description="what is used and left of each limit; null while Redis cannot be asked"
+    )
     created_at: Time | None
     updated_at: Time | None
 

@@ -17,7 +17,7 @@ from common.state.commands import RedisUnavailable
 from common.telemetry import catalogue, logs
 from functions.relay.open_request import OpenRequest
 from functions.relay.records import adjustment, final_record
-from functions.relay.reservations import prices_of, use_of
+from functions.relay.reservations import held_rules, is_bounded, prices_of, use_of
 from functions.relay.services import Services
 
 RETRY_S_FIRST = 0.05
@@ -55,7 +55,7 @@ async def _settle(services: Services, request: OpenRequest, record: UsageRecord)
         record.id,
         usage.encode(record),
         use=use,
-        rules=request.rules.packed,
+        rules=held_rules(request),
         append_unleased=request.admitted,
         cooldown=request.cooldown,
     )
@@ -67,7 +67,7 @@ async def _settle(services: Services, request: OpenRequest, record: UsageRecord)
         return
     if isinstance(answer, Settled) and answer.first:
         _count(record)
-        if request.rules.hard_money and use.nano > request.reserved_nano:
+        if is_bounded(request) and use.nano > request.reserved_nano:
             _report_exceeded(request, record, use.nano)
     if isinstance(answer, Settled) and services.emitter is not None:
         services.emitter.add(_event_object(services, record, answer.outbox_id))

@@ -70,6 +70,8 @@ geminiApiKey: GEMINI_API_KEY
   value: {{ .Values.config.unpricedModels }}
 - name: RELAY_BUDGET_THRESHOLDS
   value: {{ .Values.config.budgetThresholds | quote }}
+- name: RELAY_DEFAULT_TOKEN_LIMIT
+  value: {{ int64 .Values.config.defaultTokenLimit | quote }}
 {{- if .Values.storage.data.external.enabled }}
 - name: RELAY_PRICE_BOOK_DIRECTORY
   value: /app/external-data

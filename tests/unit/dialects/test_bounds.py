@@ -85,6 +85,7 @@ def test_what_the_body_does_not_hold_counts_as_the_window(endpoint, members):
     ("endpoint", "members", "named"),
     [
         ("chat.completions", {"web_search_options": {"a": 1}}, "web_search_options"),
+        ("chat.completions", {"web_search_options": {}}, "web_search_options"),
         ("chat.completions", {"prediction": {"type": "content"}}, "prediction"),
         ("chat.completions", {"tools": [{"type": "function"}, {"type": "new"}]}, "tools[1] (new)"),
         ("chat.completions", {"service_tier": "newest"}, "service_tier (newest)"),

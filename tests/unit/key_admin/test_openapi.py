@@ -111,9 +111,10 @@ def test_only_what_can_be_taken_away_may_be_null_in_a_change():
         if {"type": "null"} in member.get("anyOf", [member]) or "default" in member
     }
     taken_away = {("KeyPatch", "team_id"), ("KeyPatch", "expires_at"), ("UserPatch", "team_id")}
+    levels = ("KeyPatch", "UserPatch", "TeamPatch", "OrganisationPatch")
     taken_away |= {
         (name, field)
-        for name in ("KeyPatch", "UserPatch", "TeamPatch", "OrganisationPatch")
+        for name in (*levels, "AccountPatch")
         for field in ("limits", "budgets", "calendar")
     }
     taken_away |= {
@@ -121,6 +122,7 @@ def test_only_what_can_be_taken_away_may_be_null_in_a_change():
         for name in ("TeamPatch", "OrganisationPatch")
         for field in ("client_gone", "unpriced_models")
     }
+    taken_away |= {("KeyPatch", "activation"), *((name, "access") for name in levels)}
     later = {("KeyPatch", name) for name in ("account_id", "group_id")}
     assert found == taken_away | later
 

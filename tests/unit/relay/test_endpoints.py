@@ -3,15 +3,15 @@
 import pytest
 
 from common.dialects import DIALECTS, OPERATIONS
-from common.domain.keys import ALL_SCOPES
+from common.domain.access import ALL_SCOPES
 from functions.relay.endpoints import ENDPOINTS, Endpoint, dialect_of, find_endpoint
 
 # Whoever adds a route adds it here too: path, methods, scope, dialect, whether it is metered.
 ROUTES = {
     "chat.completions": ("/v1/chat/completions", "POST", "chat", "openai", True),
     "completions": ("/v1/completions", "POST", "chat", "openai", True),
-    "messages": ("/v1/messages", "POST", "chat", "anthropic", True),
-    "messages.count_tokens": ("/v1/messages/count_tokens", "POST", "chat", "anthropic", True),
+    "messages": ("/v1/messages", "POST", "messages", "anthropic", True),
+    "messages.count_tokens": ("/v1/messages/count_tokens", "POST", "messages", "anthropic", True),
     "responses": ("/v1/responses", "POST", "responses", "openai", True),
     "responses.stored": ("/v1/responses/{id}", "GET DELETE", "responses", "openai", False),
     "responses.cancel": ("/v1/responses/{id}/cancel", "POST", "responses", "openai", False),
