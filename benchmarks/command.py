@@ -9,7 +9,7 @@ python -m benchmarks memory             idle, an open stream, a queued event
 python -m benchmarks soak --minutes 30  whether memory grows under load
 python -m benchmarks profile ...        a flame graph of relay under a scenario
 python -m benchmarks parts              the small ones: body_reading, redis_connection, admission
-python -m benchmarks scale              admission with a million keys, aggregation into a large ledger
+python -m benchmarks scale              admission with a million keys, a large ledger
 """
 
 import argparse
