@@ -9,7 +9,7 @@ python -m benchmarks memory             idle, an open stream, a queued event
 python -m benchmarks soak --minutes 30  whether memory grows under load
 python -m benchmarks profile ...        a flame graph of relay under a scenario
 python -m benchmarks parts              the small ones: body_reading, redis_connection, admission
-python -m benchmarks scale              admission with a million keys, aggregation, large ledger
+python -m benchmarks scale              admission with a million keys, a large ledger
 """
 
 import argparse
@@ -46,6 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
         "memory": memory,
         "soak": soak,
         "profile": profile,
+        "document": write_document,
         "parts": parts,
         "scale": scale,
     }
@@ -183,6 +184,15 @@ def profile(arguments: list[str]) -> None:
         native=options.native,
         tool=options.tool,
     )
+
+
+def write_document(arguments: list[str]) -> None:
+    """The document of an earlier run."""
+    parser = _parser()
+    parser.add_argument("run", type=Path, help=f"such as {SCRATCH / 'latest.json'}")
+    parser.add_argument("--output", type=Path, default=DOCUMENT)
+    options = parser.parse_args(arguments)
+    document.write(document.from_json(options.run.read_text()), options.output)
 
 
 def parts(arguments: list[str]) -> None:

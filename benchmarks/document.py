@@ -75,6 +75,19 @@ def as_json(report: Report) -> str:
     return json.dumps(dataclasses.asdict(report), indent=1, default=str)
 
 
+def from_json(text: str) -> Report:
+    """What `as_json` gave. Raises `TypeError` when it is of another version of the suite."""
+    found = json.loads(text)
+    results = found["results"]
+    found["results"] = Results([Turn(**turn) for turn in results["turns"]], results["missing"])
+    found["cold"] = {
+        name: ColdStart(**{clock: Figure(**value) for clock, value in start.items()})
+        for name, start in found["cold"].items()
+    }
+    found["growth"] = Growth(**found["growth"]) if found["growth"] else None
+    return Report(**found)
+
+
 def panels(results: Results) -> list[Panel]:
     """Requests a second of CPU time, a panel for each scenario, the fastest first."""
     found = []

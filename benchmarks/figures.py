@@ -44,7 +44,7 @@ class Turn:
         """Why it does not count, or nothing."""
         if self.wrong > WRONG_MAX * max(self.requests, self.units):
             found = ", ".join(f"{count}x {status}" for status, count in self.statuses.items())
-            return f"failed ({found or 'connections lost'})"
+            return f"failed ({found or 'connections lost, or none was free in time'})"
         if not self.units:
             return "no answer in time"
         if self.chunks < self.chunks_wanted * (1 - WRONG_MAX):

@@ -117,23 +117,24 @@ async def project(url: str, provider: int) -> None:
     for version, scope in enumerate(scopes, 4):
         await put_policy(commands, PREFIX, scope, version, GENEROUS)
     accounts = [
-        _account(FAILING_MODEL, f"http://127.0.0.1:{provider}/fail/v1"),
-        _account(LIMITED_MODEL, f"http://127.0.0.1:{provider}/limited/v1"),
+        _account(model, f"http://127.0.0.1:{provider}{path}/v1", priority)
+        for model, failing in ((FAILING_MODEL, "/fail"), (LIMITED_MODEL, "/limited"))
+        for path, priority in ((failing, 1), ("", 2))
     ]
     await put_accounts(commands, PREFIX, 8, msgspec.json.encode(accounts))
     await set_epoch(commands, PREFIX, new_ulid())
     await commands.close()
 
 
-def _account(model: str, base_url: str) -> AccountRecord:
+def _account(model: str, base_url: str, priority: int) -> AccountRecord:
     account_id = new_ulid()
     sealed = Keyring("", INTERNAL_SECRET).seal("sk-benchmark", credential_name(account_id))
     return AccountRecord(
         id=account_id,
-        name=model,
+        name=f"{model}-{priority}",
         provider="openai",
         base_url=base_url,
         models={model: "gpt-4o-mini"},
-        priority=1,
+        priority=priority,
         sealed_credential=sealed,
     )

@@ -7,6 +7,7 @@ from benchmarks.candidate_list import CANDIDATES
 from benchmarks.cold_start import ColdStart, starts_of
 from benchmarks.document import Report
 from benchmarks.figures import Figure, Results
+from benchmarks.memory import Growth
 from benchmarks.scenarios import SCENARIOS
 from tests.unit.test_benchmark_figures import turn
 
@@ -80,4 +81,5 @@ def test_the_image_is_judged_beside_bare_asyncio_in_it():
 
 
 def test_a_run_is_kept_as_json():
-    assert '"candidate": "nginx"' in document.as_json(report())
+    made = report(growth=Growth([1.0, 2.0], [50.0, 51.0], 10))
+    assert document.from_json(document.as_json(made)) == made
