@@ -4,8 +4,9 @@ from typing import Literal
 
 import msgspec
 
+from common.domain.model_prices import RATE_NAMES, TIERS, ModelPrice, Rates
 from common.domain.money import PICO_PER_USD
-from common.domain.prices import RATE_NAMES, TIERS, ModelPrice, PriceBook, Rates
+from common.domain.prices import PriceBook
 
 Change = Literal["added", "removed", "changed"]
 _PER_PRICE = {"search": 1_000}
@@ -54,8 +55,7 @@ def figures(price: ModelPrice | None) -> dict[str, str]:
         return {}
     found = _rates("", price)
     for tier in TIERS:
-        rates = getattr(price, tier)
-        if rates is not None:
+        if getattr(price, tier) is not None and (rates := price.at_tier(tier)) is not None:
             found |= _rates(f"tiers.{tier}.", rates)
     limits = ("context_window", "max_output_tokens", "default_max_output_tokens",
               "min_output_tokens")  # fmt: skip

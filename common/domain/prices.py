@@ -1,31 +1,24 @@
-"""Prices: what a model's tokens cost, in integer pico-USD (1e-12 USD) per token and class.
+"""Price books: what models cost, read from files, found by name.
 
 A price book is a file of one version; records carry that version, so what a request cost can be
-computed again. A price of 1 USD per million tokens is 1,000,000 pico-USD per token.
+computed again.
 """
 
 import re
 from functools import lru_cache
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, cast
 
 import msgspec
 
-from common.domain.money import PICO_PER_USD, InvalidAmount, pico_from_usd
-from common.domain.price_lines import (
-    AUDIO_PARTS,
-    PRICED_CLASSES,
-    SEARCH,
-    UnitPrices,
-    cost_pico,
+from common.domain.model_prices import (
+    RATE_NAMES,
+    TIERS,
+    LongContext,
+    ModelPrice,
+    TierRates,
 )
-from common.domain.usage import Tokens
-
-# How a request was served, whatever a provider calls it. `unknown` has no price.
-Tier = Literal["standard", "flex", "priority", "fast", "batch", "unknown"]
-TIERS: tuple[Tier, ...] = ("flex", "priority", "fast", "batch")
-TOKEN_RATES = (*PRICED_CLASSES, "audio_input", "audio_output")
-RATE_NAMES = (*TOKEN_RATES, SEARCH)
-_NESTED = ("long_context", *TIERS)
+from common.domain.money import PICO_PER_USD, InvalidAmount, pico_from_usd
+from common.domain.price_lines import PRICED_CLASSES, SEARCH
 
 _TOKENS_PER_PRICE = 1_000_000
 _SEARCHES_PER_PRICE = 1_000
@@ -35,133 +28,6 @@ _DATE = re.compile(r"-20\d\d(?:-\d\d-\d\d|\d{4})$")
 
 class InvalidPriceBook(ValueError):
     """A price book that cannot be used; the message names the model and the field."""
-
-
-class Rates(msgspec.Struct, frozen=True, kw_only=True):
-    """Pico-USD per token of each class. Without a rate of its own, audio costs what text costs.
-
-    `search` is per web search that the provider runs, None where that has no price.
-    """
-
-    input: int
-    output: int
-    cache_read: int
-    cache_write_5m: int
-    cache_write_1h: int
-    audio_input: int | None = None
-    audio_output: int | None = None
-    search: int | None = None
-
-    def unit_prices(self, tokens: Tokens, searches: int = 0) -> UnitPrices:
-        """The price of each class that was used, and of no other."""
-        prices = {name: getattr(self, name) for name in PRICED_CLASSES if getattr(tokens, name)}
-        for name, whole in AUDIO_PARTS:
-            rate = getattr(self, name)
-            if rate is not None and getattr(tokens, name) and whole in prices:
-                prices[name] = rate
-        if searches and self.search is not None:
-            prices[SEARCH] = self.search
-        return prices
-
-    def cost_of(self, tokens: Tokens, searches: int = 0) -> int:
-        """The cost in pico-USD at these rates."""
-        return cost_pico(tokens, self.unit_prices(tokens, searches), searches)
-
-
-class LongContext(Rates, frozen=True, kw_only=True):
-    """Rates of the whole request once its input, cached tokens included, exceeds a length."""
-
-    over_input_tokens: int
-
-
-class TierRates(Rates, frozen=True, kw_only=True):
-    """What a service tier costs."""
-
-    long_context: LongContext | None = None
-
-    def for_length(self, given_tokens: int) -> Rates:
-        """The rates of a request with so many input tokens, cached ones included."""
-        longer = self.long_context
-        return longer if longer is not None and given_tokens > longer.over_input_tokens else self
-
-
-class ModelPrice(TierRates, frozen=True, kw_only=True):
-    """A model's rates at the standard tier and at others, and its limits in tokens.
-
-    Under a hard budget `default_max_output_tokens` is sent where the caller sets no cap, and no
-    cap is lowered below `min_output_tokens`.
-    """
-
-    context_window: int
-    max_output_tokens: int
-    default_max_output_tokens: int = 4096
-    min_output_tokens: int = 16
-    flex: TierRates | None = None
-    priority: TierRates | None = None
-    fast: TierRates | None = None
-    batch: TierRates | None = None
-
-    def at_tier(self, tier: Tier) -> TierRates | None:
-        """The rates of a tier; None for a dearer one whose price is not known.
-
-        What is cheaper than the standard tier and has no price of its own costs what that does.
-        """
-        match tier:
-            case "flex":
-                return self.flex or self
-            case "batch":
-                return self.batch or self
-            case "priority":
-                return self.priority
-            case "fast":
-                return self.fast
-            case "standard":
-                return self
-        return None
-
-    def rates_for(self, tokens: Tokens, tier: Tier = "standard") -> Rates | None:
-        """The rates that these tokens are billed at; None as `at_tier` says."""
-        rates = self.at_tier(tier)
-        if rates is None or rates.long_context is None:
-            return rates
-        given = tokens.input + tokens.cache_read + tokens.cache_write_5m + tokens.cache_write_1h
-        return rates.for_length(given)
-
-    def cost_pico(self, tokens: Tokens) -> int:
-        """What the tokens cost at the standard tier, in pico-USD; exact.
-
-        It is never negative for counts that are not.
-        """
-        return self.for_length(
-            tokens.input + tokens.cache_read + tokens.cache_write_5m + tokens.cache_write_1h
-        ).cost_of(tokens)
-
-    def discounted(self, discount: str) -> "ModelPrice":
-        """All prices less a part of them: "0.15" is 15 % off. Raises `InvalidAmount`."""
-        return _discounted(self, discount) if discount else self
-
-
-R = TypeVar("R", bound=Rates)
-
-
-@lru_cache(maxsize=1024)
-def _discounted(price: ModelPrice, discount: str) -> ModelPrice:
-    return scaled(price, PICO_PER_USD - pico_from_usd(discount))
-
-
-def scaled(rates: R, factor_pico: int) -> R:
-    """The rates times a factor in 1e-12, rounded up to whole pico-USD; tiers with them.
-
-    Searches are a fee, and stay.
-    """
-    changed: dict[str, object] = {}
-    for name in (*TOKEN_RATES, *_NESTED):
-        value = getattr(rates, name, None)
-        if isinstance(value, Rates):
-            changed[name] = scaled(value, factor_pico)
-        elif value is not None:
-            changed[name] = -(-value * factor_pico // PICO_PER_USD)
-    return msgspec.structs.replace(rates, **changed)
 
 
 class PriceBook(msgspec.Struct, frozen=True):
@@ -312,8 +178,11 @@ def _read(data: bytes) -> PriceBook:
 
 def _model_price(model: str, text: _ModelText) -> ModelPrice:
     standard = _tier_rates(model, text, None)
+    given = {tier: getattr(text.tiers, tier) for tier in TIERS}
     tiers: dict[str, Any] = {
-        tier: _tier(f"{model}: tiers.{tier}", getattr(text.tiers, tier), standard) for tier in TIERS
+        tier: _tier(f"{model}: tiers.{tier}", one, standard.search)
+        for tier, one in given.items()
+        if one is not None
     }
     return ModelPrice(
         **msgspec.structs.asdict(standard),
@@ -327,17 +196,15 @@ def _model_price(model: str, text: _ModelText) -> ModelPrice:
     )
 
 
-def _tier(within: str, text: _TierText | None, standard: TierRates) -> TierRates | None:
-    if text is None:
-        return None
+def _tier(within: str, text: _TierText, search: int | None) -> TierRates | int:
     if text.of_standard is None:
         for name in PRICED_CLASSES:
             if getattr(text, name) is None:
                 raise InvalidPriceBook(f"{within}: {name} is missing, and there is no of_standard")
-        return _tier_rates(within, text, standard.search)
-    if any(getattr(text, name) is not None for name in (*RATE_NAMES, "long_context")):
+        return _tier_rates(within, text, search)
+    if text != _TierText(of_standard=text.of_standard):
         raise InvalidPriceBook(f"{within}: of_standard stands alone, without prices")
-    return scaled(standard, factor_pico(within, "of_standard", text.of_standard))
+    return factor_pico(within, "of_standard", text.of_standard)
 
 
 def _tier_rates(within: str, text: _ModelText | _TierText, search: int | None) -> TierRates:
@@ -356,7 +223,7 @@ def _tier_rates(within: str, text: _ModelText | _TierText, search: int | None) -
 def factor_pico(where: str, field: str, text: str) -> int:
     """A factor in 1e-12, above 0 and at most 100. Raises `InvalidPriceBook`."""
     try:
-        factor = pico_from_usd(text)
+        factor = _pico(text)
     except InvalidAmount as error:
         raise InvalidPriceBook(f"{where}: {field}: {text[:40]!r} is no decimal number") from error
     if not 0 < factor <= 100 * PICO_PER_USD:
@@ -372,13 +239,19 @@ def _rates(where: str, text: _RatesText | _TierText) -> dict[str, int]:
             continue
         per = _SEARCHES_PER_PRICE if field == SEARCH else _TOKENS_PER_PRICE
         try:
-            rate, rest = divmod(pico_from_usd(amount), per)
+            rate, rest = divmod(_pico(amount), per)
         except InvalidAmount as error:
             raise InvalidPriceBook(f"{where}: {field}: {error}") from error
         if rate < 0 or rest:
             raise InvalidPriceBook(f"{where}: {field}: {amount!r} is negative or too fine")
         rates[field] = rate
     return rates
+
+
+@lru_cache(maxsize=512)
+def _pico(text: str) -> int:
+    """Remembered: a book says the same few prices over and over, and every start reads one."""
+    return pico_from_usd(text)
 
 
 def _positive(where: str, field: str, value: int) -> int:

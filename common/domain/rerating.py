@@ -11,7 +11,6 @@ import msgspec
 
 from common.domain.ids import ENTROPY_BYTES, encode_ulid, ulid_time_ms
 from common.domain.money import nano_ceiling, usd_text
-from common.domain.price_lines import cost_pico
 from common.domain.prices import PriceBook
 from common.domain.service_tiers import tier_of
 from common.domain.usage import Tokens, UsageRecord
@@ -61,8 +60,7 @@ def correction(
         rates = price.rates_for(posted.tokens, tier_of(record.service_tier))
     if rates is None:
         return "unpriced"
-    unit_prices = rates.unit_prices(posted.tokens, posted.searches)
-    cost = cost_pico(posted.tokens, unit_prices, posted.searches)
+    unit_prices, cost = rates.priced(posted.tokens, posted.searches)
     if cost == posted.cost_pico and (posted.priced or not posted.tokens.total):
         return None
     adjustment = msgspec.structs.replace(

@@ -9,8 +9,8 @@ is named, and refused where a budget is hard.
 import msgspec
 
 from common.domain.limits import AMOUNT_MAX
+from common.domain.model_prices import ModelPrice, Rates, Tier, TierRates
 from common.domain.money import nano_ceiling
-from common.domain.prices import ModelPrice, Rates, Tier, TierRates
 
 
 class Bound(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ OpenAI (`service_tier` of a response: default, flex, priority, scale; `fast` is 
 priority) and Anthropic (`usage.service_tier`: standard, priority, batch; `usage.speed`).
 """
 
-from common.domain.prices import Tier
+from common.domain.model_prices import Tier
 
 _TIERS: dict[str | None, Tier] = {
     None: "standard",

@@ -1,7 +1,8 @@
 """What a model costs at an account: the price book's price, less the account's own discount."""
 
 from common.domain.accounts import AccountRecord
-from common.domain.prices import ModelPrice, PriceBook
+from common.domain.model_prices import ModelPrice
+from common.domain.prices import PriceBook
 
 
 def price_at(prices: PriceBook, account: AccountRecord, model: str) -> ModelPrice | None:

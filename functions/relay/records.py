@@ -15,7 +15,6 @@ from common.domain.admission import Draft
 from common.domain.ids import ulid_time_ms
 from common.domain.money import PICO_PER_NANO, nano_ceiling, pico_from_usd, usd_text
 from common.domain.policies import DEFAULT_GONE, AppliedPolicy
-from common.domain.price_lines import cost_pico
 from common.domain.prices import PriceBook
 from common.domain.reported_usage import reported_usage
 from common.domain.rerating import UNPRICED
@@ -104,7 +103,7 @@ def _record(
     price = price_at(prices, account, request.parsed.model)
     searches, service_tier = _searches(request), _service_tier(request)
     rates = price.rates_for(tokens, tier_of(service_tier)) if price is not None else None
-    unit_prices = rates.unit_prices(tokens, searches) if rates is not None else {}
+    unit_prices, cost = rates.priced(tokens, searches) if rates is not None else ({}, 0)
     return UsageRecord(
         id=request.id,
         kind="usage",
@@ -123,7 +122,7 @@ def _record(
         finish_cause=finish_cause,
         tokens=tokens,
         usage_source=source,
-        cost_usd=usd_text(cost_pico(tokens, unit_prices, searches)),
+        cost_usd=usd_text(cost),
         price_version=UNPRICED if rates is None else prices.version,
         latency_ms=None if status == "interrupted" else request.latency_ms,
         first_token_ms=request.first_token_ms,

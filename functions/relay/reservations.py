@@ -5,8 +5,9 @@ import msgspec
 from common.dialects import BOUNDS, CAPS
 from common.dialects.bounds import Unreadable
 from common.domain.admission import Candidate, Use
+from common.domain.model_prices import ModelPrice
 from common.domain.money import nano_ceiling, pico_from_usd
-from common.domain.prices import ModelPrice, PriceBook
+from common.domain.prices import PriceBook
 from common.domain.refusals import Reason, Refusal, Refused
 from common.domain.reservation import Bound, Charge, charge_of
 from common.domain.usage import UsageRecord

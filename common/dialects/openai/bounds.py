@@ -17,7 +17,7 @@ from common.dialects.bounds import (
     whole,
 )
 from common.dialects.spans import find_member, set_member
-from common.domain.prices import Tier
+from common.domain.model_prices import Tier
 from common.domain.reservation import Bound
 
 # gpt-4o-mini: 2,833 and 8 tiles of 5,667; every other model counts less for its largest image.

@@ -306,7 +306,7 @@ def test_other_paths_and_methods_are_refused_in_the_dialect(key_admin, key):
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_route")
 
 
-def test_what_becomes_of_streams_is_a_teams_choice(key_admin):
+def test_what_becomes_of_streams_is_a_teams_choice(key_admin, key):
     """Kept, shown, audited, in Redis before it answers; taken away again."""
     drain = {"policy": "drain", "drain_seconds": 20}
     made = key_admin.call(
@@ -323,7 +323,7 @@ def test_what_becomes_of_streams_is_a_teams_choice(key_admin):
         assert '"policy":"cancel"' in connection.hget(scope, "r")
         # A flushed Redis gets it back.
         connection.flushdb()
-        key_admin.call("PATCH", path, json={"description": "x"})
+        ask(key_admin, "", key)
         assert '"policy":"cancel"' in connection.hget(scope, "r")
         freed = key_admin.call("PATCH", path, json={"client_gone": None})
         assert freed.json()["client_gone"] is None

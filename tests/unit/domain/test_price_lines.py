@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.domain.model_prices import ModelPrice, Rates
 from common.domain.price_lines import PriceLine, cost_pico, price_lines
-from common.domain.prices import ModelPrice, Rates
 from common.domain.usage import TOKEN_CLASSES, Tokens
 
 RATES = Rates(

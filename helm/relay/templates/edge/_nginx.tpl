@@ -143,6 +143,7 @@ http {
     # As functions/relay/endpoints.py `dialect_of`.
     map "$request_uri $http_anthropic_version" $relay_dialect {
         default "problem";
+        "~^/v1/usage/" "problem";
         "~^/v1/messages" "anthropic";
         "~^/v1(?:beta)?/[^ ]* ." "anthropic";
         "~^/v1(?:beta)?/" "openai";
