@@ -15,6 +15,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
+from common import lean_msgspec  # noqa: F401 - first, for its effect
 from common.asgi import WITHIN_S
 from common.embedded_server import EmbeddedServer
 from common.settings import ServeSettings, SettingsError, serve_settings
