@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from common.domain.reconciliation import Drift
     from common.event_function import Worker
 
-LEVELS = ("organisation", "team", "user", "key")
+LEVELS = ("organisation", "team", "user", "key", "account")
 EXIT_FAILED = 1
 EXIT_WRONG_SETTINGS = 2
 EXIT_BUSY = 3
 EXIT_DRIFT = 4
+_SCOPES = "organisation, team:ID, user:ID, key:ID or account:ID"
 _FIELDS = ("scope", "period", "figure", "counted", "expected", "difference", "outcome")
 _DRIFTS = Shape("drifts", tuple(Column(name.upper(), name) for name in _FIELDS), _FIELDS)
 
@@ -181,13 +182,13 @@ def _parse_scope(scope: str) -> "tuple[Level, str]":
     level, _, subject = scope.partition(":")
     if level == "organisation" and not subject:
         return "organisation", "organisation"
-    if level in ("team", "key"):
+    if level in ("team", "key", "account"):
         try:
             return level, str(ulid_to_uuid(subject))  # type: ignore[return-value] # one of these
         except InvalidId as error:
             raise click.UsageError(f"--scope {scope}: {error}") from None
     if level != "user" or not subject:
-        raise click.UsageError(f"--scope {scope}: write organisation, team:ID, user:ID or key:ID")
+        raise click.UsageError(f"--scope {scope}: write {_SCOPES}")
     return "user", subject
 
 

@@ -15,7 +15,7 @@ from common.domain.periods import Span, in_default_calendar, span_of
 from common.domain.policies import (
     ORGANISATION,
     Applied,
-    Limits,
+    account_scope,
     key_scope,
     team_scope,
     user_scope,
@@ -120,21 +120,23 @@ def counters_of(applied: Iterable[Applied], moment_ms: int) -> list[Counter]:
     """The counters of living periods that these levels' budgets and daily limits look at."""
     found: dict[str, Counter] = {}
     for one in applied:
-        calendar, limits = one.policy.calendar, one.policy.limits
+        calendar = one.policy.calendar
         for period, span in living_periods(one, moment_ms):
             key = money_key(one.scope, span.id)
-            in_totals = in_default_calendar(period, calendar)
+            in_totals = one.level != "account" and in_default_calendar(period, calendar)
             found[key] = Counter(key, one.scope, span, ("spent", "reserved"), in_totals)
-        if figures := _of_day(limits):
+        if figures := _of_day(one):
             day = span_of("day", moment_ms, calendar)
             key = count_key(one.scope, day.id)
             found[key] = Counter(key, one.scope, day, figures)
     return list(found.values())
 
 
-def _of_day(limits: Limits) -> tuple[Figure, ...]:
+def _of_day(one: Applied) -> tuple[Figure, ...]:
+    limits = one.policy.limits
     found: list[Figure] = []
-    if limits.requests_per_day is not None:
+    # An account counts requests that it failed, too; the ledger has them at who served them.
+    if limits.requests_per_day is not None and one.level != "account":
         found.append("requests")
     if limits.tokens_per_day is not None:
         found.append("tokens")
@@ -144,6 +146,7 @@ def _of_day(limits: Limits) -> tuple[Figure, ...]:
 def entry_of(record: UsageRecord, *, counted: bool, posted: bool) -> Entry:
     """What a record adds to counters, by the time of its id as the ledger has it."""
     scopes = {ORGANISATION, key_scope(record.key_id), user_scope(record.user_id)}
+    scopes.add(account_scope(record.account_id))
     if record.team_id is not None:
         scopes.add(team_scope(record.team_id))
     return Entry(

@@ -1,18 +1,20 @@
 """What the ledger says of counters, which scopes have any, and what is remembered of drift."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from common.domain.policies import Applied, Level
+from common.domain.ids import uuid_to_ulid
+from common.domain.policies import Applied, Level, account_scope
 from common.domain.reconciliation import Counter, Drift, Figure, Sums
 from common.store import policies
 from common.store.database import Connection, query
 
 # In this order, by which a run that was stopped goes on.
-LEVELS: tuple[Level, ...] = ("organisation", "team", "user", "key")
+LEVELS: tuple[Level, ...] = ("organisation", "team", "user", "key", "account")
 TASK = "reconcile"
 
 
@@ -55,9 +57,16 @@ async def limited(
     values = {"subject": subject, "after": after, "limit": limit}
     cursor = await connection.execute(query(f"limited_{level}s"), values)
     return [
-        (row["subject"], Applied(level, row["scope"], policies.read(row)))
+        (row["subject"], Applied(level, _scope(level, row), policies.read(row)))
         for row in await cursor.fetchall()
     ]
+
+
+def _scope(level: Level, row: Mapping[str, Any]) -> str:
+    """Admission names an account by its id as the API has it, all others as totals do."""
+    if level == "account":
+        return account_scope(uuid_to_ulid(UUID(row["subject"])))
+    return str(row["scope"])
 
 
 async def sums(connection: Connection, counters: Sequence[Counter]) -> dict[str, Sums]:

@@ -16,6 +16,7 @@ from common.domain.policies import (
     Applied,
     Level,
     Policy,
+    account_scope,
     key_scope,
     team_scope,
     user_scope,
@@ -26,7 +27,7 @@ from common.domain.usage import UsageRecord
 from common.identifiers import now_ms
 from common.posting import Arrival, post
 from common.state.admission import Admission
-from common.store import keys, policies, price_books
+from common.store import accounts, keys, policies, price_books
 from common.store.database import Connection
 from functions.key_admin.models.prices import RecomputeSent
 from functions.key_admin.problem import invalid_field
@@ -142,7 +143,12 @@ def _scopes(record: UsageRecord) -> list[tuple[Level, str]]:
     scopes: list[tuple[Level, str]] = [("organisation", ORGANISATION)]
     if record.team_id is not None:
         scopes.append(("team", team_scope(record.team_id)))
-    return [*scopes, ("user", user_scope(record.user_id)), ("key", key_scope(record.key_id))]
+    return [
+        *scopes,
+        ("user", user_scope(record.user_id)),
+        ("key", key_scope(record.key_id)),
+        ("account", account_scope(record.account_id)),
+    ]
 
 
 async def _policy(
@@ -156,6 +162,9 @@ async def _policy(
         if level == "key":
             secrets = await keys.projected(connection, key_id=record.key_id)
             known[scope] = secrets[0].record.policy if secrets else None
+        elif level == "account":
+            account = await accounts.find(connection, record.account_id)
+            known[scope] = account.record.policy if account is not None else None
         else:
             found = await policies.projected(connection, scope=scope, limit=1)
             known[scope] = found[0].policy if found else None

@@ -101,7 +101,7 @@ class Snapshots:
         self._built_in = [_built_in_account(account) for account in built_in]
         self.accounts: list[UsableAccount] = self._built_in
         self.accounts_version = 0
-        self._account_rules: dict[str, RuleSet] = {}
+        self._account_rules: dict[str, tuple[UsableAccount, RuleSet]] = {}
 
     def key(self, key_hash: str) -> KeySnapshot | None:
         """The remembered record of a key."""
@@ -143,11 +143,12 @@ class Snapshots:
         """The account's own rules of that moment, compiled once a period."""
         if account.policy is NO_POLICY:
             return NO_RULES
-        found = self._account_rules.get(account.id)
-        if found is None or not found.holds_at(moment_ms):
-            found = compile_rules((account_limits(account),), moment_ms, self._marks)
-            self._account_rules[account.id] = found
-        return found
+        known, rules = self._account_rules.get(account.id, (None, NO_RULES))
+        # A request that came before a change may still ask for what held then.
+        if known is not account or not rules.holds_at(moment_ms):
+            rules = compile_rules((account_limits(account),), moment_ms, self._marks)
+            self._account_rules[account.id] = account, rules
+        return rules
 
     def _limiting(self, record: KeyRecord, applied: tuple[Applied, ...]) -> tuple[Applied, ...]:
         """Those that limit something; tokens a day by default where none limits them."""

@@ -6,12 +6,13 @@ from typing import Any
 
 import msgspec
 
+from common.domain.accounts import AccountRecord
 from common.domain.admission import Admitted, Candidate, Use
 from common.domain.ids import ulid_time_ms
 from common.domain.keys import KeyRecord, hash_key
 from common.domain.limits import compile_rules
 from common.domain.money import nano_ceiling, pico_from_usd, usd_text
-from common.domain.policies import Applied, Policy, key_scope
+from common.domain.policies import Applied, Policy, account_scope, key_scope
 from common.domain.reservation import Charge
 from common.domain.usage import Tokens, UsageRecord, encode
 from common.identifiers import new_ulid
@@ -21,7 +22,7 @@ from common.state.admission import Admission, Snapshot
 from common.state.client import RedisPyCommands
 from common.state.outbox import Outbox
 from common.state.projection import set_epoch
-from common.store import keys
+from common.store import accounts, keys
 from common.store.database import Database
 from tests.support.usage_records import make_record, ulid_at
 
@@ -48,6 +49,16 @@ class Books:
         await set_epoch(self.commands, PREFIX, "01EPOCH")
         return Applied("key", key_scope(record.id), policy)
 
+    async def account(self, policy: Policy) -> Applied:
+        """An account of that policy; requests that are told of it count on it."""
+        record = AccountRecord(
+            new_ulid(), new_ulid(), "openai", "http://localhost:1", policy=policy
+        )
+        async with self.database.transaction() as connection:
+            await accounts.create(connection, record)
+        await project_all(*self.stores)
+        return Applied("account", account_scope(record.id), policy)
+
     def record(self, applied: Applied, at: datetime | None = None, **changes: Any) -> UsageRecord:
         """What a request of the key will have used, to fractions of a nano-USD."""
         from uuid import UUID
@@ -62,18 +73,28 @@ class Books:
         }
         return make_record(**(members | changes))
 
-    async def admit(self, applied: Applied, record: UsageRecord, *, now_ms: int = 0) -> bytes:
+    async def admit(
+        self,
+        applied: Applied,
+        record: UsageRecord,
+        *,
+        account: Applied | None = None,
+        now_ms: int = 0,
+    ) -> bytes:
         """Open its lease; returns the packed rules. `now_ms` 0 is now."""
         rules = compile_rules([applied], ulid_time_ms(record.id)).packed
+        own = b"" if account is None else compile_rules([account], ulid_time_ms(record.id)).packed
         cost = pico_from_usd(record.cost_usd)
         draft = msgspec.structs.replace(
             record, status="interrupted", cost_usd=usd_text(cost // 2), tokens=Tokens(input=1)
         )
         charge = Charge(RESERVED_NANO, 0, -1, 0, 1, nano_ceiling(cost // 2))
-        candidate = Candidate("a", 0, encode(draft), msgspec.msgpack.encode(charge))
+        charge_packed = msgspec.msgpack.encode(charge)
+        candidate = Candidate(record.account_id, 0, encode(draft), charge_packed, own)
         key_hash = hash_key(record.key_id)
         versions = await self.commands.call("HGET", f"{PREFIX}:key:{key_hash}", "v")
-        known = Snapshot(key_hash, f"{versions.decode()} 0 0 0", 0)
+        listed = await self.commands.call("HGET", f"{PREFIX}:versions", "accounts")
+        known = Snapshot(key_hash, f"{versions.decode()} 0 0 0 0", int(listed or 0))
         answer = await Admission(self.commands, PREFIX, now_ms).admit(
             record.id, known, [candidate], address="x", tokens=50, rules=rules
         )
@@ -87,10 +108,12 @@ class Books:
             record.id, encode(record), use=use_of(record), rules=rules
         )
 
-    async def use(self, applied: Applied, **changes: Any) -> UsageRecord:
+    async def use(
+        self, applied: Applied, account: Applied | None = None, **changes: Any
+    ) -> UsageRecord:
         """A whole request."""
         record = self.record(applied, **changes)
-        await self.settle(record, await self.admit(applied, record))
+        await self.settle(record, await self.admit(applied, record, account=account))
         return record
 
     async def post(self) -> None:

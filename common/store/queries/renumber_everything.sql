@@ -7,5 +7,12 @@ WITH organisations AS (
     UPDATE users SET version = nextval('projection_versions')
 ), all_keys AS (
     UPDATE api_keys SET version = nextval('projection_versions')
+), in_order AS (
+    -- Of two that begin at one moment the newer version counts.
+    SELECT id, nextval('projection_versions') AS version
+    FROM (SELECT id FROM price_books ORDER BY version) AS books
+), all_price_books AS (
+    UPDATE price_books SET version = in_order.version FROM in_order
+    WHERE price_books.id = in_order.id
 )
 UPDATE accounts SET version = nextval('projection_versions')

@@ -108,7 +108,7 @@ def test_what_redis_has_more_is_left_until_it_is_asked_for(run, with_books):
     ("arguments", "words"),
     [
         (["--scope", "key:nobody"], "no ULID"),
-        (["--scope", "planet:x"], "organisation, team:ID, user:ID or key:ID"),
+        (["--scope", "planet:x"], "organisation, team:ID, user:ID, key:ID or account:ID"),
         (["--scope", "user:nobody"], "no such scope"),
         (["--scope", "organisation", "--level", "key"], "leave one of them out"),
         (["--after-restore", "--dry-run"], "leave the other options out"),

@@ -197,9 +197,21 @@ def test_the_counters_of_running_periods_follow(served):
     now = datetime.now(UTC)
     model = f"llama-{uuid.uuid4().hex[:6]}"
     key = served.created(budgets=[{"period": "total", "usd": "5"}])
+    account = served.call(
+        "POST",
+        "/internal/accounts",
+        json={
+            "name": uuid.uuid4().hex,
+            "provider": "openai_compatible",
+            "base_url": "http://localhost:1",
+            "credential": {"api_key": "sk-x"},
+            "budgets": [{"period": "total", "usd": "5"}],
+        },
+    ).json()
     record = make_record(
         id=ulid_at(now + timedelta(seconds=60)),
         key_id=key["id"],
+        account_id=account["id"],
         model_requested=model,
         model_served=None,
         tokens=Tokens(input=1_000_000),
@@ -207,12 +219,15 @@ def test_the_counters_of_running_periods_follow(served):
         price_version="unpriced",
     )
     post(served, [record])
-    counter = f"{{relay}}:money:key:{ulid_to_uuid(key['id'])}:total"
+    counters = [
+        f"{{relay}}:money:{scope}:total"
+        for scope in (f"key:{ulid_to_uuid(key['id'])}", f"account:{account['id']}")
+    ]
     since, until = now - timedelta(minutes=5), now + timedelta(minutes=5)
     for seconds, usd, spent in ((10, "1", 10**9), (20, "0.25", 250_000_000)):
         begins = (now + timedelta(seconds=seconds)).isoformat()
         imported(served, book(**{model: ENTRY | {"input": usd}}), effective_from=begins)
         recompute(served, since, until, model=model)
-        assert int(served.redis().hget(counter, "s")) == spent
+        assert [int(served.redis().hget(name, "s")) for name in counters] == [spent, spent]
     assert served.rows("SELECT count(*) AS n FROM ledger WHERE adjusts = %s",
                        ulid_to_uuid(record.id))[0]["n"] == 2  # fmt: skip

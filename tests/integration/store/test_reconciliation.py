@@ -91,6 +91,31 @@ async def test_what_redis_has_less_is_raised_to_the_nano(books, policy):
     await nothing_differs(books, key)
 
 
+@pytest.mark.parametrize("policy", [POLICY, ELSEWHERE], ids=["utc", "berlin"])
+async def test_an_accounts_money_and_tokens_are_compared_too(books, policy):
+    key = await books.key(Policy())
+    account = await books.account(policy)
+    named = {"account_id": account.scope.removeprefix("account:")}
+    await books.use(key, account, **named)
+    await books.post()
+    await books.use(key, account, **named)
+    await books.admit(key, books.record(key, **named), account=account)
+    await nothing_differs(books, account)
+    # A request that the account failed stays counted there, and is nowhere in the ledger.
+    (day,) = keys_of(account, "tokens")
+    await books.add(day, "r", 1)
+    await nothing_differs(books, account)
+    for name in keys_of(account, "spent"):
+        await books.add(name, "s", -1_000)
+    await books.add(day, "t", -3)
+    async with books.database.transaction() as connection:
+        ((_, listed),) = await store.limited(connection, "account")
+    assert listed == account
+    outcome = await reconcile(*books.stores, [listed])
+    assert len(outcome.raised) == len(outcome.found) == 4 + 1
+    await nothing_differs(books, account)
+
+
 async def test_what_redis_has_more_stays_and_is_remembered_unless_it_is_asked_for(books):
     key = await books.key(Policy(budgets=(Budget("total", "100"),)))
     await books.use(key)

@@ -15,6 +15,8 @@ def test_marks_are_for_all_levels_or_for_one():
         "team": (80, 100),
         "user": (90,),
         "key": (),
+        "default": (80, 100),
+        "account": (80, 100),
     }
     assert parse_marks("team=10") == DEFAULT_MARKS | {"team": (10,)}
 

@@ -5,6 +5,7 @@ import msgspec
 from common.domain.accounts import AccountRecord, credential_name
 from common.domain.admission import Stale
 from common.domain.keys import KeyRecord
+from common.domain.policies import Limits, Policy
 from common.keyring import Keyring
 from common.settings import BuiltInAccount
 from functions.relay.snapshots import Snapshots
@@ -50,3 +51,18 @@ def test_a_key_is_forgotten():
     snapshots.forget("h")
     snapshots.forget("h")
     assert snapshots.key("h") is None
+
+
+def test_a_request_that_came_before_a_change_leaves_no_old_limits_behind():
+    def limited(most):
+        policy = Policy(Limits(requests_per_minute=most))
+        return msgspec.structs.replace(record("https://a", "sk-a"), policy=policy)
+
+    def most(account):
+        (limit,) = snapshots.rules_of(account, 0).limits
+        return limit.rule.most
+
+    snapshots = Snapshots((), KEYRING)
+    (before,) = taken(snapshots, 1, limited(100))
+    (after,) = taken(snapshots, 2, limited(5))
+    assert [most(before), most(after), most(before), most(after)] == [100, 5, 100, 5]
