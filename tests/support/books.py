@@ -73,7 +73,7 @@ class Books:
         candidate = Candidate("a", 0, encode(draft), msgspec.msgpack.encode(charge))
         key_hash = hash_key(record.key_id)
         versions = await self.commands.call("HGET", f"{PREFIX}:key:{key_hash}", "v")
-        known = Snapshot(key_hash, f"{versions.decode()} 0 0 0", 0)
+        known = Snapshot(key_hash, f"{versions.decode()} 0 0 0 0", 0)
         answer = await Admission(self.commands, PREFIX, now_ms).admit(
             record.id, known, [candidate], address="x", tokens=50, rules=rules
         )
