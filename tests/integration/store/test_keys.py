@@ -65,6 +65,7 @@ async def test_a_key_is_found_as_it_was_created(database):
         expires_at=TOMORROW,
         revoked_at=None,
         last_used_at=None,
+        activated_at=None,
     )
     assert made == expected
     assert abs(made.created_at - datetime.now(UTC)) < timedelta(minutes=1)
