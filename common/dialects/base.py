@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from common.domain.jobs import JobKind
 from common.domain.rates import Rate
 from common.domain.refusals import Refusal
 from common.domain.usage import Tokens
@@ -38,7 +39,8 @@ class ParsedRequest(msgspec.Struct, frozen=True):
     `max_output_tokens` is the caller's own cap per choice; `include_usage` says that the caller
     reads usage figures in the stream; `stream_options` holds that member's bytes if present.
     `input_estimate` are input tokens where the body's size does not tell them. `follows` is the
-    stored response that this one goes on from, and `stored` says that the provider keeps it.
+    stored response that this one goes on from, and `stored` says that the provider keeps it. `job`
+    says that it goes on after it was answered, `job_output_tokens` what a whole batch may generate.
     """
 
     model: str
@@ -50,18 +52,22 @@ class ParsedRequest(msgspec.Struct, frozen=True):
     input_estimate: int | None = None
     follows: str | None = None
     stored: bool = False
+    job: JobKind | None = None
+    job_output_tokens: int | None = None
 
 
 class WholeAnswer(msgspec.Struct, frozen=True):
     """What a whole answer says of itself.
 
     `tokens` is None when the provider reports none; `stored_id` is what it keeps it under.
+    `unfinished`: it is a job that goes on, of that id.
     """
 
     tokens: Tokens | None
     model: str | None
     output_estimate: int
     stored_id: str | None = None
+    unfinished: bool = False
 
 
 class StreamCopy(Protocol):

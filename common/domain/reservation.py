@@ -8,6 +8,7 @@ is named, and refused where a budget is hard.
 
 import msgspec
 
+from common.domain.jobs import JobKind, job_cost_pico
 from common.domain.limits import AMOUNT_MAX
 from common.domain.money import nano_ceiling
 from common.domain.prices import ModelPrice, Rates
@@ -19,7 +20,8 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
     `input_tokens` None: as much as the context window; `windowed` False says that the window
     bounds each of many inputs, not all. `choices` multiply the output. `caches`: the caller asks
     for cache writes, which cost more. `default_cap` is the output that the provider stops at by
-    itself. `unbounded` names what has no bound.
+    itself. `unbounded` names what has no bound. `parts` are the requests of a batch with the output
+    cap of each, which is not lowered.
     """
 
     input_tokens: int | None
@@ -32,6 +34,8 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
     least_output: int = 1
     default_cap: int | None = None
     unbounded: str | None = None
+    job: JobKind | None = None
+    parts: "tuple[tuple[Bound, int], ...]" = ()
 
 
 class Charge(msgspec.Struct, frozen=True, array_like=True):
@@ -58,6 +62,8 @@ def charge_of(price: ModelPrice, bound: Bound, caller_cap: int | None) -> Charge
     """The worst case at a price. Without a cap of the caller's the catalogue's default counts."""
     if bound.free:
         return Charge(0, 0, -1, 0)
+    if bound.parts:
+        return Charge(_parts_nano(price, bound), 0, -1, 0)
     tokens = _input_tokens(price, bound)
     longer = price.long_context
     tiers: list[Rates] = [price]
@@ -72,6 +78,12 @@ def charge_of(price: ModelPrice, bound: Bound, caller_cap: int | None) -> Charge
         wanted = bound.default_cap or min(price.default_max_output_tokens, price.max_output_tokens)
     least = min(max(price.min_output_tokens, bound.least_output), wanted)
     return Charge(input_nano, output_nano, wanted, least)
+
+
+def _parts_nano(price: ModelPrice, bound: Bound) -> int:
+    """The worst case of a whole batch, at its price."""
+    worst = sum(charge_of(price, part, cap).worst_nano(cap) for part, cap in bound.parts)
+    return min(job_cost_pico(bound.job, worst), AMOUNT_MAX)
 
 
 def _input_tokens(price: ModelPrice, bound: Bound) -> int:

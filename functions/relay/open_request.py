@@ -82,6 +82,10 @@ class OpenRequest:
         # The lease is open; or the call that may have opened it was lost on its way.
         self.admitted = False
         self.admission_unknown = False
+        # A job: its provider is being asked, so it may run whatever is heard of it; and it is kept
+        # as one that goes on, to be settled when its provider says what it used.
+        self.job_begun = False
+        self.entrusted = False
 
         self.status = 0
         self.reason: Reason | None = None
@@ -121,6 +125,11 @@ class OpenRequest:
         if self.first_chunk_ns is None:
             return None
         return (self.first_chunk_ns - self.started_ns) // 1_000_000
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is a job that goes on without this process, which has not seen its end."""
+        return self.entrusted and not (self.copy is not None and self.copy.reported_complete)
 
     def header(self, name: bytes) -> str | None:
         """The first header of that lower-case name."""

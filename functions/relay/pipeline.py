@@ -16,6 +16,7 @@ from functions.relay.respond import Send
 from functions.relay.services import Services
 from functions.relay.stages.admit import admit, authenticate
 from functions.relay.stages.forward import Interrupted, forward
+from functions.relay.stages.list_batches import list_batches
 from functions.relay.stages.list_models import list_models
 from functions.relay.stages.parse import find_route, read_body, read_key
 from functions.relay.stages.settle import settle
@@ -58,7 +59,7 @@ async def handle(services: Services, scope: dict[str, Any], receive: Any, send: 
     finally:
         request.task = None
         services.heartbeat.leave(request)
-        if request.admitted or request.admission_unknown:
+        if (request.admitted or request.admission_unknown) and not request.goes_on:
             settle(services, request, *_outcome(request))
         _report(request)
     await body.drain()
@@ -111,6 +112,8 @@ async def _serve_unmetered(
             await pass_stored(services, request, scope["path"], query, send)
         finally:
             watching.cancel()
+    elif kind == "batches":
+        await list_batches(services, request, query, send)
     elif kind == "key":
         await show_key(services, request, send)
     else:

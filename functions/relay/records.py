@@ -3,28 +3,36 @@
 What has no price is recorded as `unpriced` at $0, counted and logged, to be priced later.
 """
 
-from datetime import UTC, datetime
-
-import msgspec
-
 from common.domain import usage
 from common.domain.accounts import AccountRecord
 from common.domain.admission import Draft
-from common.domain.ids import ulid_time_ms
-from common.domain.money import nano_ceiling, pico_from_usd, usd_text
-from common.domain.prices import PriceBook
+from common.domain.jobs import UNPRICED, job_cost_pico
+from common.domain.money import PICO_PER_NANO, nano_ceiling, pico_from_usd, usd_text
+from common.domain.prices import ModelPrice, PriceBook
+from common.domain.settlement import occurred_at
 from common.domain.usage import Status, Tokens, UsageRecord, UsageSource
-from common.identifiers import new_ulid
 from functions.relay.open_request import OpenRequest
 
-UNPRICED = "unpriced"
 CLIENT_CHARACTERS_MAX = 64
 MODEL_CHARACTERS_MAX = 256
 
 
 def draft_for(prices: PriceBook, request: OpenRequest, account: AccountRecord) -> Draft:
     """The record to post if the relay dies while this account serves the request."""
-    tokens = _estimated_tokens(request)
+    return _draft(prices, request, account, _estimated_tokens(request))
+
+
+def draft_now(prices: PriceBook, request: OpenRequest) -> Draft:
+    """The draft with the output seen so far, for a lease's renewal; of a job, its worst case."""
+    if request.account is None:
+        raise ValueError("a request without an account has no draft")
+    tokens = _worst_tokens(prices, request) if request.job_begun else _estimated_tokens(request)
+    return _draft(prices, request, request.account, tokens)
+
+
+def _draft(
+    prices: PriceBook, request: OpenRequest, account: AccountRecord, tokens: Tokens
+) -> Draft:
     record = _record(
         prices,
         request,
@@ -38,20 +46,13 @@ def draft_for(prices: PriceBook, request: OpenRequest, account: AccountRecord) -
     return Draft(usage.encode(record), tokens.total, nano)
 
 
-def draft_now(prices: PriceBook, request: OpenRequest) -> Draft:
-    """The draft with the output seen so far, for a lease's renewal."""
-    if request.account is None:
-        raise ValueError("a request without an account has no draft")
-    return draft_for(prices, request, request.account)
-
-
 def final_record(
     prices: PriceBook, request: OpenRequest, status: Status, finish_cause: str
 ) -> UsageRecord:
     """The record of a request that is over. An account must have been chosen."""
     if request.account is None:
         raise ValueError("a request without an account has no record")
-    tokens, source = _used_tokens(request, status)
+    tokens, source = _used_tokens(prices, request, status)
     record = _record(
         prices,
         request,
@@ -63,21 +64,6 @@ def final_record(
     )
     request.tokens = tokens
     return record
-
-
-def adjustment(final: UsageRecord, charged: UsageRecord) -> UsageRecord:
-    """What a late settle adds to the interrupted record that was posted before it."""
-    made = new_ulid()
-    cost_pico = pico_from_usd(final.cost_usd) - pico_from_usd(charged.cost_usd)
-    return msgspec.structs.replace(
-        final,
-        id=made,
-        kind="adjustment",
-        adjusts=final.id,
-        occurred_at=_occurred_at(made),
-        tokens=final.tokens.minus(charged.tokens),
-        cost_usd=usd_text(cost_pico),
-    )
 
 
 def _record(
@@ -98,7 +84,7 @@ def _record(
         id=request.id,
         kind="usage",
         adjusts=None,
-        occurred_at=_occurred_at(request.id),
+        occurred_at=occurred_at(request.id),
         key_id=request.key.id,
         user_id=request.key.user_id,
         team_id=request.key.team_id,
@@ -112,7 +98,7 @@ def _record(
         finish_cause=finish_cause,
         tokens=tokens,
         usage_source=source,
-        cost_usd=usd_text(price.cost_pico(tokens) if price else 0),
+        cost_usd=usd_text(_cost_pico(request, price, tokens, source)),
         price_version=prices.version if price else UNPRICED,
         latency_ms=None if status == "interrupted" else request.latency_ms,
         first_token_ms=request.first_token_ms,
@@ -125,6 +111,20 @@ def _record(
     )
 
 
+def _cost_pico(
+    request: OpenRequest, price: ModelPrice | None, tokens: Tokens, source: UsageSource
+) -> int:
+    if price is None:
+        return 0
+    cost = price.cost_pico(tokens)
+    if request.parsed is not None and request.parsed.job is not None:
+        cost = job_cost_pico(request.parsed.job, cost)
+        if source == "estimated" and request.job_begun and request.rules.hard_money:
+            # An estimate charges at most what was reserved.
+            cost = min(cost, request.reserved_nano * PICO_PER_NANO)
+    return cost
+
+
 def _model_named(request: OpenRequest) -> str | None:
     """The model that the provider says it was, so far as it can be one's name."""
     named = request.answer.model if request.answer is not None else None
@@ -133,7 +133,9 @@ def _model_named(request: OpenRequest) -> str | None:
     return named[:MODEL_CHARACTERS_MAX].replace("\0", "") if named else None
 
 
-def _used_tokens(request: OpenRequest, status: Status) -> tuple[Tokens, UsageSource]:
+def _used_tokens(
+    prices: PriceBook, request: OpenRequest, status: Status
+) -> tuple[Tokens, UsageSource]:
     """What the provider reported, else an estimate; nothing when it served nothing.
 
     A request that failed before any output is not charged: providers do not charge it either.
@@ -146,7 +148,23 @@ def _used_tokens(request: OpenRequest, status: Status) -> tuple[Tokens, UsageSou
     half_sent = request.upload is not None and not request.upload.complete
     if (status == "error" or half_sent) and request.first_chunk_ns is None:
         return Tokens(), "reported"
+    if request.job_begun:
+        return _worst_tokens(prices, request), "estimated"
     return _estimated_tokens(request), "estimated"
+
+
+def _worst_tokens(prices: PriceBook, request: OpenRequest) -> Tokens:
+    """What a job may use that nobody has seen the end of: all that it may generate."""
+    if request.parsed is None or request.account is None:
+        raise ValueError("only a request with an account has begun")
+    parsed, output = request.parsed, request.output_bound
+    if parsed.job_output_tokens is not None:
+        output = parsed.job_output_tokens
+    if output is None:
+        price = prices.find(request.account.served_model(parsed.model) or parsed.model)
+        default = price.default_max_output_tokens if price is not None else 0
+        output = parsed.max_output_tokens or default
+    return Tokens(input=request.input_estimate, output=output)
 
 
 def _estimated_tokens(request: OpenRequest) -> Tokens:
@@ -169,11 +187,6 @@ def _estimated_tokens(request: OpenRequest) -> Tokens:
         audio_input=reported.audio_input,
         audio_output=reported.audio_output,
     )
-
-
-def _occurred_at(ulid: str) -> str:
-    moment = datetime.fromtimestamp(ulid_time_ms(ulid) / 1000, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
 def _client(request: OpenRequest) -> str | None:

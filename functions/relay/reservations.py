@@ -4,23 +4,16 @@ import msgspec
 
 from common.dialects import BOUNDS, CAPS
 from common.dialects.bounds import Unreadable
-from common.domain.admission import Candidate, Use
-from common.domain.money import nano_ceiling, pico_from_usd
+from common.domain.admission import Candidate
 from common.domain.prices import ModelPrice
 from common.domain.refusals import Reason, Refusal, Refused
 from common.domain.reservation import Bound, Charge, charge_of
-from common.domain.usage import UsageRecord
 from functions.relay.open_request import OpenRequest
 from functions.relay.records import draft_for
 from functions.relay.services import Services
 from functions.relay.snapshots import UsableAccount
 
 _encoder = msgspec.msgpack.Encoder()
-
-
-def use_of(record: UsageRecord) -> Use:
-    """What a record counts in limits and budgets."""
-    return Use(record.tokens.total, nano_ceiling(pico_from_usd(record.cost_usd)))
 
 
 def candidate_for(services: Services, request: OpenRequest, account: UsableAccount) -> Candidate:

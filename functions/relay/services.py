@@ -10,12 +10,14 @@ from typing import Any
 from common import secrets
 from common.events.emit import Emitter
 from common.identifiers import new_ulid
+from common.job_settlement import JobSettlement
 from common.keyring import Keyring
 from common.price_book import overridden_price_book
 from common.providers.http import UpstreamClient
 from common.settings import RelaySettings, relay_settings
 from common.state.admission import Admission
 from common.state.connection import MultiplexedConnection
+from common.state.jobs import Jobs
 from common.state.stored_responses import StoredResponses
 from common.telemetry import catalogue, logs
 from functions.relay.account_health import AccountHealth
@@ -37,6 +39,7 @@ class Services:
         self.redis = MultiplexedConnection.from_url(settings.redis_url)
         self.admission = Admission(self.redis, settings.state_prefix)
         self.stored = StoredResponses(self.redis, settings.state_prefix)
+        self.jobs = Jobs(self.redis, settings.state_prefix)
         self.upstream = UpstreamClient()
         self.snapshots = Snapshots(
             settings.accounts, Keyring(settings.encryption_keys, settings.internal_secret)
@@ -45,6 +48,7 @@ class Services:
             self.redis, settings.state_prefix, self.run_in_background
         )
         self.prices = overridden_price_book(settings.price_book_directory)
+        self.job_settlement = JobSettlement(self.admission, self.jobs, self.upstream, self.prices)
         self.estimates = TokenEstimates()
         self.events_key = secrets.derive(settings.internal_secret, "usage-events")
         self.heartbeat = Heartbeat(self)

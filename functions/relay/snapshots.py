@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 import msgspec
 
-from common.domain.accounts import AccountRecord, built_in_account_id, credential_name
+from common.accounts import UsableAccount, built_in_accounts, stored_accounts
 from common.domain.admission import Stale
 from common.domain.keys import KeyRecord
 from common.domain.limits import NO_RULES, RuleSet, compile_rules
@@ -23,12 +23,12 @@ from common.domain.policies import (
 )
 from common.keyring import Keyring
 from common.settings import BuiltInAccount
-from common.telemetry import logs
+
+__all__ = ["KeySnapshot", "Snapshots", "UsableAccount"]
 
 KEYS_MAX = 10_000
 
 _key_decoder = msgspec.json.Decoder(KeyRecord)
-_accounts_decoder = msgspec.json.Decoder(list[AccountRecord])
 _policy_decoder = msgspec.json.Decoder(Policy)
 
 
@@ -49,26 +49,13 @@ class KeySnapshot(msgspec.Struct):
         return self.rules
 
 
-class UsableAccount(AccountRecord, frozen=True):
-    """An account with its credential opened.
-
-    One value, so that no request that is open while both are changed sends the new credential
-    to the old address.
-    """
-
-    credential: str = ""
-
-    def __repr__(self) -> str:
-        return f"UsableAccount(id={self.id!r}, name={self.name!r})"
-
-
 class Snapshots:
     """The keys last seen, bounded, and the accounts: those of the environment and of the store."""
 
     def __init__(self, built_in: tuple[BuiltInAccount, ...], keyring: Keyring) -> None:
         self._keyring = keyring
         self._keys: OrderedDict[str, KeySnapshot] = OrderedDict()
-        self._built_in = [_built_in_account(account) for account in built_in]
+        self._built_in = built_in_accounts(built_in)
         self.accounts: list[UsableAccount] = self._built_in
         self.accounts_version = 0
 
@@ -92,31 +79,10 @@ class Snapshots:
         if len(self._keys) > KEYS_MAX:
             self._keys.popitem(last=False)
         if current.accounts_version != self.accounts_version:
-            stored = _accounts_decoder.decode(current.accounts_record)
-            opened = [self._open(record) for record in stored]
-            self.accounts = self._built_in + [one for one in opened if one is not None]
+            stored = stored_accounts(current.accounts_record, self._keyring)
+            self.accounts = self._built_in + stored
             self.accounts_version = current.accounts_version
         return snapshot
-
-    def _open(self, record: AccountRecord) -> UsableAccount | None:
-        """Unseal the credential once a change; an account whose does not open is left out."""
-        try:
-            plain = self._keyring.unseal(record.sealed_credential, credential_name(record.id))
-        except ValueError as error:
-            logs.log("account_sealed", level="error", account_id=record.id, error=str(error))
-            return None
-        return UsableAccount(**msgspec.structs.asdict(record), credential=plain)
-
-
-def _built_in_account(account: BuiltInAccount) -> UsableAccount:
-    return UsableAccount(
-        id=built_in_account_id(account.provider),
-        name=f"built-in {account.provider}",
-        provider=account.provider,
-        base_url=account.base_url,
-        built_in=True,
-        credential=account.api_key,
-    )
 
 
 def _applied(record: KeyRecord, policies: tuple[bytes, bytes, bytes]) -> tuple[Applied, ...]:

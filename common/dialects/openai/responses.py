@@ -12,6 +12,7 @@ from common.dialects.base import (
 )
 from common.dialects.bodies import check_model, check_positive, read_fields
 from common.dialects.json_operation import JsonOperation
+from common.dialects.openai.background import UNFINISHED
 from common.dialects.openai.errors import type_of
 from common.dialects.openai.items import ItemStreamCopy, read_usage
 from common.dialects.refused import status_of
@@ -30,6 +31,7 @@ class _Request(msgspec.Struct):
 class _Answer(msgspec.Struct):
     object: str
     id: str | None = None
+    status: str | None = None
     model: str | None = None
     output: msgspec.Raw = msgspec.Raw()
     usage: msgspec.Raw = msgspec.Raw()
@@ -37,11 +39,8 @@ class _Answer(msgspec.Struct):
 
 _request_decoder = msgspec.json.Decoder(_Request)
 _answer_decoder = msgspec.json.Decoder(_Answer)
-# It is answered before it has used anything, and is free to read later: nothing would settle it.
-_NO_BACKGROUND = (
-    "Responses in the background are not served here, because their use is not known when they "
-    "are answered: leave 'background' out, and stream what takes long"
-)
+# OpenAI refuses it too: what is not kept cannot be asked for.
+_NOT_KEPT = "A response in the background must be stored: leave 'store' out, or set it to true"
 
 
 class Responses(JsonOperation):
@@ -53,14 +52,15 @@ class Responses(JsonOperation):
         given = read_fields(body, _request_decoder)
         check_model(given.model)
         check_positive(given.max_output_tokens, "max_output_tokens")
-        if given.background:
-            raise BadRequest(_NO_BACKGROUND, "background")
+        if given.background and given.store is False:
+            raise BadRequest(_NOT_KEPT, "store")
         return ParsedRequest(
             model=given.model,
             stream=bool(given.stream),
             max_output_tokens=given.max_output_tokens,
             follows=given.previous_response_id,
             stored=given.store is not False,
+            job="response" if given.background else None,
         )
 
     def read_answer(self, body: bytes, content_type: str = JSON) -> WholeAnswer | None:
@@ -74,7 +74,8 @@ class Responses(JsonOperation):
             return None
         tokens = read_usage(bytes(answer.usage))
         size = estimate_tokens(len(bytes(answer.output)))
-        return WholeAnswer(tokens, answer.model, size, stored_id=answer.id)
+        unfinished = answer.status in UNFINISHED and answer.id is not None
+        return WholeAnswer(tokens, answer.model, size, stored_id=answer.id, unfinished=unfinished)
 
     def stream_copy(self, parsed: ParsedRequest) -> StreamCopy:
         """See `Operation`."""
