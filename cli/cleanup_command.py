@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from functions.cleanup.run import Outcome
     from functions.cleanup.turn import Turn
 
-TASKS = ("key_expiry", "leases", "outbox", "partitions", "projection", "retention")
+TASKS = ("jobs", "key_expiry", "leases", "outbox", "partitions", "projection", "retention")
 _COUNTS = Shape("counts", (), ("task", "dry_run", "what", "count"))
 EXIT_FAILED = 1
 EXIT_WRONG_SETTINGS = 2
@@ -53,6 +53,8 @@ def cleanup(task: str, dry_run: bool, output: str) -> None:
     RELAY_DATABASE_URL, RELAY_REDIS_URL   the stores (those of a `relayctl dev` that runs on
                                           RELAY_STATE_DIR)
     RELAY_INSTALLATION                    whose keys in Redis, if it has a name
+    RELAY_INTERNAL_SECRET, RELAY_ENCRYPTION_KEYS, OPENAI_API_KEY, ANTHROPIC_API_KEY,
+    RELAY_PRICE_BOOK_DIRECTORY            for jobs: the accounts and prices, as relay has them
     RELAY_LEDGER_RETENTION_DAYS           what retention keeps; 0 is for ever (0)
     RELAY_ROLLUP_RETENTION_DAYS           (0)
     RELAY_AUDIT_RETENTION_DAYS            (365)

@@ -40,6 +40,7 @@ class Worker:
     def __init__(self, settings: WorkerSettings) -> None:
         # Whether the process ends: what a handler cannot finish then is nobody's fault.
         self.stopping = False
+        self.settings = settings
         self.prefix = settings.state_prefix
         self.retention = settings.retention
         self.sweep_interval_s = settings.sweep_interval_s

@@ -51,8 +51,13 @@ class JobSettlement:
         self._upstream = upstream
         self._prices = prices
 
-    async def collect(self, job: Job, account: UsableAccount) -> tuple[Outcome, Posted | None]:
-        """Ask the account what became of a job, and settle it if it has ended."""
+    async def collect(
+        self, job: Job, account: UsableAccount, *, dry_run: bool = False
+    ) -> tuple[Outcome, Posted | None]:
+        """Ask the account what became of a job, and settle it if it has ended.
+
+        With `dry_run` it is only asked. What another one settled meanwhile has no `Posted`.
+        """
         reader = JOBS[job.kind]
         try:
             state = await self._state(job, account, reader)
@@ -68,6 +73,8 @@ class JobSettlement:
                 error=str(error),
             )
             return "unreachable", None
+        if dry_run:
+            return "settled", None
         return "settled", await self.settle(job, result)
 
     async def collect_shown(self, job: Job, body: bytes) -> tuple[JobState | None, Posted | None]:

@@ -128,7 +128,10 @@ class Retention(msgspec.Struct, frozen=True):
 
 
 class WorkerSettings(msgspec.Struct, frozen=True):
-    """What the event functions `usage_aggregation` and `cleanup` need."""
+    """What the event functions `usage_aggregation` and `cleanup` need.
+
+    Only `cleanup` asks providers, about jobs: as `relay` does, by the same accounts and prices.
+    """
 
     redis_url: str
     database_url: str
@@ -137,6 +140,9 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     log_level: str
     retention: Retention = Retention()
     sweep_interval_s: int = 5
+    encryption_keys: tuple[tuple[str, bytes], ...] = ()
+    accounts: tuple[BuiltInAccount, ...] = ()
+    price_book_directory: str = ""
 
     def __repr__(self) -> str:
         return f"WorkerSettings({self.state_prefix})"
@@ -203,16 +209,22 @@ def worker_settings(
 ) -> WorkerSettings:
     """The settings of the event functions. Raises `SettingsError`.
 
-    A command line tool takes no events, and so needs no secret to check their signatures.
+    A command line tool takes no events, and so needs no secret to check their signatures; its
+    `jobs` opens the accounts' credentials by it, where no encryption key is set.
     """
     return WorkerSettings(
         redis_url=_redis_url(environment),
         database_url=database_url(environment),
         state_prefix=_state_prefix(environment),
-        internal_secret=_internal_secret(environment) if takes_events else "",
+        internal_secret=_internal_secret(environment)
+        if takes_events or environment.get("RELAY_INTERNAL_SECRET")
+        else "",
         log_level=_log_level(environment),
         retention=_retention(environment),
         sweep_interval_s=whole(environment, "RELAY_SWEEP_INTERVAL_S", 5, 0, 86_400),
+        encryption_keys=_encryption_keys(environment),
+        accounts=_built_in_accounts(environment),
+        price_book_directory=environment.get("RELAY_PRICE_BOOK_DIRECTORY", ""),
     )
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from echo_provider.anthropic_answers import anthropic_whole
 from echo_provider.anthropic_requests import parse_messages
-from echo_provider.ask import Usage, plan
+from echo_provider.ask import Answer, Usage, plan
 from echo_provider.batch_store import Batch, BatchStore
 from echo_provider.checks import AnthropicComplaints, Fields
 from echo_provider.faults import Faults, Times, parse_faults, split_directives
@@ -32,7 +32,7 @@ def batches_parser(store: BatchStore) -> Callable[[dict[str, Any]], Wanted]:
         for item in Fields(body, _COMPLAINTS).items("requests", required=True):
             custom_id = item.string("custom_id", required=True) or ""
             params = item.fields("params", required=True)
-            asked.append((custom_id, params.value if params is not None else {}))
+            asked.append((custom_id, dict(params.value) if params is not None else {}))
         if not asked:
             raise Refusal(400, "requests: List should have at least 1 item after validation")
         if len({custom_id for custom_id, _ in asked}) < len(asked):
@@ -59,20 +59,25 @@ def batches_parser(store: BatchStore) -> Callable[[dict[str, Any]], Wanted]:
 
 def _result(custom_id: str, params: dict[str, Any], faults: Faults) -> tuple[dict[str, Any], Usage]:
     try:
-        ask = parse_messages(params)
-        if ask.stream:
-            raise Refusal(400, "stream: streaming is not supported in batches")
-        directives, text = split_directives(ask.text)
-        own = parse_faults(directives, Times())
-        if own.status is not None:
-            raise Refusal(own.status, f"echo: status {own.status} was asked for")
-        answer = plan(ask, own if directives else faults, text)
-        message = msgspec.Raw(anthropic_whole(ask, answer))
+        answer, message = _message(params, faults)
     except Refusal as refusal:
         error = anthropic_error(refusal, "req_batch")
         return {"custom_id": custom_id, "result": {"type": "errored", "error": error}}, _NOTHING
     result = {"type": "succeeded", "message": message}
     return {"custom_id": custom_id, "result": result}, answer.usage
+
+
+def _message(params: dict[str, Any], faults: Faults) -> tuple[Answer, msgspec.Raw]:
+    """The answer to one request. Raises `Refusal`."""
+    ask = parse_messages(params)
+    if ask.stream:
+        raise Refusal(400, "stream: streaming is not supported in batches")
+    directives, text = split_directives(ask.text)
+    own = parse_faults(directives, Times())
+    if own.status is not None:
+        raise Refusal(own.status, f"echo: status {own.status} was asked for")
+    answer = plan(ask, own if directives else faults, text)
+    return answer, msgspec.Raw(anthropic_whole(ask, answer))
 
 
 def _sum(usages: list[Usage]) -> Usage:

@@ -3,7 +3,6 @@
 They are kept beside the leases that hold what they reserve (`entrust.lua`), by request id.
 """
 
-from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -50,17 +49,18 @@ class Jobs:
         value = await self._commands.call("HGET", f"{self._prefix}:jobs", request_id)
         return None if value is None else _decoder.decode(value)
 
-    async def due(self, now_ms: int, limit: int) -> list[Job]:
-        """At most so many jobs that are to be looked at, the longest overdue first."""
-        ids = await self._commands.call(
-            "ZRANGEBYSCORE", f"{self._prefix}:jobs-due", "-inf", now_ms, "LIMIT", 0, limit
-        )
-        return await self._read(ids)
+    async def due(self, now_ms: int, limit: int, after: int = 0) -> list[Job]:
+        """At most so many jobs that are to be looked at, the longest overdue first.
 
-    async def count_due(self, now_ms: int) -> int:
-        """How many jobs are to be looked at."""
-        due = f"{self._prefix}:jobs-due"
-        return int(await self._commands.call("ZCOUNT", due, "-inf", now_ms))
+        The first `after` of them are left out.
+        """
+        ids = await self._commands.call(
+            "ZRANGEBYSCORE", f"{self._prefix}:jobs-due", "-inf", now_ms, "LIMIT", after, limit
+        )
+        if not ids:
+            return []
+        values = await self._commands.call("HMGET", f"{self._prefix}:jobs", *ids)
+        return [_decoder.decode(value) for value in values if value is not None]
 
     async def count(self) -> int:
         """How many jobs are open."""
@@ -77,14 +77,6 @@ class Jobs:
 
     async def forget(self, request_id: str) -> None:
         """It is settled, or was no job."""
-        await self._commands.call("HDEL", f"{self._prefix}:jobs", request_id)
+        # In this order: what is due has its job, unless it is being forgotten at this moment.
         await self._commands.call("ZREM", f"{self._prefix}:jobs-due", request_id)
-
-    async def _read(self, ids: Sequence[bytes]) -> list[Job]:
-        if not ids:
-            return []
-        values = await self._commands.call("HMGET", f"{self._prefix}:jobs", *ids)
-        for request_id, value in zip(ids, values, strict=True):
-            if value is None:  # forgotten, but for its place in the queue
-                await self._commands.call("ZREM", f"{self._prefix}:jobs-due", request_id)
-        return [_decoder.decode(value) for value in values if value is not None]
+        await self._commands.call("HDEL", f"{self._prefix}:jobs", request_id)
