@@ -64,7 +64,7 @@ def cleanup(task: str, dry_run: bool, output: str) -> None:
     when a setting is wrong, 3 when another run of the task goes on.
     """  # noqa: D301 - \b is click's mark for text it must not rewrap
     from common.identifiers import now_ms
-    from common.settings import SettingsError, worker_settings
+    from common.settings import SettingsError, cleanup_settings
     from common.state.address import InvalidRedisURL
     from common.telemetry import logs
     from functions.cleanup.turn import Turn
@@ -75,7 +75,7 @@ def cleanup(task: str, dry_run: bool, output: str) -> None:
     turn = Turn(now_ms(), dry_run=dry_run)
     environment = _environment()
     try:
-        settings = worker_settings(environment, takes_events=False)
+        settings = cleanup_settings(environment, takes_events=False)
         outcome = asyncio.run(_run(settings, task, turn))
     except SettingsError as error:
         _end(f"{error}{without_stores(environment)}", EXIT_WRONG_SETTINGS)

@@ -209,19 +209,30 @@ def worker_settings(
 ) -> WorkerSettings:
     """The settings of the event functions. Raises `SettingsError`.
 
-    A command line tool takes no events, and so needs no secret to check their signatures; its
-    `jobs` opens the accounts' credentials by it, where no encryption key is set.
+    A command line tool takes no events, and so needs no secret to check their signatures.
     """
     return WorkerSettings(
         redis_url=_redis_url(environment),
         database_url=database_url(environment),
         state_prefix=_state_prefix(environment),
-        internal_secret=_internal_secret(environment)
-        if takes_events or environment.get("RELAY_INTERNAL_SECRET")
-        else "",
+        internal_secret=_internal_secret(environment) if takes_events else "",
         log_level=_log_level(environment),
         retention=_retention(environment),
         sweep_interval_s=whole(environment, "RELAY_SWEEP_INTERVAL_S", 5, 0, 86_400),
+    )
+
+
+def cleanup_settings(
+    environment: Environment = os.environ, *, takes_events: bool = True
+) -> WorkerSettings:
+    """The settings of `cleanup`, which asks providers about jobs. Raises `SettingsError`.
+
+    Without an encryption key credentials are opened by the internal secret, so a command line
+    tool takes that too where it is given.
+    """
+    with_secret = takes_events or bool(environment.get("RELAY_INTERNAL_SECRET"))
+    return msgspec.structs.replace(
+        worker_settings(environment, takes_events=with_secret),
         encryption_keys=_encryption_keys(environment),
         accounts=_built_in_accounts(environment),
         price_book_directory=environment.get("RELAY_PRICE_BOOK_DIRECTORY", ""),

@@ -24,8 +24,10 @@ ALLOWED = {
     "functions.usage_aggregation": {
         *("cloudevents", "msgspec", "psycopg", "psycopg_pool", "redis"),
     },
+    # pyreqwest and cryptography when there is an open job.
     "functions.cleanup": {
-        *("cloudevents", "msgspec", "psycopg", "psycopg_pool", "redis"),
+        *("cloudevents", "cryptography", "msgspec", "psycopg", "psycopg_pool", "pyreqwest"),
+        "redis",
     },
     "functions.exporter": {"msgspec", "psycopg", "psycopg_pool", "redis"},
     "common.serve": {"granian", "msgspec", "prometheus_client"},
