@@ -120,9 +120,17 @@ def message_batches_bound(body: bytes) -> Bound:
 
 def _read_item(item: bytes) -> _Params:
     read = read_fields(item, _item_decoder)
-    params = read_fields(bytes(read.params), _params_decoder)
+    try:
+        return _read_params(bytes(read.params))
+    except BadRequest as error:
+        field = f"params.{error.field}" if error.field else "params"
+        raise BadRequest(error.message, field) from None
+
+
+def _read_params(body: bytes) -> _Params:
+    params = read_fields(body, _params_decoder)
     check_model(params.model)
     check_positive(params.max_tokens, "max_tokens")
     if params.stream:
-        raise BadRequest("'stream' is not for batches: leave it out", "params.stream")
+        raise BadRequest("'stream' is not for batches: leave it out", "stream")
     return params
