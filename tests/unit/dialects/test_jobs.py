@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from common.dialects import BOUNDS, JOBS, OPERATIONS
 from common.dialects.anthropic import batches
 from common.dialects.base import BadRequest
 from common.dialects.jobs import UnreadableResults
-from common.domain.jobs import job_cost_pico
+from common.domain.prices import LongContext, PriceBook
 from common.domain.reservation import charge_of
 from common.domain.usage import Tokens
 from common.price_book import current_price_book
@@ -35,8 +36,8 @@ def line(kind="succeeded", **members):
     return json.dumps({"custom_id": "x", "result": {"type": kind, **members}}).encode() + b"\n"
 
 
-def results(*chunks):
-    reader = JOBS["message_batch"].results(PRICES, MODEL)
+def results(*chunks, prices=PRICES):
+    reader = JOBS["message_batch"].results(prices, MODEL)
     for chunk in chunks:
         reader.feed(chunk)
     return reader.end()
@@ -95,12 +96,14 @@ def test_results_add_up_wherever_they_are_cut(data):
 
 
 def test_a_long_context_is_that_of_one_request():
-    price = PRICES.find(MODEL)
-    over = price.long_context.over_input_tokens
-    short = results(*[line(message=message(given=over // 2 + 1, made=0))] * 3)
-    assert short.cost_pico == job_cost_pico("message_batch", 3 * (over // 2 + 1) * price.input)
-    long = results(line(message=message(given=over + 1, made=0)))
-    assert long.cost_pico > job_cost_pico("message_batch", (over + 1) * price.input)
+    longer = LongContext(
+        input=60, output=0, cache_read=0, cache_write_5m=0, cache_write_1h=0, over_input_tokens=100
+    )
+    price = msgspec.structs.replace(PRICES.find(MODEL), input=20, long_context=longer)
+    book = PriceBook("1", {MODEL: price}, {}, {})
+    short = [line(message=message(given=99, made=0))] * 3
+    assert results(*short, prices=book).cost_pico == 3 * 99 * 10
+    assert results(line(message=message(given=101, made=0)), prices=book).cost_pico == 101 * 30
 
 
 @pytest.mark.parametrize(
