@@ -54,8 +54,8 @@ LEASES_EXPIRED = Counter(
 JOBS_OPEN = Gauge("relay_jobs_open", "Background responses and batches that are not settled yet")
 JOBS_LOOKS = Counter(
     "relay_job_looks_total",
-    "Looks at jobs by `cleanup`, by kind and outcome (settled, open, unreachable)",
-    ("kind", "outcome"),
+    "Looks at jobs by `cleanup`, by type and result (settled, open, unreachable)",
+    ("type", "result"),
 )
 REBUILDS = Counter("relay_projection_rebuilds_total", "Rebuilds of the projection in Redis")
 DEAD_LETTERS = Counter("relay_dead_letters_total", "Events that nobody took, by type", ("type",))

@@ -79,6 +79,6 @@ async def _look_at(
     if turn.dry_run or outcome != "settled" or posted is not None:
         turn.done[outcome] += 1
     if not turn.dry_run:
-        catalogue.JOBS_LOOKS.increment(kind=job.kind, outcome=outcome)
+        catalogue.JOBS_LOOKS.increment(type=job.kind, result=outcome)
         if outcome != "settled":
             await jobs.postpone(job, turn.now_ms)

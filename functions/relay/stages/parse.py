@@ -13,6 +13,7 @@ from functions.relay.open_request import OpenRequest
 from functions.relay.upload import KEPT_BYTES_MAX, Upload
 
 KEY_CHARACTERS_MAX = 512
+_NOT_SERVED = ("/v1/files", "/v1/batches")
 _KEY_HEADERS = (b"x-api-key", b"api-key", b"x-goog-api-key")
 
 
@@ -23,7 +24,10 @@ def find_route(request: OpenRequest, scope: dict[str, Any]) -> Endpoint:
     dialect = endpoint.dialect if endpoint is not None else None
     request.dialect = DIALECTS[dialect or dialect_of(path, request.headers)]
     if endpoint is None:
-        raise Refused(Refusal(Reason.UNKNOWN_ROUTE, f"Unknown request URL: {path}"))
+        message = f"Unknown request URL: {path}"
+        if path.startswith(_NOT_SERVED):
+            message = f"OpenAI's files and batches are not served here: {path}"
+        raise Refused(Refusal(Reason.UNKNOWN_ROUTE, message))
     request.method = scope["method"]
     if request.method not in endpoint.methods:
         allowed = ", ".join(methods_of(endpoint))
