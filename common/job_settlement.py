@@ -98,6 +98,8 @@ class JobSettlement:
         if not isinstance(answer, Settled) or not answer.first:
             return None
         count_used(record)
+        if 0 <= job.reserved_nano < use.nano:
+            report_exceeded(record, job.reserved_nano, use.nano)
         return Posted(record, answer.outbox_id)
 
     async def _results(self, job: Job, account: UsableAccount, reader: JobReader) -> JobResult:
@@ -139,6 +141,18 @@ class JobSettlement:
         return self._upstream.exchange(
             "GET", url, headers, b"", account.provider, timeout_ms=timeout_ms
         )
+
+
+def report_exceeded(record: UsageRecord, reserved_nano: int, spent_nano: int) -> None:
+    """A bound that did not hold is posted in full all the same, and never in silence."""
+    catalogue.RESERVATION_EXCEEDED.increment(model=record.model_served or record.model_requested)
+    logs.log(
+        "reservation_exceeded",
+        level="warning",
+        request_id=record.adjusts or record.id,
+        reserved_nano_usd=reserved_nano,
+        spent_nano_usd=spent_nano,
+    )
 
 
 def count_used(record: UsageRecord) -> None:

@@ -30,12 +30,14 @@ class Job(msgspec.Struct, frozen=True, omit_defaults=True):
     """One open job. `draft` is the record of its request, as its reservation's end would post it.
 
     `provider_id` is what the provider knows it by; `deadline_ms` (since 1970) ends its reservation.
+    `reserved_nano` is what it may cost at most where a hard budget applies, else -1.
     """
 
     kind: JobKind
     provider_id: str
     deadline_ms: int
     draft: UsageRecord
+    reserved_nano: int = -1
 
     @property
     def request_id(self) -> str:

@@ -5,6 +5,8 @@ from typing import Any
 
 import redis
 
+from common.domain.money import pico_from_usd
+from common.domain.policies import Budget, Limits, Policy
 from common.event_function import Worker
 from common.identifiers import now_ms
 from common.settings import BuiltInAccount, WorkerSettings
@@ -13,6 +15,7 @@ from functions.cleanup.turn import Turn
 from tests.support.processes import INTERNAL_SECRET
 from tests.support.relay_process import (
     ANTHROPIC_CREDENTIAL,
+    MESSAGES,
     NO_DATABASE,
     OPENAI_CREDENTIAL,
     PREFIX,
@@ -21,6 +24,7 @@ from tests.support.relay_process import (
 )
 
 FAULT = "x-echo-fault"
+RESPONSES, BATCHES = "/v1/responses", f"{MESSAGES}/batches"
 # Later than any first look at a job that was made just now.
 SOON_MS = 60_000
 
@@ -70,3 +74,48 @@ def open_jobs(relay: RelayProcess) -> int:
         count = client.hlen(f"{PREFIX}:jobs")
         assert client.zcard(f"{PREFIX}:jobs-due") == count
         return count
+
+
+def budgeted(relay, usd="1", policy="clamp", **limits):
+    budget = Budget("total", usd, policy)
+    return relay.project_key(policy=Policy(Limits(**limits), (budget,)))
+
+
+def bearer(key):
+    return {"authorization": f"Bearer {key}"}
+
+
+def begin(relay, key, fault="", timeout=30, **members):
+    """A response in the background."""
+    body = {"model": "gpt-4o-mini", "input": "a b c", "background": True} | members
+    headers = bearer(key) | {FAULT: fault}
+    return relay.client.post(RESPONSES, json=body, headers=headers, timeout=timeout)
+
+
+def begin_batch(relay, key, fault="", timeout=30, count=3, **params):
+    message = {"role": "user", "content": "one two three four"}
+    asked = {"model": "claude-sonnet-4-5", "max_tokens": 100, "messages": [message]} | params
+    body = {"requests": [{"custom_id": f"r{n}", "params": asked} for n in range(count)]}
+    headers = bearer(key) | {FAULT: fault}
+    return relay.client.post(BATCHES, json=body, headers=headers, timeout=timeout)
+
+
+def show(relay, key, answer, method="GET", rest=""):
+    path = f"{answer.request.url.path}/{answer.json()['id']}{rest}"
+    return relay.client.request(method, path, headers=bearer(key))
+
+
+def nano(record):
+    return -(-pico_from_usd(record.cost_usd) // 1000)
+
+
+def check_settled(relay, answer, tokens, *, status="ok"):
+    """One record, its cost spent, nothing reserved, nothing open."""
+    record = relay.record(answer.headers["x-request-id"])
+    assert (record.status, record.usage_source) == (status, "reported")
+    assert (record.tokens.input, record.tokens.output) == tokens
+    assert money(relay) == (nano(record), 0)
+    assert relay.open_leases() == (0, 0)
+    assert open_jobs(relay) == 0
+    assert len(relay.records()) == 1
+    return record

@@ -50,6 +50,7 @@ async def entrust(services: Services, request: OpenRequest, provider_id: str) ->
         provider_id=provider_id,
         deadline_ms=ulid_time_ms(request.id) + JOB_MS_MAX,
         draft=usage.decode(draft.record),
+        reserved_nano=request.reserved_nano if request.rules.hard_money else -1,
     )
     request.entrusted = True
     keeping = services.run_in_background(_keep_until_done(services, job, draft))

@@ -14,9 +14,9 @@ from common.domain.admission import Settled, SettledLate, Skipped
 from common.domain.settlement import adjustment, use_of
 from common.domain.usage import Status, UsageRecord
 from common.identifiers import new_ulid
-from common.job_settlement import count_used
+from common.job_settlement import count_used, report_exceeded
 from common.state.commands import RedisUnavailable
-from common.telemetry import catalogue, logs
+from common.telemetry import logs
 from functions.relay.open_request import OpenRequest
 from functions.relay.records import final_record
 from functions.relay.services import Services
@@ -72,7 +72,7 @@ async def _settle(services: Services, request: OpenRequest, record: UsageRecord)
     if isinstance(answer, Settled) and answer.first:
         count_used(record)
         if request.rules.hard_money and use.nano > request.reserved_nano:
-            _report_exceeded(request, record, use.nano)
+            report_exceeded(record, request.reserved_nano, use.nano)
     if isinstance(answer, Settled):
         announce(services, record, answer.outbox_id)
 
@@ -90,15 +90,3 @@ def _event_object(services: Services, record: UsageRecord, outbox_id: str) -> di
     made["outbox_id"] = outbox_id
     made[SIGNATURE_MEMBER] = sign(made, services.events_key)
     return made
-
-
-def _report_exceeded(request: OpenRequest, record: UsageRecord, nano: int) -> None:
-    """A bound that did not hold is posted in full all the same, and never in silence."""
-    catalogue.RESERVATION_EXCEEDED.increment(model=record.model_served or record.model_requested)
-    logs.log(
-        "reservation_exceeded",
-        level="warning",
-        request_id=record.id,
-        reserved_nano_usd=request.reserved_nano,
-        spent_nano_usd=nano,
-    )

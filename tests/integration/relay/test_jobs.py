@@ -9,15 +9,27 @@ import pytest
 
 from common.domain.jobs import JOB_MS_MAX
 from common.domain.money import pico_from_usd
-from common.domain.policies import Budget, Limits, Policy
 from common.identifiers import now_ms
 from common.price_book import current_price_book
 from common.state.admission import Admission
 from common.state.client import RedisPyCommands
-from tests.support.jobs import FAULT, look, money, open_jobs
-from tests.support.relay_process import MESSAGES, PREFIX, RelayProcess, eventually, run
+from tests.support.jobs import (
+    BATCHES,
+    FAULT,
+    RESPONSES,
+    bearer,
+    begin,
+    begin_batch,
+    budgeted,
+    check_settled,
+    look,
+    money,
+    nano,
+    open_jobs,
+    show,
+)
+from tests.support.relay_process import PREFIX, RelayProcess, eventually, run
 
-RESPONSES, BATCHES = "/v1/responses", f"{MESSAGES}/batches"
 NEVER = "background_ms=3600000"
 
 
@@ -29,38 +41,7 @@ def own(tmp_path, redis_server, echo):
         yield process
 
 
-def budgeted(relay, usd="1", policy="clamp", **limits):
-    budget = Budget("total", usd, policy)
-    return relay.project_key(policy=Policy(Limits(**limits), (budget,)))
-
-
-def bearer(key):
-    return {"authorization": f"Bearer {key}"}
-
-
-def begin(relay, key, fault="", **members):
-    """A response in the background."""
-    body = {"model": "gpt-4o-mini", "input": "a b c", "background": True} | members
-    return relay.client.post(RESPONSES, json=body, headers=bearer(key) | {FAULT: fault})
-
-
-def begin_batch(relay, key, fault="", count=3, **params):
-    message = {"role": "user", "content": "one two three four"}
-    asked = {"model": "claude-sonnet-4-5", "max_tokens": 100, "messages": [message]} | params
-    body = {"requests": [{"custom_id": f"r{n}", "params": asked} for n in range(count)]}
-    return relay.client.post(BATCHES, json=body, headers=bearer(key) | {FAULT: fault})
-
-
 BEGIN = pytest.mark.parametrize("begins", [begin, begin_batch], ids=["response", "batch"])
-
-
-def show(relay, key, answer, method="GET", rest=""):
-    path = f"{answer.request.url.path}/{answer.json()['id']}{rest}"
-    return relay.client.request(method, path, headers=bearer(key))
-
-
-def nano(record):
-    return -(-pico_from_usd(record.cost_usd) // 1000)
 
 
 def expire(relay, at_ms):
@@ -75,18 +56,6 @@ def expire(relay, at_ms):
     return run(expired())
 
 
-def check_settled(relay, answer, tokens, *, status="ok"):
-    """One record, its cost spent, nothing reserved, nothing open."""
-    record = relay.record(answer.headers["x-request-id"])
-    assert (record.status, record.usage_source) == (status, "reported")
-    assert (record.tokens.input, record.tokens.output) == tokens
-    assert money(relay) == (nano(record), 0)
-    assert relay.open_leases() == (0, 0)
-    assert open_jobs(relay) == 0
-    assert len(relay.records()) == 1
-    return record
-
-
 @BEGIN
 def test_the_worst_case_is_held_until_the_task_settles(relay, echo, begins):
     key = budgeted(relay, concurrency=1)
@@ -94,6 +63,7 @@ def test_the_worst_case_is_held_until_the_task_settles(relay, echo, begins):
     assert answer.status_code == 200, answer.text
     spent, reserved = money(relay)
     assert (spent, relay.records()) == (0, [])
+    assert reserved > 0
     # A lease without an account: neither it nor the limit of concurrency waits for the job.
     assert relay.open_leases() == (1, 0)
     assert look(relay, echo.url) == {"settled": 0, "open": 1, "unreachable": 0}
@@ -311,75 +281,29 @@ def test_anothers_job_does_not_exist(relay, begins):
     assert show(relay, key, answer).status_code == 200
 
 
-def test_batches_are_listed_for_their_own_tenant_only(relay):
-    key, other = relay.project_key(), relay.project_key()
-    ids = [begin_batch(relay, key, count=1).json()["id"] for _ in range(3)][::-1]
-    foreign = begin_batch(relay, other, count=1).json()["id"]
-
-    def page(asking, **query):
-        answer = relay.client.get(BATCHES, params=query, headers=bearer(asking))
-        assert answer.status_code == 200, answer.text
-        body = answer.json()
-        return [one["id"] for one in body["data"]], body["has_more"]
-
-    assert page(other) == ([foreign], False)
-    assert page(key) == (ids, False)
-    assert page(key, limit=2) == (ids[:2], True)
-    assert page(key, limit=2, after_id=ids[1]) == (ids[2:], False)
-    assert page(key, limit=1, before_id=ids[2]) == (ids[1:2], True)
-    for query in ({"limit": "0"}, {"after_id": foreign}):
-        answer = relay.client.get(BATCHES, params=query, headers=bearer(key))
-        assert answer.status_code == 400
-
-
-@pytest.mark.parametrize(
-    ("requests", "field"),
-    [
-        ([], "requests"),
-        ([{"custom_id": "a", "params": {"model": "claude-sonnet-4-5"}}], "params.max_tokens"),
-        ([{"custom_id": "a", "params": {"model": "m", "max_tokens": 0}}], "max_tokens"),
-        (
-            [
-                {"custom_id": "a", "params": {"model": "claude-sonnet-4-5", "max_tokens": 1}},
-                {"custom_id": "b", "params": {"model": "claude-haiku-4-5", "max_tokens": 1}},
-            ],
-            "requests[1]",
-        ),
-    ],
-)
-def test_what_is_no_batch_is_refused_by_name(relay, requests, field):
-    answer = relay.client.post(BATCHES, json={"requests": requests}, headers=bearer(relay.key))
-    assert answer.status_code == 400
-    error = answer.json()["error"]
-    assert error["type"] == "invalid_request_error"
-    assert field.rpartition(".")[2] in error["message"]
-
-
-def test_what_has_no_bound_in_a_batch_is_refused_under_a_hard_budget(relay):
+def test_a_job_that_costs_more_than_was_reserved_is_posted_in_full_and_reported(relay):
     key = budgeted(relay)
-    answer = begin_batch(relay, key, mcp_servers=[{"url": "u"}])
-    assert answer.status_code == 400
-    assert "requests[0].params.mcp_servers" in answer.json()["error"]["message"]
-    assert money_untouched(relay)
+    answer = begin(relay, key, "reasoning=99999", max_output_tokens=16)
+    _, reserved = money(relay)
+    assert show(relay, key, answer).json()["status"] == "completed"
+    record = check_settled(relay, answer, (3, 100_002))
+    (line,) = [
+        one
+        for one in relay.log_lines("reservation_exceeded")
+        if one["request_id"] == answer.headers["x-request-id"]
+    ]
+    assert (line["reserved_nano_usd"], line["spent_nano_usd"]) == (reserved, nano(record))
 
 
-def money_untouched(relay):
-    return relay.open_leases() == (0, 0) and relay.records() == []
-
-
-def test_a_failed_request_of_a_batch_costs_nothing(relay, echo):
+@BEGIN
+def test_a_caller_who_leaves_before_the_answer_leaves_a_job(relay, echo, begins):
     key = budgeted(relay)
-    good = {"role": "user", "content": "one two"}
-    bad = {"role": "user", "content": "a [[echo status=500]]"}
-    asked = [
-        {"custom_id": str(n), "params": {
-            "model": "claude-sonnet-4-5", "max_tokens": 10, "messages": [turn]}}
-        for n, turn in enumerate((good, bad))
-    ]  # fmt: skip
-    answer = relay.client.post(BATCHES, json={"requests": asked}, headers=bearer(key))
-    assert answer.status_code == 200
+    with pytest.raises(httpx.TimeoutException):
+        begins(relay, key, "delay_ms=700", timeout=0.3)
+    eventually(lambda: open_jobs(relay) == 1)
+    assert relay.records() == []
     assert look(relay, echo.url)["settled"] == 1
-    check_settled(relay, answer, (2, 2))
+    assert money(relay) == (nano(relay.only_record()), 0)
 
 
 def test_a_response_in_the_background_must_be_stored(relay):
