@@ -33,8 +33,6 @@ def batches_parser(store: BatchStore) -> Callable[[dict[str, Any]], Wanted]:
             custom_id = item.string("custom_id", required=True) or ""
             params = item.fields("params", required=True)
             asked.append((custom_id, dict(params.value) if params is not None else {}))
-        if not asked:
-            raise Refusal(400, "requests: List should have at least 1 item after validation")
         if len({custom_id for custom_id, _ in asked}) < len(asked):
             raise Refusal(400, "requests: custom_id must be unique")
 

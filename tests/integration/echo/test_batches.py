@@ -60,7 +60,7 @@ def test_a_batch_is_cancelled(batches):
 
 
 @pytest.mark.parametrize(
-    ("requests", "said"), [([], "at least 1"), (of("a") * 2, "unique"), ([{}], "custom_id")]
+    ("requests", "said"), [([], "at least one"), (of("a") * 2, "unique"), ([{}], "custom_id")]
 )
 def test_what_is_refused(batches, requests, said):
     with pytest.raises(anthropic.BadRequestError, match=said):
