@@ -8,7 +8,7 @@ HELM ?= $(shell [ -x $(BIN)/helm4 ] && echo $(BIN)/helm4 || echo helm)
 # Without bytecode each start of a function costs half a second more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help dev test lint format typecheck soak bench lock images test-images sbom chart chart-package clean
+.PHONY: help dev test lint format typecheck soak bench bench-peers bench-soak lock images test-images sbom chart chart-package clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,8 +34,14 @@ typecheck: .venv/.installed-test ## Check types
 soak: .venv/.installed-test ## Run the long tests: load, faults, restarts
 	$(BIN)/pytest -m soak --timeout=3600
 
-bench: .venv/.installed-test ## Measure cold start and throughput, as ratios to bare asyncio
-	$(BIN)/python -m benchmarks
+bench: .venv/.installed-test ## Measure relay beside bare asyncio and nginx; write docs/performance.md
+	$(BIN)/python -m benchmarks $(BENCH)
+
+bench-peers: .venv/.installed-test ## The same beside Envoy, ferrogw, Portkey and LiteLLM
+	$(BIN)/python -m benchmarks --peers $(BENCH)
+
+bench-soak: .venv/.installed-test ## Whether relay's memory grows in MINUTES (30) of load
+	$(BIN)/python -m benchmarks soak --minutes $(or $(MINUTES),30)
 
 images: ## Build the images with docker; images/build says what can be set
 	images/build relay

@@ -1,7 +1,6 @@
-"""`python -m benchmarks`: all of them, one after the other."""
+"""`python -m benchmarks`: see `benchmarks.command`."""
 
-from benchmarks import admission, body_reading, cold_start, redis_connection, throughput
+from benchmarks.command import main
 
-for benchmark in (body_reading, cold_start, throughput, redis_connection, admission):
-    print(f"\n## {(benchmark.__doc__ or '').splitlines()[0]}\n", flush=True)
-    benchmark.main([])
+if __name__ == "__main__":
+    main()

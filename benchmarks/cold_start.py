@@ -1,33 +1,36 @@
-"""Process start to first 200 and to first chat, for relay beside a bare asyncio server.
+"""Cold start: process start to what each function is waited for, beside a bare asyncio server.
 
-`python -m benchmarks.cold_start [rounds]` prints a Markdown table with medians and ratios of the
-same run. A real Redis runs; the provider is the echo provider. Times are wall clock on a shared
-machine: read the ratios.
+Every function starts as its pod does, `python -m common.serve`, with bytecode there, in turns with
+the floor: wall clock, and the process's CPU time until then, which other programs disturb less.
+For relay the way is also shown in phases: how much later each is reached than the one before.
 """
 
 import asyncio
+import contextlib
+import dataclasses
+import http.client
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
-import httpx
-
+from benchmarks import place
+from benchmarks.candidates import provider as mock_provider
+from benchmarks.figures import Figure, figure
+from benchmarks.native import CannotBenchmark
+from benchmarks.relay_candidate import KEY, project, variables
+from benchmarks.scenarios import MODEL
 from cli.dev.ports import free_port
-from common.domain.keys import KeyRecord, hash_key
-from common.state.client import RedisPyCommands
-from common.state.projection import put_key, set_epoch
-from tests.support.echo import EchoProcess
 from tests.support.processes import INTERNAL_SECRET, ROOT
 from tests.support.servers import RedisServer
 
-ROUNDS = 11
-START_S_MAX = 20.0
-KEY = "cr_benchmark"
+ROUNDS = 9
+START_S_MAX = 30.0
+POLL_S = 0.001
 
 # The floor: a socket, an event loop, and an answer.
 BARE = """
@@ -42,104 +45,169 @@ async def main():
     await server.serve_forever()
 asyncio.run(main())
 """
+IMPORTS = "import common.serve, functions.relay.main, granian.server.embed"
+FUNCTIONS = ("relay", "key_admin", "usage_aggregation", "cleanup", "exporter")
+CHAT = b'{"model":"%s","messages":[{"role":"user","content":"hello"}]}' % MODEL.encode()
+STREAM = CHAT[:-1].replace(b"hello", b"[[mock:stream=50,10]]") + b',"stream":true}'
 
-CHAT = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hello"}]}
-
-
-def main(arguments: list[str]) -> None:
-    rounds = int(arguments[0]) if arguments else ROUNDS
-    directory = Path(tempfile.mkdtemp())
-    with RedisServer(directory) as redis, EchoProcess(directory) as echo:
-        asyncio.run(_project(redis.url))
-        environment = {
-            **{
-                name: value
-                for name, value in os.environ.items()
-                if name != "PYTHONDONTWRITEBYTECODE"
-            },
-            "RELAY_REDIS_URL": redis.url,
-            "RELAY_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
-            "RELAY_INTERNAL_SECRET": INTERNAL_SECRET,
-            "RELAY_HOST": "127.0.0.1",
-            "RELAY_METRICS_PORT": "0",
-            "OPENAI_API_KEY": "k",
-            "OPENAI_BASE_URL": f"{echo.url}/v1",
-        }
-        relay = [sys.executable, "-m", "common.serve", "functions.relay.main:application"]
-        figures: dict[str, list[float]] = {"bare": [], "ready": [], "chat": [], "stream": []}
-        for _ in range(rounds + 1):  # the first round writes bytecode
-            port = free_port()
-            bare = [sys.executable, "-c", BARE, str(port)]
-            figures["bare"].append(_time(bare, environment, port, _ready))
-            for name, ask in (("ready", _ready), ("chat", _chat), ("stream", _stream)):
-                port = free_port()
-                figures[name].append(_time(relay, environment | {"PORT": str(port)}, port, ask))
-        _print({name: values[1:] for name, values in figures.items()})
+Ask = Callable[[int], None]
 
 
-async def _project(url: str) -> None:
-    commands = RedisPyCommands.from_url(url)
-    record = KeyRecord(id="01ARYZ6S41TSV4RRFFQ69G5FAV", user_id="benchmark", version=1)
-    await put_key(commands, "{relay}", hash_key(KEY), record, "active", None)
-    await set_epoch(commands, "{relay}", "01ARYZ6S41TSV4RRFFQ69G5FAV")
-    await commands.close()
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """What is started, and what is waited for; without `ask`, that it ends."""
+
+    command: Sequence[str]
+    ask: Ask | None
+    variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-def _time(
-    command: list[str], environment: dict[str, str], port: int, ask: Callable[[int], None]
-) -> float:
-    begin = time.perf_counter()
-    process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL)
-    try:
-        while True:
-            try:
-                ask(port)
-                return (time.perf_counter() - begin) * 1000
-            except (httpx.TransportError, OSError):
-                if time.perf_counter() - begin > START_S_MAX:
-                    raise
-                time.sleep(0.001)
-    finally:
-        process.kill()
-        process.wait()
+@dataclasses.dataclass(frozen=True)
+class ColdStart:
+    """Milliseconds from starting the process until what was waited for."""
+
+    wall: Figure
+    cpu: Figure
 
 
-def _ready(port: int) -> None:
-    _CLIENT.get(f"http://127.0.0.1:{port}/health/ready").raise_for_status()
+def measure(rounds: int = ROUNDS) -> dict[str, ColdStart]:
+    """By what was waited for; one more round than asked writes bytecode."""
+    with contextlib.ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        starts = starts_of(prepared(stack, home))
+        with contextlib.suppress(CannotBenchmark):
+            starts |= over_tls(stack, home, starts["relay, first chat"])
+        found: dict[str, list[tuple[float, float]]] = {name: [] for name in starts}
+        for number in range(rounds + 1):
+            for name, start in starts.items():
+                took = took_ms(start, home / "start.log")
+                if number:
+                    found[name].append(took)
+    return {name: ColdStart(*map(figure, zip(*found[name], strict=True))) for name in found}
 
 
-def _chat(port: int) -> None:
-    address = f"http://127.0.0.1:{port}/v1/chat/completions"
-    _CLIENT.post(address, json=CHAT, headers={"x-api-key": KEY}).raise_for_status()
+def measure_image(rounds: int = ROUNDS) -> str:
+    """The same in the production image, as a sentence for the document."""
+    from benchmarks import cold_start_image
+
+    with contextlib.ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        return cold_start_image.measure(prepared(stack, home), rounds)
 
 
-def _stream(port: int) -> None:
-    address = f"http://127.0.0.1:{port}/v1/chat/completions"
-    body = CHAT | {"stream": True}
-    with _CLIENT.stream("POST", address, json=body, headers={"x-api-key": KEY}) as answer:
-        answer.raise_for_status()
-        next(answer.iter_raw())
+def prepared(stack: contextlib.ExitStack, home: Path) -> dict[str, str]:
+    """relay's variables, with Redis and the provider there."""
+    store = stack.enter_context(RedisServer(home / "redis"))
+    port, _ = stack.enter_context(mock_provider())
+    asyncio.run(project(store.url, port))
+    return variables(store.url, port)
 
 
-_CLIENT = httpx.Client(timeout=20)
+def over_tls(stack: contextlib.ExitStack, home: Path, chat: Start) -> dict[str, Start]:
+    """A first chat whose provider is behind TLS, by nginx. Raises `CannotBenchmark`."""
+    from benchmarks.tls_provider import behind_tls
+
+    provider = urlsplit(chat.variables["OPENAI_BASE_URL"]).port
+    port, authority = stack.enter_context(behind_tls(home / "tls", int(provider or 0)))
+    more = {"OPENAI_BASE_URL": f"https://127.0.0.1:{port}/v1", "SSL_CERT_FILE": str(authority)}
+    given = dict(chat.variables) | more
+    return {"relay, first chat over TLS": dataclasses.replace(chat, variables=given)}
 
 
-def _print(figures: dict[str, list[float]]) -> None:
-    floor = statistics.median(figures["bare"])
-    names = {
-        "bare": "bare asyncio, first 200",
-        "ready": "relay, first 200",
-        "chat": "relay, first chat",
-        "stream": "relay, first streamed chunk",
+def starts_of(relay: Mapping[str, str]) -> dict[str, Start]:
+    """All that is measured, by name: the floor, phases of relay, then the other functions."""
+    served = [sys.executable, "-m", "common.serve", "functions.relay.main:application"]
+    starts = {
+        "bare asyncio, first 200": Start([sys.executable, "-c", BARE, "{port}"], first_200),
+        "interpreter": Start([sys.executable, "-c", "pass"], None),
+        "imports": Start([sys.executable, "-c", IMPORTS], None, relay),
+        "relay, listening": Start(served, listening, relay),
+        "relay, first 200": Start(served, first_200, relay),
+        "relay, first answer from Redis": Start(served, first_models, relay),
+        "relay, first chat": Start(served, first_chat, relay),
+        "relay, first streamed byte": Start(served, first_byte, relay),
     }
-    print("| start to | median ms | least | most | ratio to bare |\n|---|---|---|---|---|")
-    for key, values in figures.items():
-        median = statistics.median(values)
-        print(
-            f"| {names[key]} | {median:.0f} | {min(values):.0f} | {max(values):.0f} "
-            f"| {median / floor:.2f} |"
-        )
+    others = dict(relay) | {
+        "PROXY_MASTER_KEY": INTERNAL_SECRET,
+        "RELAY_EDGE_TOKEN": INTERNAL_SECRET,
+    }
+    for name in FUNCTIONS[1:]:
+        command = [sys.executable, "-m", "common.serve", f"functions.{name}.main:application"]
+        starts[f"{name}, first 200"] = Start(command, first_200, others)
+    return starts
 
 
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def took_ms(start: Start, log: Path) -> tuple[float, float]:
+    """Wall clock and CPU until what is waited for. Raises `RuntimeError` with the log's end."""
+    port = free_port()
+    command = [part.format(port=port) if part == "{port}" else part for part in start.command]
+    given = place.environment(**start.variables, PORT=str(port))
+    with log.open("wb") as output:
+        began = time.perf_counter()
+        process = subprocess.Popen(command, env=given, cwd=ROOT, stdout=output, stderr=output)
+        try:
+            if start.ask is None:
+                _, _, usage = os.wait4(process.pid, 0)
+                took_s = time.perf_counter() - began
+                process.returncode = 0
+                return took_s * 1000, (usage.ru_utime + usage.ru_stime) * 1000
+            answered(start.ask, port, began, lambda: process.poll() is not None)
+            took_s = time.perf_counter() - began
+            return took_s * 1000, place.cpu_s([process.pid]) * 1000
+        except (OSError, http.client.HTTPException) as error:
+            text = log.read_text(errors="replace").strip()[-600:]
+            raise RuntimeError(f"{command} did not start: {text}") from error
+        finally:
+            process.kill()
+            process.wait()
+
+
+def answered(ask: Ask, port: int, began: float, ended: Callable[[], bool] = bool) -> None:
+    """Ask until there is an answer. Raises what asking raised, once it is late or has ended."""
+    while True:
+        try:
+            return ask(port)
+        except (OSError, http.client.HTTPException):
+            if ended() or time.perf_counter() - began > START_S_MAX:
+                raise
+            time.sleep(POLL_S)
+
+
+def listening(port: int) -> None:
+    """A connection is taken."""
+    _connection(port).connect()
+
+
+def first_200(port: int) -> None:
+    """The readiness probe."""
+    _asked(port, "GET", "/health/ready")
+
+
+def first_models(port: int) -> None:
+    """The key is verified in Redis; no provider is asked."""
+    _asked(port, "GET", "/v1/models")
+
+
+def first_chat(port: int) -> None:
+    """A whole answer, by way of Redis and the provider."""
+    _asked(port, "POST", "/v1/chat/completions", CHAT)
+
+
+def first_byte(port: int) -> None:
+    """The first bytes of a stream, which lasts half a second."""
+    _asked(port, "POST", "/v1/chat/completions", STREAM, whole=False)
+
+
+def _connection(port: int) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=START_S_MAX)
+
+
+def _asked(port: int, method: str, path: str, body: bytes = b"", *, whole: bool = True) -> None:
+    connection = _connection(port)
+    headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
+    connection.request(method, path, body or None, headers)
+    answer = connection.getresponse()
+    if answer.status != 200:
+        raise RuntimeError(f"{method} {path}: {answer.status} {answer.read()[:300]!r}")
+    answer.read() if whole else answer.read(1)
+    connection.close()

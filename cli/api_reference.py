@@ -106,12 +106,22 @@ A batch has at most 10,000 requests and 32 MiB, all of one model, and needs the 
 `limit` up to 100, `after_id`, `before_id`. OpenAI's `/v1/files` and `/v1/batches` are not served
 (404).
 
+### Receipts
+
+| call | answer |
+|---|---|
+| `GET /v1/usage/{request_id}` | what one request used and cost; 202 until it is in the ledger |
+| `GET /v1/usage` | the key's own, newest first: `since`, `until`, `limit` (to 500), `cursor` |
+
+`x-request-id` of any answer is the `request_id`. Any key may ask of its own requests, whatever its
+scopes; [receipts.md](receipts.md) has all members. Errors are in the caller's dialect.
+
 ### What is free, and what is not known
 
 `/v1/messages/count_tokens` and `/v1/moderations` are recorded with no tokens. Images and audio are
 recorded with the tokens that the provider reports; where it reports none (whisper counts seconds,
-dall-e images), the record says `estimated`. A model without a price is recorded as `unpriced` at
-$0, or refused (`RELAY_UNPRICED_MODELS=deny`).
+dall-e images), the record says `estimated`. A model without a price is refused (404), or
+with `unpriced_models: quarantine` served, recorded as `unpriced` at $0 and priced later.
 
 ## Admin API
 

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from functions.cleanup.run import Outcome
     from functions.cleanup.turn import Turn
 
-TASKS = ("jobs", "key_expiry", "leases", "outbox", "partitions", "projection", "retention")
+TASKS = (
+    "jobs",
+    "key_expiry",
+    "leases",
+    "outbox",
+    "partitions",
+    "projection",
+    "reconcile",
+    "retention",
+)
 _COUNTS = Shape("counts", (), ("task", "dry_run", "what", "count"))
 EXIT_FAILED = 1
 EXIT_WRONG_SETTINGS = 2
@@ -73,7 +82,7 @@ def cleanup(task: str, dry_run: bool, output: str) -> None:
     logs.configure("error", "relayctl")
     started = time.monotonic()
     turn = Turn(now_ms(), dry_run=dry_run)
-    environment = _environment()
+    environment = store_environment()
     try:
         settings = cleanup_settings(environment, takes_events=False)
         outcome = asyncio.run(_run(settings, task, turn))
@@ -107,7 +116,7 @@ def cleanup(task: str, dry_run: bool, output: str) -> None:
         click.echo(f"relayctl: {task} used up its time: run it again for the rest", err=True)
 
 
-def _environment() -> dict[str, str]:
+def store_environment() -> dict[str, str]:
     """The environment; stores that it does not name are those of the `relayctl dev` that runs."""
     from common.settings import inherited
 

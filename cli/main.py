@@ -25,6 +25,12 @@ _COMMANDS = {
     ),
     "events": ("cli.events", "events", "Show what the local broker could not deliver."),
     "keys": ("cli.admin.keys", "keys", "The keys of callers."),
+    "prices": ("cli.admin.prices", "prices", "What models cost, and pricing records again."),
+    "reconcile": (
+        "cli.reconcile_providers",  # which completes the group of cli.reconcile_command
+        "reconcile",
+        "Counters against the ledger, the ledger against providers.",
+    ),
     "quarantine": ("cli.admin.quarantine", "quarantine", "Usage that the ledger cannot take."),
     "serve": ("cli.serve_command", "serve", "Run one function by itself."),
     "master-key": ("cli.admin.master_key", "master_key", "Replace the administrators' key."),

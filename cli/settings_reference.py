@@ -89,6 +89,9 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
                  "what accounts' credentials are sealed with: `id:base64 of 32 bytes`, several "
                  "with commas, the current one first",
                  "2026-11:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
+        Variable("RELAY_TRUSTED_PROXIES", NONE,
+                 "where no edge stands before the function: how many proxies do, or their networks "
+                 "with commas, whose `x-forwarded-for` is believed from the right", "1"),
         Variable("RELAY_EDGE_TOKEN", NONE,
                  "what the edge proves itself with; only then its `x-forwarded-for` is believed",
                  "0123456789abcdef", "the front door of `relayctl dev`"),
@@ -111,9 +114,15 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
                  "seconds to wait for a provider's first byte", "120"),
         Variable("RELAY_IDLE_TIMEOUT_S", "120",
                  "seconds that a provider's stream may be silent", "60"),
-        Variable("RELAY_UNPRICED_MODELS", "quarantine",
-                 "a model without a price: `quarantine` serves it at $0 and says so, `deny` "
-                 "refuses it", "deny"),
+        Variable("RELAY_UNPRICED_MODELS", "deny",
+                 "a model without a price, where neither team nor organisation says: `deny` "
+                 "refuses it, `quarantine` serves it and prices it later", "quarantine"),
+        Variable("RELAY_BUDGET_THRESHOLDS", "50,80,100",
+                 "percents of a budget at which an event tells of its spending; others for a level "
+                 "after a `;`, nothing for none", "80,100;key=100;user="),
+        Variable("RELAY_DEFAULT_TOKEN_LIMIT", "0",
+                 "tokens a day (the organisation's) for each key that no level limits by "
+                 "`tokens_per_day`; 0 is none", "1000000"),
         Variable("RELAY_PRICE_BOOK_DIRECTORY", NONE,
                  "where a file `prices*.json` of yours replaces and adds prices of models; of "
                  "several the last by name", "/app/external-data"),

@@ -22,7 +22,9 @@ from common.asgi import (
     read_body,
     run_lifespan,
 )
+from common.events.announce import Announcement, announce
 from common.events.receive import Event, MalformedEvent, parse
+from common.providers.http import UpstreamClient
 from common.settings import WorkerSettings, worker_settings
 from common.state.client import RedisPyCommands
 from common.state.commands import RedisUnavailable
@@ -48,9 +50,21 @@ class Worker:
         self.database = Database(settings.database_url)
         self.outbox = Outbox(self.redis, settings.state_prefix)
         self.events_key = secrets.derive(settings.internal_secret, "usage-events")
+        self.sink_url = settings.sink_url
+        self._ce_overrides = settings.ce_overrides
+        self._upstream = UpstreamClient()
+
+    @property
+    def send(self) -> Callable[[Announcement], Awaitable[str]] | None:
+        """Sends an event to the sink (see `announce`); None without a sink."""
+        return self._announce if self.sink_url else None
+
+    async def _announce(self, announcement: Announcement) -> str:
+        return await announce(self._upstream.post, self.sink_url, announcement, self._ce_overrides)
 
     async def stop(self) -> None:
         """Close all connections."""
+        await self._upstream.close()
         await self.database.close()
         await self.redis.close()
 

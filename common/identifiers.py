@@ -6,9 +6,9 @@ import time
 from common.domain.ids import ENTROPY_BYTES, encode_ulid
 
 
-def new_ulid() -> str:
-    """A fresh ULID with the current millisecond."""
-    return encode_ulid(now_ms(), os.urandom(ENTROPY_BYTES))
+def new_ulid(at_ms: int | None = None) -> str:
+    """A fresh ULID of the current millisecond, or of another one."""
+    return encode_ulid(now_ms() if at_ms is None else at_ms, os.urandom(ENTROPY_BYTES))
 
 
 def now_ms() -> int:

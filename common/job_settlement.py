@@ -5,16 +5,18 @@ one call puts one record in the place of what the job reserved: so a process tha
 middle, two at once, or one twice leave the same totals.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
 
 from common.accounts import UsableAccount
-from common.dialects import JOBS
+from common.dialects.job_readers import JOBS
 from common.dialects.jobs import JobReader, JobState, UnreadableResults
 from common.domain import usage
 from common.domain.admission import Settled, SettledLate
-from common.domain.jobs import UNPRICED, Job, JobResult, job_record
+from common.domain.ids import ulid_time_ms
+from common.domain.jobs import Job, JobResult, job_price, job_record
 from common.domain.prices import PriceBook
 from common.domain.settlement import adjustment, use_of
 from common.domain.usage import UsageRecord
@@ -24,7 +26,8 @@ from common.providers.anthropic import DEFAULT_VERSION
 from common.providers.http import Exchange, UpstreamClient, UpstreamFailed
 from common.state.admission import Admission
 from common.state.jobs import Jobs
-from common.telemetry import catalogue, logs
+from common.telemetry import logs
+from common.telemetry.settled import count_used, report_exceeded
 
 STATE_TIMEOUT_MS = 30_000
 # A file of a hundred thousand results, slowly.
@@ -44,12 +47,17 @@ class JobSettlement:
     """Asks providers about jobs and settles them. All raise `RedisUnavailable`."""
 
     def __init__(
-        self, admission: Admission, jobs: Jobs, upstream: UpstreamClient, prices: PriceBook
+        self,
+        admission: Admission,
+        jobs: Jobs,
+        upstream: UpstreamClient,
+        prices_at: Callable[[int], PriceBook],
     ) -> None:
+        """`prices_at` gives the prices of a moment in ms since 1970."""
         self._admission = admission
         self._jobs = jobs
         self._upstream = upstream
-        self._prices = prices
+        self._prices_at = prices_at
 
     async def collect(
         self, job: Job, account: UsableAccount, *, dry_run: bool = False
@@ -86,13 +94,14 @@ class JobSettlement:
 
     async def settle(self, job: Job, result: JobResult) -> Posted | None:
         """Post what a job used, once; None when that was done before."""
-        record = job_record(job, result, self._prices, now_ms())
+        record = job_record(job, result, self._prices(job), now_ms())
         use = use_of(record)
         answer = await self._admission.settle(
             record.id, usage.encode(record), use=use, append_unleased=False
         )
         if isinstance(answer, SettledLate):
-            record = adjustment(record, usage.decode(answer.draft), new_ulid())
+            made = new_ulid(ulid_time_ms(record.id))
+            record = adjustment(record, usage.decode(answer.draft), made)
             answer = await self._admission.adjust(job.request_id, usage.encode(record), use=use)
         await self._jobs.forget(job.request_id)
         if not isinstance(answer, Settled) or not answer.first:
@@ -103,9 +112,7 @@ class JobSettlement:
         return Posted(record, answer.outbox_id)
 
     async def _results(self, job: Job, account: UsableAccount, reader: JobReader) -> JobResult:
-        draft = job.draft
-        model = draft.model_served or draft.model_requested
-        results = reader.results(self._prices, model)
+        results = reader.results(job_price(job, self._prices(job)))
         exchange = self._exchange(job, account, reader.results_path, RESULTS_TIMEOUT_MS)
         try:
             await self._open(exchange)
@@ -114,6 +121,10 @@ class JobSettlement:
         finally:
             await exchange.close()
         return results.end()
+
+    def _prices(self, job: Job) -> PriceBook:
+        """Those that held when it was admitted: its bound was made with them."""
+        return self._prices_at(ulid_time_ms(job.request_id))
 
     async def _state(self, job: Job, account: UsableAccount, reader: JobReader) -> JobState:
         exchange = self._exchange(job, account, reader.path, STATE_TIMEOUT_MS)
@@ -141,28 +152,3 @@ class JobSettlement:
         return self._upstream.exchange(
             "GET", url, headers, b"", account.provider, timeout_ms=timeout_ms
         )
-
-
-def report_exceeded(record: UsageRecord, reserved_nano: int, spent_nano: int) -> None:
-    """A bound that did not hold is posted in full all the same, and never in silence."""
-    catalogue.RESERVATION_EXCEEDED.increment(model=record.model_served or record.model_requested)
-    logs.log(
-        "reservation_exceeded",
-        level="warning",
-        request_id=record.adjusts or record.id,
-        reserved_nano_usd=reserved_nano,
-        spent_nano_usd=spent_nano,
-    )
-
-
-def count_used(record: UsageRecord) -> None:
-    """Count a posted record in the metrics."""
-    model = record.model_served or record.model_requested
-    for name in usage.TOKEN_CLASSES:
-        if (count := getattr(record.tokens, name)) > 0:
-            catalogue.TOKENS.increment(count, **{"class": name, "model": model})
-    if (cost := float(record.cost_usd)) > 0:
-        catalogue.COST_USD.increment(cost, model=model)
-    if record.price_version == UNPRICED and record.tokens.total:
-        catalogue.UNPRICED.increment()
-        logs.log("unpriced", level="warning", request_id=record.id, model=model)

@@ -5,8 +5,13 @@ An operator's file, in the same format, replaces and extends its models.
 
 import hashlib
 import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+import msgspec
+
+from common.domain.price_history import DatedBook, PriceHistory
 from common.domain.prices import InvalidPriceBook, PriceBook
 from common.telemetry import logs
 
@@ -15,6 +20,19 @@ OVERRIDE_BYTES_MAX = 4 << 20
 # The name stands in every record that the file prices.
 _OVERRIDE_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DIGEST_CHARACTERS = 12
+
+
+class _Effective(msgspec.Struct):
+    effective: str = ""
+
+
+class _Imported(msgspec.Struct):
+    effective_ms: int
+    book: msgspec.Raw
+
+
+_effective_decoder = msgspec.json.Decoder(_Effective)
+_books_decoder = msgspec.json.Decoder(list[_Imported])
 DIRECTORY = Path(__file__).parent / "price_books"
 
 
@@ -66,6 +84,39 @@ def _overridden(book: PriceBook, path: Path) -> PriceBook:
     digest = hashlib.sha256(data).hexdigest()[:_DIGEST_CHARACTERS]
     version = f"{book.version}+{path.name}@{digest}"
     return book.overridden_by(PriceBook.from_json(data), version)
+
+
+def price_history(imported: Sequence[DatedBook]) -> PriceHistory:
+    """All vendored books and, over them, what was imported. Raises as `current_price_book`."""
+    vendored = []
+    for path in sorted(DIRECTORY.glob("*.json"), key=lambda path: version_order(path.stem)):
+        data = path.read_bytes()
+        vendored.append(DatedBook(effective_ms_of(data), PriceBook.from_json(data)))
+    return PriceHistory(vendored, imported)
+
+
+def imported_books(books: bytes) -> list[DatedBook]:
+    """The operator's own, as Redis has them (JSON). Raises `InvalidPriceBook`."""
+    try:
+        found = _books_decoder.decode(books)
+    except msgspec.DecodeError as error:
+        raise InvalidPriceBook(f"imported price books: {error}") from error
+    return [DatedBook(one.effective_ms, PriceBook.from_json(one.book)) for one in found]
+
+
+def is_book_name(version: str) -> bool:
+    """Whether an imported book may have this version: it stands in every record it prices."""
+    return _OVERRIDE_NAME.fullmatch(version) is not None
+
+
+def effective_ms_of(data: bytes) -> int:
+    """Since when a file's prices hold: midnight in UTC of its `effective`; 0 without one."""
+    try:
+        effective = _effective_decoder.decode(data).effective
+        day = date.fromisoformat(effective) if effective else date(1970, 1, 1)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise InvalidPriceBook(f"price book: effective is no date: {error}") from error
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
 
 
 def newest_price_book(directory: Path) -> PriceBook:

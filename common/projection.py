@@ -11,28 +11,38 @@ import msgspec
 
 from common.domain.accounts import AccountRecord
 from common.domain.limits import Count
-from common.domain.policies import NO_POLICY, ORGANISATION, Applied, Level, key_scope
+from common.domain.policies import (
+    NO_POLICY,
+    ORGANISATION,
+    Applied,
+    Level,
+    account_scope,
+    key_scope,
+)
 from common.identifiers import new_ulid, now_ms
 from common.state import locks
 from common.state.commands import RedisCommands
 from common.state.projection import (
+    first_uses,
     forget_ahead,
+    forget_first_uses,
     note_ahead,
     noted_ahead,
     put_accounts,
     put_key,
     put_policy,
+    put_prices,
     raise_counter,
     set_epoch,
 )
-from common.store import accounts, keys, policies
+from common.store import accounts, keys, policies, price_books
 from common.store.database import Connection, Database
 
 PAGE = 500
 # A rebuild takes seconds; should its process die, another starts after this.
 REBUILD_LOCK_MS = 60_000
 CHANGES_AT_ONCE = 500
-_LOCK = "rebuild"
+REBUILD_LOCK = "rebuild"
 _OUTRUN: dict[str, Callable[[Connection, str, int], Awaitable[bool | None]]] = {
     "account": accounts.outrun,
     "key": keys.outrun,
@@ -68,7 +78,17 @@ async def project_accounts(database: Database, commands: RedisCommands, prefix: 
     """Project the list of accounts, as committed. Raises as `project_key`."""
     async with database.transaction() as connection:
         version, records = await accounts.projected(connection)
+        counts = await account_counts(connection, records)
+    await raise_counters(commands, prefix, counts)
     await put_account_list(commands, prefix, version, records)
+
+
+async def project_prices(database: Database, commands: RedisCommands, prefix: str) -> None:
+    """Project the operator's price books, as committed. Raises as `project_key`."""
+    async with database.transaction() as connection:
+        version, books = await price_books.projected(connection, now_ms())
+    if version:
+        await put_prices(commands, prefix, version, msgspec.json.encode(books))
 
 
 async def replay_changes(database: Database, commands: RedisCommands, prefix: str) -> int:
@@ -79,6 +99,8 @@ async def replay_changes(database: Database, commands: RedisCommands, prefix: st
         await project(database, commands, prefix, subject)
     if any(kind == "accounts" for _, kind, _ in changes):
         await project_accounts(database, commands, prefix)
+    if any(kind == "prices" for _, kind, _ in changes):
+        await project_prices(database, commands, prefix)
     if changes:
         async with database.transaction() as connection:
             await keys.forget_changes(connection, [change_id for change_id, _, _ in changes])
@@ -117,25 +139,38 @@ async def count_ahead(database: Database, commands: RedisCommands, prefix: str) 
 async def rebuild(database: Database, commands: RedisCommands, prefix: str) -> bool:
     """Project everything and set the epoch last; false when another process is at it."""
     token = new_ulid()
-    if not await locks.take(commands, prefix, _LOCK, token, REBUILD_LOCK_MS):
+    if not await locks.take(commands, prefix, REBUILD_LOCK, token, REBUILD_LOCK_MS):
         return False
     try:
-        await project_accounts(database, commands, prefix)
-        await _rebuild_policies(database, commands, prefix)
-        after = ""
-        while True:
-            async with database.transaction() as connection:
-                page = await keys.projected(connection, after=after, limit=PAGE)
-                counts = await counts_of(connection, page)
-            if not page:
-                break
-            await raise_counters(commands, prefix, counts)
-            await put(commands, prefix, page)
-            after = page[-1].key_hash
+        await project_all(database, commands, prefix)
         await set_epoch(commands, prefix, token)
         return True
     finally:
-        await locks.free(commands, prefix, _LOCK, token)
+        await locks.free(commands, prefix, REBUILD_LOCK, token)
+
+
+async def project_all(
+    database: Database,
+    commands: RedisCommands,
+    prefix: str,
+    hold: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Project everything but the epoch; `hold` is called before each page of keys."""
+    await project_accounts(database, commands, prefix)
+    await project_prices(database, commands, prefix)
+    await _rebuild_policies(database, commands, prefix)
+    after = ""
+    while True:
+        if hold is not None:
+            await hold()
+        async with database.transaction() as connection:
+            page = await keys.projected(connection, after=after, limit=PAGE)
+            counts = await counts_of(connection, page)
+        if not page:
+            return
+        await raise_counters(commands, prefix, counts)
+        await put(commands, prefix, page)
+        after = page[-1].key_hash
 
 
 async def put_keys_ahead(
@@ -170,11 +205,30 @@ async def put_account_list(
 
 async def counts_of(connection: Connection, secrets: list[keys.ProjectedKey]) -> list[Count]:
     """What the counters of these keys' budgets and daily limits are to show at least."""
-    limited = {
-        one.record.id: one.record for one in secrets if not one.record.policy.is_empty
-    }.values()
+    limited = {one.record.id: one.record for one in secrets if one.record.policy.counts}.values()
     applied = [Applied("key", key_scope(record.id), record.policy) for record in limited]
     return await policies.counts(connection, applied, now_ms())
+
+
+async def account_counts(connection: Connection, records: list[AccountRecord]) -> list[Count]:
+    """As `counts_of`, for accounts."""
+    applied = [
+        Applied("account", account_scope(record.id), record.policy)
+        for record in records
+        if record.policy.counts
+    ]
+    return await policies.counts(connection, applied, now_ms()) if applied else []
+
+
+async def keep_first_uses(database: Database, commands: RedisCommands, prefix: str) -> int:
+    """Write into Postgres when keys were first used; returns how many. Raises as `project_key`."""
+    found = await first_uses(commands, prefix, CHANGES_AT_ONCE)
+    if not found:
+        return 0
+    async with database.transaction() as connection:
+        await keys.activate(connection, {key_id: ms for key_id, ms in found.items() if ms})
+    await forget_first_uses(commands, prefix, found)
+    return len(found)
 
 
 async def raise_counters(commands: RedisCommands, prefix: str, counts: list[Count]) -> None:
@@ -217,7 +271,15 @@ async def put(commands: RedisCommands, prefix: str, secrets: list[keys.Projected
     """
     await asyncio.gather(
         *(
-            put_key(commands, prefix, one.key_hash, one.record, one.status, one.expires_at_ms)
+            put_key(
+                commands,
+                prefix,
+                one.key_hash,
+                one.record,
+                one.status,
+                one.expires_at_ms,
+                one.activated_at_ms,
+            )
             for one in secrets
         )
     )

@@ -15,7 +15,12 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
+from common import (
+    draining,
+    lean_msgspec,  # noqa: F401 - first, for its effect
+)
 from common.asgi import WITHIN_S
+from common.embedded_server import EmbeddedServer
 from common.settings import ServeSettings, SettingsError, serve_settings
 from common.telemetry import logs
 
@@ -92,21 +97,14 @@ async def serve(application: Application, settings: ServeSettings) -> None:
 
     Raises `CannotListen`, or what the application's startup raised.
     """
-    from granian.constants import HTTPModes, Interfaces
-    from granian.server.embed import Server
-
     lifespan = Lifespan(application)
     await lifespan.startup()
-    server = Server(
+    server = EmbeddedServer(
         application,
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.ASGINL,
-        http=HTTPModes.auto,
-        websockets=False,
+        settings.host,
+        settings.port,
         backlog=BACKLOG,
-        backpressure=OPEN_REQUESTS_MAX,
-        log_enabled=False,
+        requests_max=OPEN_REQUESTS_MAX,
     )
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -119,7 +117,8 @@ async def serve(application: Application, settings: ServeSettings) -> None:
     failed = serving.done() and not stopping.is_set()
     drained_at = loop.time() + settings.drain_s
     if not failed:
-        server.stop()  # type: ignore[no-untyped-call]
+        draining.begin()
+        server.stop()
         _, unfinished = await asyncio.wait({serving}, timeout=settings.drain_s)
         if unfinished:
             logs.log("drain_timeout", level="warning", drain_s=settings.drain_s)

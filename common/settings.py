@@ -10,6 +10,9 @@ from typing import Literal
 
 import msgspec
 
+from common.domain.forwarded import NO_PROXIES, TrustedProxies
+from common.domain.policies import Level
+from common.domain.thresholds import DEFAULT_MARKS, parse_marks
 from common.encryption_keys import parse_keys
 from common.store_address import HasPassword, with_password
 from common.variables import Environment, choice, parsed, secret, url, whole
@@ -75,8 +78,11 @@ class RelaySettings(msgspec.Struct, frozen=True):
     sink_url: str
     ce_overrides: str
     edge_token: str
+    trusted_proxies: TrustedProxies
     accounts: tuple[BuiltInAccount, ...]
+    default_token_limit: int
     unpriced_models: Literal["quarantine", "deny"]
+    budget_thresholds: dict[Level, tuple[int, ...]]
     price_book_directory: str
     timeout_s: int
     first_byte_timeout_s: int
@@ -99,6 +105,7 @@ class KeyAdminSettings(msgspec.Struct, frozen=True):
     api_key_prefix: str
     accounts: tuple[BuiltInAccount, ...]
     edge_token: str
+    trusted_proxies: TrustedProxies
     sink_url: str
     ce_overrides: str
     log_level: str
@@ -143,6 +150,8 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     encryption_keys: tuple[tuple[str, bytes], ...] = ()
     accounts: tuple[BuiltInAccount, ...] = ()
     price_book_directory: str = ""
+    sink_url: str = ""
+    ce_overrides: str = ""
 
     def __repr__(self) -> str:
         return f"WorkerSettings({self.state_prefix})"
@@ -172,9 +181,18 @@ def relay_settings(environment: Environment = os.environ) -> RelaySettings:
         sink_url=_sink_url(environment),
         ce_overrides=environment.get("K_CE_OVERRIDES", ""),
         edge_token=environment.get("RELAY_EDGE_TOKEN", ""),
+        trusted_proxies=_trusted_proxies(environment),
         accounts=_built_in_accounts(environment),
+        default_token_limit=whole(environment, "RELAY_DEFAULT_TOKEN_LIMIT", 0, 0, 10**15),
         unpriced_models=choice(
-            environment, "RELAY_UNPRICED_MODELS", "quarantine", ("quarantine", "deny")
+            environment, "RELAY_UNPRICED_MODELS", "deny", ("deny", "quarantine")
+        ),
+        budget_thresholds=parsed(
+            environment,
+            "RELAY_BUDGET_THRESHOLDS",
+            DEFAULT_MARKS,
+            parse_marks,
+            "percents, maybe others for a level, e.g. 50,80,100 or 80,100;key=100",
         ),
         price_book_directory=environment.get("RELAY_PRICE_BOOK_DIRECTORY", ""),
         timeout_s=whole(environment, "RELAY_TIMEOUT_S", 600, 1, 86_400),
@@ -198,6 +216,7 @@ def key_admin_settings(environment: Environment = os.environ) -> KeyAdminSetting
         api_key_prefix=_api_key_prefix(environment),
         accounts=_built_in_accounts(environment),
         edge_token=environment.get("RELAY_EDGE_TOKEN", ""),
+        trusted_proxies=_trusted_proxies(environment),
         sink_url=_sink_url(environment),
         ce_overrides=environment.get("K_CE_OVERRIDES", ""),
         log_level=_log_level(environment),
@@ -219,6 +238,8 @@ def worker_settings(
         log_level=_log_level(environment),
         retention=_retention(environment),
         sweep_interval_s=whole(environment, "RELAY_SWEEP_INTERVAL_S", 5, 0, 86_400),
+        sink_url=_sink_url(environment),
+        ce_overrides=environment.get("K_CE_OVERRIDES", ""),
     )
 
 
@@ -256,6 +277,11 @@ def variable(name: str, default: str = "", environment: Environment = os.environ
 def inherited(environment: Environment = os.environ) -> dict[str, str]:
     """All variables, for a command line tool that starts other programs."""
     return dict(environment)
+
+
+def _trusted_proxies(environment: Environment) -> TrustedProxies:
+    expected = "a number of proxies, or their networks as CIDRs, e.g. 1 or 10.0.0.0/8,fd00::/8"
+    return parsed(environment, "RELAY_TRUSTED_PROXIES", NO_PROXIES, TrustedProxies.parse, expected)
 
 
 def _retention(environment: Environment) -> Retention:

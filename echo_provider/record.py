@@ -1,5 +1,6 @@
 """What was asked and what was answered, kept for tests to look at."""
 
+import time
 from collections import Counter, deque
 from typing import Any
 
@@ -22,6 +23,7 @@ class Record(msgspec.Struct, gc=False):
 
     `status` is 0 as long as no head was sent. The tokens are those generated and sent, whether
     they were reported to the client or not; `input_tokens` has only what the cache had no part in.
+    `time_s` is when it came, in seconds since 1970.
     """
 
     request_id: str
@@ -42,6 +44,7 @@ class Record(msgspec.Struct, gc=False):
     seconds: int = 0
     characters: int = 0
     chunks_sent: int = 0
+    time_s: int = 0
 
     def count(self, usage: Usage, output_tokens: int) -> None:
         """Take over the input figures of an answer that begins, with this output so far."""
@@ -71,6 +74,7 @@ class Recorder:
 
     def begin(self, record: Record) -> None:
         """List a request from now on."""
+        record.time_s = int(time.time())
         self.requests.append(record)
         self._begun += 1
 

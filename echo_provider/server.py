@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import parse_qs
 
-from echo_provider import models
+from echo_provider import models, reports
 from echo_provider.anthropic_requests import no_such_model as anthropic_no_such_model
 from echo_provider.batch_store import PATH as BATCHES
 from echo_provider.batch_store import BatchStore
@@ -29,6 +29,7 @@ from echo_provider.sending import Broken
 
 MODELS = "/v1/models"
 REDIRECTED = "/echo/redirected"
+ANTHROPIC_ADMIN = "/v1/organizations/"
 _JSON = [("content-type", "application/json")]
 # Hundreds of connections may come in the same moment.
 _BACKLOG = 4096
@@ -174,6 +175,9 @@ class EchoServer:
         dialect = _dialect_of(request)
         exchange = self._exchange(connection, request)
         path = request.path
+        if path in reports.PATHS and request.method == "GET":
+            await exchange.get(lambda: self._report(request))
+            return
         posts = path in self._endpoints
         known = path == MODELS or path.startswith(f"{MODELS}/") or posts
         if known and not posts and request.method == "GET":
@@ -181,6 +185,11 @@ class EchoServer:
             return
         text = dialect.unknown_url.format(method=request.method, path=path)
         await exchange.refuse(Refusal(405 if known else 404, text))
+
+    def _report(self, request: Request) -> dict[str, Any]:
+        reports.check_admin_key(request.headers)
+        query = parse_qs(request.query)
+        return reports.report(request.path, query, self.recorder.requests)
 
     async def _redirected(self, connection: Connection, request: Request) -> None:
         """Where `redirect` leads: listed, so that a test sees who has followed."""
@@ -234,7 +243,10 @@ def _described(request: Request) -> dict[str, Any]:
 
 
 def _dialect_of(request: Request) -> Dialect:
-    if request.path.startswith(MESSAGES) or "anthropic-version" in request.headers:
+    if (
+        request.path.startswith((MESSAGES, ANTHROPIC_ADMIN))
+        or "anthropic-version" in request.headers
+    ):
         return ANTHROPIC
     return OPENAI
 

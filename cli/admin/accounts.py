@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from cli.admin.client import one
+from cli.admin.limits import ACCOUNT_FIELDS, limit_members, limit_options
 from cli.admin.options import (
     AdminGroup,
     Session,
@@ -37,7 +38,17 @@ SHAPE = Shape(
     ),
     (
         *("id", "name", "provider", "base_url", "credential_key_id", "models", "priority"),
-        *("weight", "max_concurrency", "enabled", "built_in", "created_at", "updated_at"),
+        *(
+            "weight",
+            "max_concurrency",
+            "enabled",
+            "discount",
+            "built_in",
+            "created_at",
+            "updated_at",
+        ),
+        *ACCOUNT_FIELDS,
+        "use",
     ),
 )
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -47,6 +58,7 @@ def _settings(command: _Command) -> _Command:
     """What both create and update set."""
     for option in (
         click.option("--enabled/--disabled", "enabled", default=None, help="Whether it serves."),
+        click.option("--discount", metavar="PART", help="Off all prices: 0.15 is 15 % (0)."),
         click.option("--max-concurrency", type=int, help="Requests at a time; 0 is no bound (0)."),
         click.option("--weight", type=int, help="Its share among those of its priority (1)."),
         click.option("--priority", type=int, help="The smaller is asked first (50)."),
@@ -78,6 +90,7 @@ def accounts() -> None:
 @click.option("--name", required=True)
 @click.option("--provider", type=click.Choice(PROVIDERS), required=True)
 @_settings
+@limit_options(clearing=False, queue=False)
 @idempotent
 @click.pass_obj
 def create(session: Session, /, provider: str, idempotency_key: str, **given: Any) -> None:
@@ -110,6 +123,7 @@ def show(session: Session, account_id: str) -> None:
 @click.argument("account_id", metavar="ID")
 @click.option("--name")
 @_settings
+@limit_options(clearing=True, queue=False)
 @click.option("--api-key-from-env", is_flag=True, help=f"The new API key is in {KEY_VARIABLE}.")
 @click.option("--all-models", is_flag=True, help="It serves any model.")
 @click.pass_obj
@@ -151,11 +165,11 @@ def _api_key(given: dict[str, Any]) -> str:
 
 
 def _body(given: dict[str, Any]) -> dict[str, Any]:
-    names = ("name", "base_url", "priority", "weight", "max_concurrency", "enabled")
+    names = ("name", "base_url", "priority", "weight", "max_concurrency", "enabled", "discount")
     body = members(**{name: given[name] for name in names})
     if given["models"]:
         body["models"] = dict(_mapped(model) for model in given["models"])
-    return body
+    return body | limit_members(given)
 
 
 def _mapped(model: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "accounts update": (
         f"relayctl accounts update {_KEY} --priority 10 --max-concurrency 20",
         f"relayctl accounts update {_KEY} --api-key-file new.txt",
+        f"relayctl accounts update {_KEY} --limit requests_per_minute=500 --budget month=2000",
     ),
     "accounts delete": (f"relayctl accounts delete {_KEY}",),
     "audit list": (
@@ -24,9 +25,22 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         f"relayctl dead-letters retry {_KEY}",
         "relayctl dead-letters retry --all",
     ),
+    "prices show": ("relayctl prices show", "relayctl prices show gpt-5.4"),
+    "prices books": ("relayctl prices books",),
+    "prices diff": ("relayctl prices diff acme-2026-12.json",),
+    "prices import": (
+        "relayctl prices import acme-2026-12.json",
+        "relayctl prices import acme-2026-12.json --effective-from 2026-12-01T00:00:00Z",
+    ),
+    "prices recompute": (
+        "relayctl prices recompute --from 2026-11-01 --to 2026-12-01 --dry-run",
+        "relayctl prices recompute --from 2026-11-01 --to 2026-12-01 --model our-llama",
+    ),
     "keys create": (
         "relayctl keys create --name app --user-id alice --allow 'gpt-*' --scope chat",
         "relayctl keys create --name ci --expires-at 2026-12-31T12:00:00Z --tag nightly",
+        "relayctl keys create --name trial --activation-days 30 --address 203.0.113.0/24 "
+        "--client claude-code",
     ),
     "keys list": (
         "relayctl keys list --user-id alice",
@@ -54,7 +68,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "teams list": ("relayctl teams list --output csv",),
     "teams show": (f"relayctl teams show {_KEY}",),
-    "teams update": (f"relayctl teams update {_KEY} --name green",),
+    "teams update": (
+        f"relayctl teams update {_KEY} --name green",
+        f"relayctl teams update {_KEY} --limit concurrency=10 --queue 100:5000",
+    ),
     "teams delete": (f"relayctl teams delete {_KEY}",),
     "usage sums": (
         "relayctl usage sums --group-by model,day --since 2026-11-01 --tz Europe/Berlin",
@@ -64,6 +81,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "relayctl usage records --user-id alice --status error",
         "relayctl usage records --since 2026-11-01 --all --output csv",
     ),
+    "usage receipt": ("relayctl usage receipt 01KB2Q7M6T3V9XH5R8N4C1D0EF --output json",),
     "usage leaderboard": ("relayctl usage leaderboard --by team --metric tokens --limit 5",),
     "users create": ("relayctl users create alice --email alice@example.com",),
     "users list": (f"relayctl users list --team-id {_KEY}",),

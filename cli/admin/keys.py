@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from cli.admin.access import KEY_FIELDS, access_members, access_options
 from cli.admin.client import one
 from cli.admin.limits import FIELDS, limit_members, limit_options
 from cli.admin.options import (
@@ -36,7 +37,8 @@ SHAPE = Shape(
     (
         *("id", "name", "user_id", "team_id", "key_prefix", "status", "scopes", "models.allow"),
         *("models.deny", "tags", "expires_at", "created_at", "updated_at", "revoked_at"),
-        *("last_used_at", *FIELDS),
+        *("last_used_at", "activation.days", "activation.activated_at", "activation.expires_at"),
+        *(*KEY_FIELDS, *FIELDS),
     ),
 )
 MADE = SHAPE._replace(fields=("key", *SHAPE.fields))
@@ -54,6 +56,12 @@ _tag = click.option("--tag", "tags", metavar="TAG", multiple=True, help="Repeata
 _expires = click.option(
     "--expires-at", metavar="TIME", help="With its offset, such as 2026-12-31T12:00:00Z."
 )
+_activation = click.option(
+    "--activation-days",
+    metavar="DAYS",
+    type=click.IntRange(min=1),
+    help="It ends so many days after its first request.",
+)
 
 
 @click.group(cls=AdminGroup)
@@ -69,7 +77,9 @@ def keys() -> None:
 @_allow
 @_deny
 @_expires
+@_activation
 @_tag
+@access_options(key=True, clearing=False)
 @limit_options(clearing=False)
 @idempotent
 @click.pass_obj
@@ -79,7 +89,10 @@ def create(session: Session, /, idempotency_key: str, **given: Any) -> None:
     body = members(**{name: given[name] for name in names})
     body |= {"scopes": given["scopes"], "tags": given["tags"]}
     body |= {"models": {"allow": given["allow"], "deny": given["deny"]}}
-    _show_made(session, PATH, body | limit_members(given), idempotency_key)
+    body |= limit_members(given) | access_members(given, key=True)
+    if given["activation_days"] is not None:
+        body["activation"] = {"days": given["activation_days"]}
+    _show_made(session, PATH, body, idempotency_key)
 
 
 @keys.command("list")
@@ -121,10 +134,13 @@ def show(session: Session, key_id: str) -> None:
 @_deny
 @click.option("--deny-none", is_flag=True)
 @_expires
-@click.option("--no-expiry", is_flag=True, help="It never expires.")
+@click.option("--no-expiry", is_flag=True, help="It has no fixed end.")
+@_activation
+@click.option("--no-activation", is_flag=True, help="Its end does not depend on its first request.")
 @_tag
 @click.option("--no-tags", is_flag=True)
 @click.option("--status", type=click.Choice(["active", "disabled"]))
+@access_options(key=True, clearing=True)
 @limit_options(clearing=True)
 @click.pass_obj
 def update(session: Session, /, key_id: str, **given: Any) -> None:
@@ -136,7 +152,8 @@ def update(session: Session, /, key_id: str, **given: Any) -> None:
         scopes=replaced(given["scopes"], given["all_scopes"], "--scope", "--all-scopes"),
         tags=replaced(given["tags"], given["no_tags"], "--tag", "--no-tags"),
     )
-    changes |= limit_members(given)
+    changes |= limit_members(given) | access_members(given, key=True)
+    changes |= _activation_change(given)
     rules = members(
         allow=replaced(given["allow"], given["allow_all"], "--allow", "--allow-all"),
         deny=replaced(given["deny"], given["deny_none"], "--deny", "--deny-none"),
@@ -178,6 +195,13 @@ def restore(session: Session, key_id: str) -> None:
 def rotate(session: Session, key_id: str, grace_s: int | None, idempotency_key: str) -> None:
     """Give a key a new secret, which is shown this once."""
     _show_made(session, one(PATH, key_id, "/rotate"), members(grace_s=grace_s), idempotency_key)
+
+
+def _activation_change(given: dict[str, Any]) -> dict[str, Any]:
+    days = set_or_taken(given, "activation_days", "no_activation")
+    if not days:
+        return {}
+    return {"activation": days["activation_days"] and {"days": days["activation_days"]}}
 
 
 def _show_made(session: Session, path: str, body: dict[str, Any], idempotency_key: str) -> None:

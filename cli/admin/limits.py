@@ -18,15 +18,40 @@ RATES = (
 WINDOW = ("requests", "tokens", "usd")
 PERIODS = ("total", "day", "week", "month")
 POLICIES = ("clamp", "deny", "soft")
+GONE_POLICIES = ("cancel", "drain")
 # The fields that a level's answer has for them.
 FIELDS = (
-    *(f"limits.{name}" for name in (*RATES, "window")),
+    *(f"limits.{name}" for name in (*RATES, "window", "queue")),
     "budgets",
     *("calendar.timezone", "calendar.week_starts_on", "calendar.day_starts_at"),
 )
+# Of a team and the organisation also these.
+TENANT_FIELDS = (*FIELDS, "client_gone.policy", "client_gone.drain_seconds")
 
 
-def limit_options(*, clearing: bool) -> Callable[[_Command], _Command]:
+UNPRICED = ("deny", "quarantine", "inherit")
+
+
+def unpriced_option(command: _Command) -> _Command:
+    """Give a command the option that `unpriced_member` reads."""
+    return click.option(
+        "--unpriced-models",
+        type=click.Choice(UNPRICED),
+        help="Models without a price: refuse them, or serve them and price them later.",
+    )(command)
+
+
+def unpriced_member(given: dict[str, Any]) -> dict[str, Any]:
+    """The member of a body that the option says; `inherit` is null."""
+    value = given["unpriced_models"]
+    return {} if value is None else {"unpriced_models": None if value == "inherit" else value}
+
+
+# Those of an account, which has no queue.
+ACCOUNT_FIELDS = tuple(name for name in FIELDS if name != "limits.queue")
+
+
+def limit_options(*, clearing: bool, queue: bool = True) -> Callable[[_Command], _Command]:
     """Give a command the options that `limit_members` reads; `clearing`: those that empty too."""
     options = [
         click.option(
@@ -46,6 +71,11 @@ def limit_options(*, clearing: bool) -> Callable[[_Command], _Command]:
         click.option("--week-starts-on", metavar="WEEKDAY", help="(monday)"),
         click.option("--day-starts-at", metavar="HOUR", type=click.IntRange(0, 23), help="(0)"),
     ]  # fmt: skip
+    if queue:
+        options.append(click.option(
+            "--queue", metavar="WAITING:MILLISECONDS", callback=_queue,
+            help="How many requests may wait for --limit concurrency, and how long: 100:5000.",
+        ))  # fmt: skip
     if clearing:
         options += [
             click.option("--no-limits", is_flag=True, help="No limits of rate of its own."),
@@ -60,6 +90,16 @@ def limit_options(*, clearing: bool) -> Callable[[_Command], _Command]:
     return decorate
 
 
+def client_gone_option(*, clearing: bool) -> Callable[[_Command], _Command]:
+    """Give a command `--client-gone`, which `limit_members` reads too."""
+    inherited = "; inherit: as the organisation says" if clearing else ""
+    return click.option(
+        "--client-gone", metavar="POLICY[:SECONDS]", callback=_client_gone,
+        help="What becomes of a stream whose caller leaves. cancel: the provider is stopped; "
+        f"drain:SECONDS: read on for its own figures{inherited}.",
+    )  # fmt: skip
+
+
 def limit_members(given: dict[str, Any]) -> dict[str, Any]:
     """The members of a body that the options say. Raises `click.UsageError`.
 
@@ -69,6 +109,8 @@ def limit_members(given: dict[str, Any]) -> dict[str, Any]:
     limits = dict(given["limits"])
     if given["window"] is not None:
         limits["window"] = given["window"]
+    if given.get("queue") is not None:
+        limits["queue"] = given["queue"]
     if limits and given.get("no_limits"):
         raise click.UsageError("give --limit or --no-limits, not both")
     if limits or given.get("no_limits"):
@@ -80,6 +122,9 @@ def limit_members(given: dict[str, Any]) -> dict[str, Any]:
     calendar = {name: given[name] for name in names if given[name] is not None}
     if calendar:
         body["calendar"] = calendar
+    client_gone = given.get("client_gone")
+    if client_gone is not None:
+        body["client_gone"] = client_gone or None
     return body
 
 
@@ -117,6 +162,27 @@ def _budgets(
             raise click.BadParameter(f"{policy!r} is none of {', '.join(POLICIES)}")
         found.append({"period": period, "usd": usd} | ({"policy": policy} if policy else {}))
     return found
+
+
+def _client_gone(_: click.Context, __: click.Parameter, value: str | None) -> dict[str, Any] | None:
+    """None: not given; empty: what the level around it says."""
+    if value is None:
+        return None
+    policy, colon, seconds = value.partition(":")
+    if value == "inherit":
+        return {}
+    if policy not in GONE_POLICIES or (colon and policy == "cancel"):
+        raise click.BadParameter(f"{value!r} is not cancel, drain, drain:SECONDS or inherit")
+    return {"policy": policy} | ({"drain_seconds": _whole(seconds)} if colon else {})
+
+
+def _queue(_: click.Context, __: click.Parameter, value: str | None) -> dict[str, int] | None:
+    if value is None:
+        return None
+    waiting, colon, timeout = value.partition(":")
+    if not colon:
+        raise click.BadParameter(f"{value!r} is not such as 100:5000")
+    return {"max_waiting": _whole(waiting), "timeout_ms": _whole(timeout)}
 
 
 def _pair(text: str, names: tuple[str, ...]) -> tuple[str, str]:

@@ -4,12 +4,17 @@ from typing import Any
 
 import click
 
-from cli.admin.limits import FIELDS, limit_members, limit_options
+from cli.admin.levels import TENANT_FIELDS, level_members, level_options
+from cli.admin.limits import client_gone_option, unpriced_member, unpriced_option
 from cli.admin.options import AdminGroup, Session, something
 from cli.admin.output import Column, Shape
 
 PATH = "/internal/organisation"
-SHAPE = Shape("organisation", (Column("UPDATED", "updated_at"),), (*FIELDS, "updated_at"))
+SHAPE = Shape(
+    "organisation",
+    (Column("UPDATED", "updated_at"),),
+    (*TENANT_FIELDS, "unpriced_models", "updated_at"),
+)
 
 
 @click.group(cls=AdminGroup)
@@ -25,9 +30,11 @@ def show(session: Session) -> None:
 
 
 @organisation.command()
-@limit_options(clearing=True)
+@level_options(clearing=True)
+@unpriced_option
+@client_gone_option(clearing=False)
 @click.pass_obj
 def update(session: Session, /, **given: Any) -> None:
     """Change them; what is not given stays. What is given takes the old one's place."""
-    body = something(limit_members(given))
+    body = something(level_members(given) | unpriced_member(given))
     session.show(SHAPE, session.client.send("PATCH", PATH, body=body).body)

@@ -5,11 +5,13 @@ from typing import Any
 import click
 
 from cli.admin.client import one
-from cli.admin.limits import FIELDS, limit_members, limit_options
+from cli.admin.levels import TENANT_FIELDS, level_members, level_options
+from cli.admin.limits import client_gone_option, unpriced_member, unpriced_option
 from cli.admin.options import AdminGroup, Session, how_many, members, paged, something
 from cli.admin.output import Column, Shape
 
 PATH = "/internal/teams"
+MULTIPLIER = "What the team is charged for each USD of cost (1)."
 SHAPE = Shape(
     "teams",
     (
@@ -22,7 +24,8 @@ SHAPE = Shape(
     ),
     (
         *("id", "name", "description", "users", "active_keys", "created_at", "updated_at"),
-        *FIELDS,
+        *("unpriced_models", "price_multiplier"),
+        *TENANT_FIELDS,
     ),
 )
 
@@ -35,11 +38,14 @@ def teams() -> None:
 @teams.command()
 @click.option("--name", required=True)
 @click.option("--description")
-@limit_options(clearing=False)
+@click.option("--price-multiplier", metavar="NUMBER", help=MULTIPLIER)
+@unpriced_option
+@level_options(clearing=False)
+@client_gone_option(clearing=False)
 @click.pass_obj
 def create(session: Session, /, **given: Any) -> None:
     """Add a team; there is one of a name, however often this is repeated."""
-    body = members(name=given["name"], description=given["description"]) | limit_members(given)
+    body = _own(given) | level_members(given)
     session.show(SHAPE, session.client.send("POST", PATH, body=body).body)
 
 
@@ -63,12 +69,14 @@ def show(session: Session, team_id: str) -> None:
 @click.argument("team_id", metavar="ID")
 @click.option("--name")
 @click.option("--description")
-@limit_options(clearing=True)
+@click.option("--price-multiplier", metavar="NUMBER", help=MULTIPLIER)
+@unpriced_option
+@level_options(clearing=True)
+@client_gone_option(clearing=True)
 @click.pass_obj
 def update(session: Session, /, team_id: str, **given: Any) -> None:
     """Change a team; what is not given stays."""
-    changes = members(name=given["name"], description=given["description"])
-    body = something(changes | limit_members(given))
+    body = something(_own(given) | level_members(given))
     session.show(SHAPE, session.client.send("PATCH", one(PATH, team_id), body=body).body)
 
 
@@ -79,3 +87,8 @@ def delete(session: Session, team_id: str) -> None:
     """Delete a team that no user or key belongs to, revoked keys included."""
     session.client.send("DELETE", one(PATH, team_id))
     session.show_deleted("team", team_id)
+
+
+def _own(given: dict[str, Any]) -> dict[str, Any]:
+    names = ("name", "description", "price_multiplier")
+    return members(**{name: given[name] for name in names}) | unpriced_member(given)

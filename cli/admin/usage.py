@@ -5,8 +5,10 @@ from typing import Any, TypeVar
 
 import click
 
+from cli.admin.client import one
 from cli.admin.options import AdminGroup, Session, how_many, paged
 from cli.admin.output import Column, Item, Shape, print_items, token_fields
+from cli.admin.receipts import print_receipt
 from cli.admin.text import json_text
 
 PATH = "/internal/usage"
@@ -19,7 +21,7 @@ FIGURES = (
     Column("COST USD", "cost_usd", "money"),
 )
 UNPRICED = Column("UNPRICED", "unpriced_requests", "number")
-FIGURE_FIELDS = ("requests", *token_fields(), "cost_usd", UNPRICED.path)
+FIGURE_FIELDS = ("requests", *token_fields(), "cost_usd", "rated_usd", UNPRICED.path)
 RECORDS = Shape(
     "records",
     (
@@ -37,7 +39,8 @@ RECORDS = Shape(
         *("provider", "dialect", "endpoint", "model_requested", "model_served", "status"),
         *("finish_cause", *token_fields(), "usage_source", "cost_usd", "price_version"),
         *("latency_ms", "first_token_ms", "attempts", "cache_hit", "redactions", "client"),
-        *("error_code", "tags"),
+        *("error_code", "tags", "service_tier", "searches", "unit_prices"),
+        *("discount", "priced_as", "price_multiplier", "rated_usd"),
     ),
 )
 _FILTERS = (
@@ -117,6 +120,18 @@ def records(
     """List the ledger's rows, the newest first."""
     query = {**_query(given), "model_requested": model_requested}
     session.show_list(RECORDS, f"{PATH}/records", query, how_many(limit, all_))
+
+
+@usage.command()
+@click.argument("request_id", metavar="ID")
+@click.pass_obj
+def receipt(session: Session, request_id: str) -> None:
+    """Show what one request used and cost, line by line.
+
+    ID is the x-request-id of its answer. A request that is not in the ledger yet has none.
+    """
+    found = session.client.get(f"{one(f'{PATH}/requests', request_id)}/receipt")
+    print_receipt(session.output, found)
 
 
 @usage.command()

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from cli.admin.client import one
-from cli.admin.limits import FIELDS, limit_members, limit_options
+from cli.admin.levels import FIELDS, level_members, level_options
 from cli.admin.options import (
     AdminGroup,
     Session,
@@ -42,12 +42,12 @@ def users() -> None:
 @click.option("--name")
 @click.option("--email")
 @click.option("--team-id", metavar="ID")
-@limit_options(clearing=False)
+@level_options(clearing=False)
 @click.pass_obj
 def create(session: Session, /, user_id: str, **given: Any) -> None:
     """Add a user; ID is your own, and there is one user of it, however often this is repeated."""
     body = members(id=user_id, name=given["name"], email=given["email"], team_id=given["team_id"])
-    body |= limit_members(given)
+    body |= level_members(given)
     session.show(SHAPE, session.client.send("POST", PATH, body=body).body)
 
 
@@ -74,12 +74,12 @@ def show(session: Session, user_id: str) -> None:
 @click.option("--email")
 @click.option("--team-id", metavar="ID")
 @click.option("--no-team", is_flag=True, help="Take the user out of the team.")
-@limit_options(clearing=True)
+@level_options(clearing=True)
 @click.pass_obj
 def update(session: Session, /, user_id: str, **given: Any) -> None:
     """Change a user; what is not given stays."""
     body = members(name=given["name"], email=given["email"])
-    body |= set_or_taken(given, "team_id", "no_team") | limit_members(given)
+    body |= set_or_taken(given, "team_id", "no_team") | level_members(given)
     session.show(SHAPE, session.client.send("PATCH", one(PATH, user_id), body=something(body)).body)
 
 

@@ -48,7 +48,7 @@ def route(raw_path: bytes) -> Route:
 def _match(path: str) -> Route:
     if path in _EDGE_PATHS:
         return Route.EDGE
-    if path.startswith("/v1/usage/"):
+    if path == "/v1/usage" or path.startswith("/v1/usage/"):
         return Route.KEY_ADMIN
     if path.startswith(("/v1/", "/v1beta/")):
         return Route.RELAY

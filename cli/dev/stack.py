@@ -36,6 +36,7 @@ _STOP_ORDER = {
     "redis": 4,
 }
 ECHO_API_KEY = "echo"
+UNPRICED = "RELAY_UNPRICED_MODELS"
 
 
 class Stack:
@@ -185,6 +186,8 @@ class Stack:
             "OPENAI_BASE_URL": f"{self._url('echo_provider')}/v1",
             "ANTHROPIC_API_KEY": ECHO_API_KEY,
             "ANTHROPIC_BASE_URL": self._url("echo_provider"),
+            # Its models cost nobody anything, and some have no price.
+            UNPRICED: self._options.handed_on.get(UNPRICED, "quarantine"),
         }
 
     def _part(

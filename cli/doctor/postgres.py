@@ -11,13 +11,16 @@ from psycopg.rows import dict_row
 from cli.doctor.finding import Finding, age, fine, warning, wrong
 from common.domain.accounts import AccountRecord
 from common.identifiers import now_ms
-from common.store import accounts, partitions
+from common.store import accounts, partitions, reconciliation
 from common.store.condition import Condition, Schema, clock, condition, is_too_old, schema, unpriced
 from common.store.database import Connection
+from common.store.reconciliation import DriftSums
 
 # cleanup replays what was left of a change every ten minutes.
 CHANGE_AGE_S_MAX = 1_200
 UNPRICED_DAYS = 7
+# cleanup compares counters with the ledger every hour.
+LOOKED_S_MAX = 3 * 3600
 MODELS_MAX = 5
 CONNECT_S = 5
 STATEMENT_TIMEOUT_MS = 10_000
@@ -76,6 +79,9 @@ async def _examine(connection: Connection, report: PostgresReport) -> None:
     report.findings.append(await _partitions(connection))
     report.findings.append(
         _prices(await unpriced(connection, days=UNPRICED_DAYS, limit=MODELS_MAX))
+    )
+    report.findings.append(
+        _counters(await reconciliation.drift_sums(connection), await _worst(connection), now)
     )
     stored = await accounts.page(connection, limit=10_000)
     report.accounts = {account.record.id: account.record for account in stored}
@@ -152,9 +158,38 @@ def _prices(unpriced_requests: dict[str, int]) -> Finding:
     return warning(
         "prices",
         f"none for models used in the last {UNPRICED_DAYS} days, which stand at $0: {models}",
-        "give them prices in a file of yours (RELAY_PRICE_BOOK_DIRECTORY), or refuse such models "
-        "(RELAY_UNPRICED_MODELS=deny)",
+        "give them prices (relayctl prices import, then recompute), or refuse such models "
+        "(unpriced_models: deny)",
     )
+
+
+async def _worst(connection: Connection) -> str:
+    found = await reconciliation.drifts(connection, 1)
+    return f"{found[0].scope} {found[0].period}" if found else ""
+
+
+def _counters(sums: DriftSums, worst: str, now: datetime) -> Finding:
+    if sums.looked_at is None:
+        looked = "never all of them"
+    else:
+        looked = f"all of them {age((now - sums.looked_at).total_seconds())} ago"
+    if sums.counters:
+        return warning(
+            "counters",
+            f"{sums.counters} figures in Redis differ from the ledger, the most of {worst}: "
+            f"${sums.under_usd:.9f} too little, ${sums.over_usd:.9f} too much spent; compared "
+            f"{looked}",
+            "see which by `relayctl reconcile --dry-run`, and what to do in docs/operations.md, "
+            "Drift and rebuild",
+        )
+    late = sums.looked_at is not None and (now - sums.looked_at).total_seconds() > LOOKED_S_MAX
+    if late:
+        return warning(
+            "counters",
+            f"compared with the ledger {looked}",
+            "run `relayctl cleanup reconcile`, and see in its log why cleanup does not",
+        )
+    return fine("counters", f"agree with the ledger; compared {looked}")
 
 
 def _first_line(error: psycopg.Error) -> str:

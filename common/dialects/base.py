@@ -13,6 +13,7 @@ from common.domain.usage import Tokens
 # Bytes of JSON that count as one token until the provider reports its own figure. English text
 # has some four characters a token; JSON's own characters make the estimate a little high.
 BYTES_PER_TOKEN = 4
+WORD_CHARACTERS_MAX = 64
 
 JSON = "application/json"
 FORM = "multipart/form-data"
@@ -41,6 +42,7 @@ class ParsedRequest(msgspec.Struct, frozen=True):
     `input_estimate` are input tokens where the body's size does not tell them. `follows` is the
     stored response that this one goes on from, and `stored` says that the provider keeps it. `job`
     says that it goes on after it was answered, `job_output_tokens` what a whole batch may generate.
+    `service_tier` is the one that was asked for.
     """
 
     model: str
@@ -54,13 +56,16 @@ class ParsedRequest(msgspec.Struct, frozen=True):
     stored: bool = False
     job: JobKind | None = None
     job_output_tokens: int | None = None
+    service_tier: str | None = None
 
 
 class WholeAnswer(msgspec.Struct, frozen=True):
     """What a whole answer says of itself.
 
     `tokens` is None when the provider reports none; `stored_id` is what it keeps it under.
-    `unfinished`: it is a job that goes on, of that id.
+    `unfinished`: it is a job that goes on, of that id. `service_tier` is how it was served, in the
+    provider's words, and `searches` are web searches that the provider ran; `usage` holds the
+    figures as they came, JSON.
     """
 
     tokens: Tokens | None
@@ -68,10 +73,16 @@ class WholeAnswer(msgspec.Struct, frozen=True):
     output_estimate: int
     stored_id: str | None = None
     unfinished: bool = False
+    service_tier: str | None = None
+    searches: int = 0
+    usage: bytes = b""
 
 
 class StreamCopy(Protocol):
-    """One event stream on its way from a provider to a caller."""
+    """One event stream on its way from a provider to a caller.
+
+    `usage` holds the figures as they came, JSON objects of which later ones add to earlier ones.
+    """
 
     reported: Tokens
     reported_complete: bool
@@ -79,6 +90,9 @@ class StreamCopy(Protocol):
     saw_error: bool
     served_model: str | None
     stored_id: str | None
+    service_tier: str | None
+    searches: int
+    usage: list[bytes]
 
     @property
     def output_estimate(self) -> int:
@@ -187,6 +201,11 @@ class Dialect(Protocol):
 def estimate_tokens(size: int) -> int:
     """Tokens in that many bytes of text or JSON, rounded up."""
     return -(-size // BYTES_PER_TOKEN)
+
+
+def word(value: object) -> str | None:
+    """A short text, such as a tier's name; None for anything else."""
+    return value[:WORD_CHARACTERS_MAX].replace("\0", "") if isinstance(value, str) else None
 
 
 def text_size(text: str) -> int:

@@ -17,6 +17,9 @@ class EventStreamCopy(ABC):
         self.saw_error = False
         self.served_model: str | None = None
         self.stored_id: str | None = None
+        self.service_tier: str | None = None
+        self.searches = 0
+        self.usage: list[bytes] = []
         self._output_bytes = 0
         self._cutter = EventCutter()
 

@@ -5,7 +5,7 @@ from typing import Protocol
 import msgspec
 
 from common.domain.jobs import JobKind, JobResult
-from common.domain.prices import PriceBook
+from common.domain.model_prices import ModelPrice
 
 
 class JobState(msgspec.Struct, frozen=True):
@@ -45,6 +45,6 @@ class JobReader(Protocol):
         """What the job's own object says; None when the bytes are no such object."""
         ...
 
-    def results(self, prices: PriceBook, model: str) -> ResultsReader:
-        """Begin to read the results of a job whose requests are priced as that model's."""
+    def results(self, price: ModelPrice | None) -> ResultsReader:
+        """Begin to read the results of a job whose requests have that price."""
         ...

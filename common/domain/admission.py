@@ -10,13 +10,14 @@ class Candidate(msgspec.Struct, frozen=True):
 
     `max_concurrency` 0 means no bound. `draft` is the usage record, as JSON, that is written
     when the relay dies while this account serves. `charge` is a `reservation.Charge` in msgpack,
-    empty where no rule applies.
+    empty where no rule applies. `rules` are the account's own, packed.
     """
 
     account_id: str
     max_concurrency: int
     draft: bytes
     charge: bytes = b""
+    rules: bytes = b""
 
 
 class MinuteWindow(msgspec.Struct, frozen=True):
@@ -42,8 +43,15 @@ class Moved(msgspec.Struct, frozen=True):
     cap: int | None = None
 
 
+class Waiting(msgspec.Struct, frozen=True):
+    """Only concurrency denies, and the request may wait: so many before it, since that moment."""
+
+    place: int
+    since_ms: int
+
+
 class Denied(msgspec.Struct, frozen=True):
-    """Nothing was changed. `no_capacity` or `cooling_down`: no candidate has room.
+    """Nothing was changed. `no_capacity`, `account_limited`, `cooling_down`: no candidate has room.
 
     `rate`, `reserved`, `exhausted`: the rule of that index denies, `remaining` of it is left (in
     its unit), it resets after `reset_ms` (-1 = never). `retry_after_ms` -1: never.
@@ -126,7 +134,7 @@ class Skipped(msgspec.Struct, frozen=True):
     """There was nothing to settle or adjust."""
 
 
-AdmitAnswer: TypeAlias = Admitted | Denied | Stale | KeyRefused | KeyUnknown | Rebuilding
+AdmitAnswer: TypeAlias = Admitted | Waiting | Denied | Stale | KeyRefused | KeyUnknown | Rebuilding
 VerifyAnswer: TypeAlias = Stale | KeyRefused | KeyUnknown | Rebuilding
 MoveAnswer: TypeAlias = Moved | Denied | Gone
 SettleAnswer: TypeAlias = Settled | SettledLate | Skipped

@@ -8,7 +8,14 @@ arguments; `common.identifiers` reads the clock.
 from uuid import UUID
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_VALUES = {character: value for value, character in enumerate(_ALPHABET)}
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+# Into Python's own digits of base 32; what no ULID has becomes what `int` refuses.
+_DIGITS = bytes(
+    ord("0123456789abcdefghijklmnopqrstuv"[_ALPHABET.index(chr(byte))])
+    if chr(byte) in _ALPHABET
+    else ord("!")
+    for byte in range(256)
+)
 _LENGTH = 26
 _MILLISECONDS_MAX = (1 << 48) - 1
 ENTROPY_BYTES = 10
@@ -42,6 +49,11 @@ def ulid_to_uuid(ulid: str) -> UUID:
     return UUID(int=_number(ulid))
 
 
+def ulid_to_hex(ulid: str) -> str:
+    """The same 128 bits as 32 hex digits, as Postgres reads a UUID too. Raises `InvalidId`."""
+    return f"{_number(ulid):032x}"
+
+
 def uuid_to_ulid(uuid: UUID) -> str:
     """The same 128 bits as a ULID."""
     return _text(uuid.int)
@@ -57,16 +69,16 @@ def is_ulid(text: str) -> bool:
 
 
 def _text(number: int) -> str:
-    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)])
 
 
 def _number(ulid: str) -> int:
     if len(ulid) != _LENGTH or ulid[0] > "7":
         raise InvalidId(f"{ulid[:40]!r} is no ULID (26 characters, e.g. {_text(0)})")
-    number = 0
-    for character in ulid:
-        value = _VALUES.get(character)
-        if value is None:
-            raise InvalidId(f"{ulid!r} is no ULID: {character!r} is not in {_ALPHABET}")
-        number = (number << 5) | value
-    return number
+    if ulid.isascii():
+        try:
+            return int(ulid.encode().translate(_DIGITS), 32)
+        except ValueError:
+            pass
+    odd = next(character for character in ulid if character not in _ALPHABET)
+    raise InvalidId(f"{ulid!r} is no ULID: {odd!r} is not in {_ALPHABET}")

@@ -9,12 +9,16 @@ from typing import Literal
 import msgspec
 
 from common.domain.ids import ulid_time_ms
+from common.domain.model_prices import ModelPrice
 from common.domain.money import usd_text
+from common.domain.price_lines import UnitPrices
 from common.domain.prices import PriceBook
+from common.domain.reported_usage import reported_usage
+from common.domain.rerating import UNPRICED
+from common.domain.service_tiers import tier_of
 from common.domain.usage import Status, Tokens, UsageRecord, UsageSource
 
 JobKind = Literal["response", "message_batch"]
-UNPRICED = "unpriced"
 # Providers give a batch 24 hours, and no response takes as long; an hour to be asked is added.
 JOB_MS_MAX = 25 * 3600 * 1000
 # A job whose reservation is over is asked for on, as long as a late settle finds what was charged.
@@ -22,8 +26,6 @@ LATE_MS_MAX = 23 * 3600 * 1000
 # The next look comes after a tenth of the job's age.
 LOOK_MS_MIN, LOOK_MS_MAX = 1_000, 30 * 60_000
 _AGE_PARTS = 10
-# Half the price (docs.anthropic.com/en/docs/build-with-claude/batch-processing, "Pricing").
-_BATCH_DIVISOR = 2
 
 
 class Job(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -46,28 +48,37 @@ class Job(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class JobResult(msgspec.Struct, frozen=True):
-    """What an ended job used, as its provider says; `cost_pico` in pico-USD, None without a price.
+    """What an ended job used, as its provider says.
 
-    `tokens` None: it ended well, and its provider reports no figures.
+    `tokens` None: it ended well, and its provider reports no figures. `service_tier` is how it was
+    served, in the provider's words, `searches` are those that it ran, `usage` the figures as they
+    came, JSON. `cost_pico` and `unit_prices` are those of a batch, whose requests are priced one by
+    one; None where the job is priced as a whole, or there is no price.
     """
 
     status: Status
     finish_cause: str
     tokens: Tokens | None
-    cost_pico: int | None = None
     model: str | None = None
     output_estimate: int = 0
-
-
-def job_cost_pico(kind: JobKind | None, cost_pico: int) -> int:
-    """What is paid of a usual cost in pico-USD, rounded up: half of it in a batch."""
-    return -(-cost_pico // _BATCH_DIVISOR) if kind == "message_batch" else cost_pico
+    service_tier: str | None = None
+    searches: int = 0
+    usage: bytes = b""
+    cost_pico: int | None = None
+    unit_prices: UnitPrices | None = None
 
 
 def next_look_ms(job: Job, now_ms: int) -> int:
     """After how many ms a job that goes on is looked at again."""
     age_ms = now_ms - ulid_time_ms(job.request_id)
     return min(max(age_ms // _AGE_PARTS, LOOK_MS_MIN), LOOK_MS_MAX)
+
+
+def job_price(job: Job, prices: PriceBook) -> ModelPrice | None:
+    """The price of the job's model, less what its account has off."""
+    draft = job.draft
+    price = prices.find(draft.priced_as or draft.model_served or draft.model_requested)
+    return price.discounted(draft.discount) if price is not None else None
 
 
 def job_record(job: Job, result: JobResult, prices: PriceBook, now_ms: int) -> UsageRecord:
@@ -78,19 +89,24 @@ def job_record(job: Job, result: JobResult, prices: PriceBook, now_ms: int) -> U
     if tokens is None:
         # As of every request: what is not reported is estimated from what is there to see.
         tokens = Tokens(draft.tokens.input, min(result.output_estimate, draft.tokens.output))
-    model = result.model or draft.model_served or draft.model_requested
-    price = prices.find(draft.model_served or draft.model_requested)
-    cost = result.cost_pico
-    if cost is None and price is not None:
-        cost = job_cost_pico(job.kind, price.cost_pico(tokens))
+    service_tier = result.service_tier or draft.service_tier
+    unit_prices, cost = result.unit_prices, result.cost_pico
+    price = job_price(job, prices)
+    rates = price.rates_for_record(tokens, tier_of(service_tier)) if price is not None else None
+    if cost is None or unit_prices is None:
+        unit_prices, cost = rates.priced(tokens, result.searches) if rates is not None else ({}, 0)
     return msgspec.structs.replace(
         draft,
-        model_served=model,
+        model_served=result.model or draft.model_served or draft.model_requested,
         status=result.status,
         finish_cause=result.finish_cause,
         tokens=tokens,
         usage_source=source,
-        cost_usd=usd_text(cost or 0),
-        price_version=prices.version if price is not None else UNPRICED,
+        cost_usd=usd_text(cost),
+        price_version=prices.version if rates is not None else UNPRICED,
         latency_ms=now_ms - ulid_time_ms(job.request_id),
+        service_tier=service_tier,
+        searches=result.searches,
+        unit_prices=unit_prices,
+        reported_usage=reported_usage([result.usage]) if result.usage else None,
     )

@@ -8,10 +8,9 @@ import hashlib
 
 import msgspec
 
-from common.domain.globs import matches
+from common.domain.access import admits_model, admits_scope
 from common.domain.policies import NO_POLICY, Policy
 
-ALL_SCOPES = ("chat", "responses", "embeddings", "moderations", "images", "audio", "models")
 SHOWN_CHARACTERS = 8
 
 
@@ -28,6 +27,8 @@ class KeyRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     # While a change of `models_allow` is on its way (`narrowing.py`): both must admit a model.
     models_allow_too: list[str] = []
     expires_at_ms: int | None = None
+    # How many days the key lasts from its first admitted request on.
+    activation_days: int | None = None
     account_id: str | None = None
     group_id: str | None = None
     tags: list[str] = []
@@ -36,15 +37,12 @@ class KeyRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def allows_scope(self, scope: str) -> bool:
         """No scope named means all of them."""
-        return not self.scopes or scope in self.scopes
+        return admits_scope(self.scopes, scope)
 
     def allows_model(self, model: str) -> bool:
         """Deny wins; an empty allow list admits every model. Shell globs, case-sensitive."""
-        if any(matches(pattern, model) for pattern in self.models_deny):
-            return False
-        return all(
-            not patterns or any(matches(pattern, model) for pattern in patterns)
-            for patterns in (self.models_allow, self.models_allow_too)
+        return admits_model(self.models_allow, self.models_deny, model) and admits_model(
+            self.models_allow_too, [], model
         )
 
 

@@ -3,14 +3,22 @@
 `common/state/lua/rules.lua` says what a rule's members are; it checks and counts them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from common.domain.money import PICO_PER_NANO, pico_from_usd
 from common.domain.periods import NEVER_MS, Calendar, Period, Span, span_of
-from common.domain.policies import Applied, Budget, BudgetPolicy, Level, Limits, Window
+from common.domain.policies import (
+    Applied,
+    AppliedLimit,
+    Budget,
+    BudgetPolicy,
+    Level,
+    Limits,
+    Window,
+)
 
 Kind = Literal["c", "w", "d", "m"]
 Unit = Literal["r", "t", "n"]
@@ -33,6 +41,7 @@ class Rule(msgspec.Struct, frozen=True, array_like=True):
     time_ms: int
     hard: int = 0
     posts: int = 1
+    marks: tuple[int, ...] = ()
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -54,7 +63,8 @@ class RuleSet(msgspec.Struct, frozen=True):
     """All rules of a request. `packed` is what admission takes, empty for no rule.
 
     Valid for moments from `since_ms` until `until_ms` (0 = for ever). `hard_money` says that
-    what a request may cost must be bounded; `money` that its cost is counted.
+    what a request may cost must be bounded; `money` that its cost is counted. `applied` is what
+    records say of them, `wait_ms` how long a request may wait for concurrency, 0 for not at all.
     """
 
     limits: tuple[Limit, ...]
@@ -63,6 +73,8 @@ class RuleSet(msgspec.Struct, frozen=True):
     until_ms: int
     money: bool
     hard_money: bool
+    applied: tuple[AppliedLimit, ...] = ()
+    wait_ms: int = 0
 
     def holds_at(self, moment_ms: int) -> bool:
         """Whether these are the rules of that moment."""
@@ -71,6 +83,7 @@ class RuleSet(msgspec.Struct, frozen=True):
         )
 
 
+NO_MARKS: Mapping[Level, tuple[int, ...]] = {}
 NO_RULES = RuleSet((), b"", 0, NEVER_MS, money=False, hard_money=False)
 
 
@@ -83,15 +96,20 @@ class Count(NamedTuple):
     forget_ms: int
 
 
-def compile_rules(applied: Iterable[Applied], moment_ms: int) -> RuleSet:
-    """The rules of all levels at that moment. Raises `UnknownTimezone`."""
+def compile_rules(
+    applied: Iterable[Applied], moment_ms: int, marks: Mapping[Level, tuple[int, ...]] = NO_MARKS
+) -> RuleSet:
+    """The rules of all levels at that moment. Raises `UnknownTimezone`.
+
+    `marks` are the percents of budgets that events tell of (`common.domain.thresholds`).
+    """
     limits: list[Limit] = []
     spans: list[Span] = []
     for one in applied:
-        if not one.policy.is_empty:
+        if one.policy.counts:
             calendar = one.policy.calendar
             day = span_of("day", moment_ms, calendar)
-            found = [*_of_rates(one, day), *_of_budgets(one, moment_ms)]
+            found = [*_of_rates(one, day), *_of_budgets(one, moment_ms, marks.get(one.level, ()))]
             limits += [limit for limit, _ in found]
             spans += [span for _, span in found if span is not None]
     if not limits:
@@ -106,7 +124,17 @@ def compile_rules(applied: Iterable[Applied], moment_ms: int) -> RuleSet:
         until_ms=min(ends, default=NEVER_MS),
         money=any(limit.is_money for limit in limits),
         hard_money=any(_is_hard(limit.rule) for limit in limits),
+        applied=tuple(_applied(limit) for limit in limits),
+        wait_ms=min((one.rule.time_ms for one in limits if _has_queue(one.rule)), default=0),
     )
+
+
+def joined(packed: bytes, more: bytes) -> bytes:
+    """Two packed lists of rules as one."""
+    if not packed or not more:
+        return packed or more
+    decode = msgspec.msgpack.decode
+    return msgspec.msgpack.encode([*decode(packed), *decode(more)])
 
 
 def nano_of(usd: str) -> int:
@@ -136,6 +164,15 @@ def _place(rule: Rule) -> int:
     return 3 if rule.kind == "w" else {0: 1, 2: 2, 1: 3}[rule.hard]
 
 
+def _applied(limit: Limit) -> AppliedLimit:
+    policy = POLICY_OF_HARD[limit.rule.hard] if limit.rule.kind == "m" else None
+    return AppliedLimit(limit.level, limit.name, limit.shown, policy)
+
+
+def _has_queue(rule: Rule) -> bool:
+    return rule.kind == "c" and rule.hard != 0
+
+
 def _is_hard(rule: Rule) -> bool:
     return rule.unit == "n" and (rule.kind == "w" or rule.hard != 0)
 
@@ -143,7 +180,10 @@ def _is_hard(rule: Rule) -> bool:
 def _of_rates(one: Applied, day: Span) -> Iterator[tuple[Limit, Span | None]]:
     limits, level, scope = one.policy.limits, one.level, one.scope
     if limits.concurrency is not None:
-        rule = Rule("c", scope, "r", limits.concurrency, 0)
+        waiting, wait_ms = (0, 0)
+        if limits.queue is not None:
+            waiting, wait_ms = limits.queue.max_waiting, limits.queue.timeout_ms
+        rule = Rule("c", scope, "r", limits.concurrency, wait_ms, waiting)
         yield Limit(rule, level, "concurrency", f"{limits.concurrency} at once"), None
     for limit in _of_windows(limits, level, scope):
         yield limit, None
@@ -183,12 +223,14 @@ def _of_window(window: Window, unit: Unit) -> str:
     return f"{what.get(unit, f'${window.usd}')} per {span}"
 
 
-def _of_budgets(one: Applied, moment_ms: int) -> Iterator[tuple[Limit, Span | None]]:
+def _of_budgets(
+    one: Applied, moment_ms: int, marks: tuple[int, ...]
+) -> Iterator[tuple[Limit, Span | None]]:
     for budget in one.policy.budgets:
         span = span_of(budget.period, moment_ms, one.policy.calendar)
         key = money_key(one.scope, span.id)
         hard = _HARD[budget.policy]
-        rule = Rule("m", key, "n", nano_of(budget.usd), span.end_ms, hard)
+        rule = Rule("m", key, "n", nano_of(budget.usd), span.end_ms, hard, marks=marks)
         yield Limit(rule, one.level, f"budget.{budget.period}", _of_budget(budget), span.id), span
 
 

@@ -3,15 +3,20 @@
 Four levels apply to a request, all together: the organisation, the key's team, its user, itself.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
 
+from common.domain.access import NO_ACCESS, Access
 from common.domain.ids import ulid_to_uuid
 from common.domain.periods import Calendar, Period
 
-Level = Literal["organisation", "team", "user", "key"]
+# `default`: what the installation limits where no level does (`defaultTokenLimit`).
+Level = Literal["organisation", "team", "user", "key", "default", "account"]
 BudgetPolicy = Literal["clamp", "deny", "soft"]
+UnpricedModels = Literal["deny", "quarantine"]
+GonePolicy = Literal["cancel", "drain"]
 ORGANISATION = "organisation"
 
 
@@ -24,6 +29,13 @@ class Window(msgspec.Struct, frozen=True, omit_defaults=True):
     usd: str | None = None
 
 
+class Queue(msgspec.Struct, frozen=True):
+    """At most so many requests wait for a place among a level's concurrent ones, and how long."""
+
+    max_waiting: int
+    timeout_ms: int
+
+
 class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
     """Limits of rate and concurrency; None is no limit."""
 
@@ -33,6 +45,7 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
     tokens_per_day: int | None = None
     concurrency: int | None = None
     window: Window | None = None
+    queue: Queue | None = None
 
 
 class Budget(msgspec.Struct, frozen=True):
@@ -47,17 +60,46 @@ class Budget(msgspec.Struct, frozen=True):
     policy: BudgetPolicy = "clamp"
 
 
+class ClientGone(msgspec.Struct, frozen=True):
+    """What becomes of a stream whose caller leaves.
+
+    `cancel` stops the provider and charges what was streamed; `drain` reads on for at most
+    `drain_seconds`, to learn the provider's own figures.
+    """
+
+    policy: GonePolicy = "cancel"
+    drain_seconds: int = 30
+
+
 class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one level sets."""
+    """What one level sets: limits, budgets, and who may use it how.
+
+    `unpriced_models` says what becomes of models that the price book does not know: `deny`
+    refuses them, `quarantine` serves them and prices them later. None leaves it to the level
+    above; only the organisation and teams say it. So it is with `client_gone`.
+    """
 
     limits: Limits = Limits()
     budgets: tuple[Budget, ...] = ()
     calendar: Calendar = Calendar()
+    access: Access = NO_ACCESS
+    unpriced_models: UnpricedModels | None = None
+    client_gone: ClientGone | None = None
 
     @property
     def is_empty(self) -> bool:
-        """Whether it limits nothing."""
-        return self.limits == Limits() and not self.budgets
+        """Whether it limits and forbids nothing."""
+        return not self.counts and self.access.is_empty
+
+    @property
+    def counts(self) -> bool:
+        """Whether it has limits or budgets, which something must be counted for."""
+        return self.limits != Limits() or bool(self.budgets)
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether a request is served as if there were none."""
+        return self.is_empty and self.client_gone is None and self.unpriced_models is None
 
 
 # The one that records leave out: what is the default is recognised by identity.
@@ -72,9 +114,56 @@ class Applied(msgspec.Struct, frozen=True):
     policy: Policy
 
 
+class AppliedGone(msgspec.Struct, frozen=True):
+    """What holds for a caller who leaves, and which level says so; None: nobody does."""
+
+    chosen: ClientGone
+    level: Level | None
+
+
+DEFAULT_GONE = AppliedGone(ClientGone(), None)
+
+
+class AppliedLimit(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One limit that held for a request: whose, its name, its figure as text; of budgets, how."""
+
+    level: Level
+    limit: str
+    most: str
+    policy: BudgetPolicy | None = None
+
+
+class AppliedPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What held for one request, as its record keeps it.
+
+    `reserved_usd` was held for its worst case. `output_cap` was sent to the provider in place of
+    `output_cap_asked`, the caller's own.
+    """
+
+    limits: tuple[AppliedLimit, ...] = ()
+    reserved_usd: str | None = None
+    output_cap: int | None = None
+    output_cap_asked: int | None = None
+    client_gone: AppliedGone = DEFAULT_GONE
+
+
+def client_gone_of(applied: Iterable[Applied]) -> AppliedGone:
+    """What the innermost level says of callers who leave; `applied` is from the outermost in."""
+    found = DEFAULT_GONE
+    for one in applied:
+        if one.policy.client_gone is not None:
+            found = AppliedGone(one.policy.client_gone, one.level)
+    return found
+
+
 def team_scope(team_id: str) -> str:
     """The scope of a team's totals. The id is a ULID."""
     return f"team:{ulid_to_uuid(team_id)}"
+
+
+def account_scope(account_id: str) -> str:
+    """Where admission counts what an account uses, open requests too. The id is a ULID."""
+    return f"account:{account_id}"
 
 
 def user_scope(user_id: str) -> str:

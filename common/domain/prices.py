@@ -1,82 +1,33 @@
-"""Prices: what a model's tokens cost, in integer pico-USD (1e-12 USD) per token and class.
+"""Price books: what models cost, read from files, found by name.
 
 A price book is a file of one version; records carry that version, so what a request cost can be
-computed again. A price of 1 USD per million tokens is 1,000,000 pico-USD per token.
+computed again.
 """
 
 import re
-from typing import Literal
+from functools import lru_cache
+from typing import Any, Literal, cast
 
 import msgspec
 
-from common.domain.money import InvalidAmount, pico_from_usd
-from common.domain.usage import Tokens
+from common.domain.model_prices import (
+    RATE_NAMES,
+    TIERS,
+    LongContext,
+    ModelPrice,
+    TierRates,
+)
+from common.domain.money import PICO_PER_USD, InvalidAmount, pico_from_usd
+from common.domain.price_lines import PRICED_CLASSES, SEARCH
 
 _TOKENS_PER_PRICE = 1_000_000
+_SEARCHES_PER_PRICE = 1_000
 # A dated version of a model: gpt-5-2025-08-07, claude-sonnet-4-5-20250929.
 _DATE = re.compile(r"-20\d\d(?:-\d\d-\d\d|\d{4})$")
 
 
 class InvalidPriceBook(ValueError):
     """A price book that cannot be used; the message names the model and the field."""
-
-
-class Rates(msgspec.Struct, frozen=True, kw_only=True):
-    """Pico-USD per token of each class. Without a rate of its own, audio costs what text costs."""
-
-    input: int
-    output: int
-    cache_read: int
-    cache_write_5m: int
-    cache_write_1h: int
-    audio_input: int | None = None
-    audio_output: int | None = None
-
-    def cost_of(self, tokens: Tokens) -> int:
-        """The cost in pico-USD at these rates."""
-        cost = (
-            tokens.input * self.input
-            + tokens.output * self.output
-            + tokens.cache_read * self.cache_read
-            + tokens.cache_write_5m * self.cache_write_5m
-            + tokens.cache_write_1h * self.cache_write_1h
-        )
-        # Audio is a part of input and output, counted above at the text's rate; never more than
-        # the whole, though cached audio may be reported in it.
-        if self.audio_input is not None:
-            cost += min(tokens.audio_input, tokens.input) * (self.audio_input - self.input)
-        if self.audio_output is not None:
-            cost += min(tokens.audio_output, tokens.output) * (self.audio_output - self.output)
-        return cost
-
-
-class LongContext(Rates, frozen=True, kw_only=True):
-    """Rates of the whole request once its input, cached tokens included, exceeds a length."""
-
-    over_input_tokens: int
-
-
-class ModelPrice(Rates, frozen=True, kw_only=True):
-    """A model's rates, and its limits in tokens.
-
-    Under a hard budget `default_max_output_tokens` is sent where the caller sets no cap, and no
-    cap is lowered below `min_output_tokens`.
-    """
-
-    context_window: int
-    max_output_tokens: int
-    default_max_output_tokens: int = 4096
-    min_output_tokens: int = 16
-    long_context: LongContext | None = None
-
-    def cost_pico(self, tokens: Tokens) -> int:
-        """What the tokens cost, in pico-USD; exact, and never negative for counts that are not."""
-        longer = self.long_context
-        if longer is not None:
-            given = tokens.input + tokens.cache_read + tokens.cache_write_5m + tokens.cache_write_1h
-            if given > longer.over_input_tokens:
-                return longer.cost_of(tokens)
-        return self.cost_of(tokens)
 
 
 class PriceBook(msgspec.Struct, frozen=True):
@@ -94,6 +45,10 @@ class PriceBook(msgspec.Struct, frozen=True):
             return price
         undated = _DATE.sub("", model)
         return self._named(undated) if undated != model else None
+
+    def exactly(self, model: str) -> ModelPrice | None:
+        """The price of a model id or alias as it is written, without looking for a date in it."""
+        return self._named(model)
 
     def models(self, provider: str) -> list[str]:
         """The provider's model ids to list for clients, sorted; none for an unknown provider."""
@@ -138,10 +93,34 @@ class _RatesText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     cache_write_1h: str
     audio_input: str | None = None
     audio_output: str | None = None
+    # USD per thousand searches.
+    search: str | None = None
 
 
 class _LongContextText(_RatesText, frozen=True, kw_only=True, forbid_unknown_fields=True):
     over_input_tokens: int
+
+
+class _TierText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Prices of their own, or a factor of the standard tier's."""
+
+    of_standard: str | None = None
+    input: str | None = None
+    output: str | None = None
+    cache_read: str | None = None
+    cache_write_5m: str | None = None
+    cache_write_1h: str | None = None
+    audio_input: str | None = None
+    audio_output: str | None = None
+    search: str | None = None
+    long_context: _LongContextText | None = None
+
+
+class _TiersText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    flex: _TierText | None = None
+    priority: _TierText | None = None
+    fast: _TierText | None = None
+    batch: _TierText | None = None
 
 
 class _ModelText(_RatesText, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -151,6 +130,7 @@ class _ModelText(_RatesText, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     default_max_output_tokens: int = 4096
     min_output_tokens: int = 16
     long_context: _LongContextText | None = None
+    tiers: _TiersText = _TiersText()
     # embedding models generate nothing, moderation is free.
     kind: Literal["text", "embedding", "moderation"] = "text"
     aliases: list[str] = []
@@ -197,40 +177,81 @@ def _read(data: bytes) -> PriceBook:
 
 
 def _model_price(model: str, text: _ModelText) -> ModelPrice:
+    standard = _tier_rates(model, text, None)
+    given = {tier: getattr(text.tiers, tier) for tier in TIERS}
+    tiers: dict[str, Any] = {
+        tier: _tier(f"{model}: tiers.{tier}", one, standard.search)
+        for tier, one in given.items()
+        if one is not None
+    }
     return ModelPrice(
-        **_rates(model, text),
+        **msgspec.structs.asdict(standard),
+        **tiers,
         context_window=_positive(model, "context_window", text.context_window),
         max_output_tokens=_positive(model, "max_output_tokens", text.max_output_tokens),
         default_max_output_tokens=_positive(
             model, "default_max_output_tokens", text.default_max_output_tokens
         ),
         min_output_tokens=_positive(model, "min_output_tokens", text.min_output_tokens),
-        long_context=_long_context(model, text.long_context),
     )
 
 
-def _long_context(model: str, text: _LongContextText | None) -> LongContext | None:
-    if text is None:
-        return None
-    within = f"{model}: long_context"
-    over = _positive(within, "over_input_tokens", text.over_input_tokens)
-    return LongContext(**_rates(within, text), over_input_tokens=over)
+def _tier(within: str, text: _TierText, search: int | None) -> TierRates | int:
+    if text.of_standard is None:
+        for name in PRICED_CLASSES:
+            if getattr(text, name) is None:
+                raise InvalidPriceBook(f"{within}: {name} is missing, and there is no of_standard")
+        return _tier_rates(within, text, search)
+    if text != _TierText(of_standard=text.of_standard):
+        raise InvalidPriceBook(f"{within}: of_standard stands alone, without prices")
+    return factor_pico(within, "of_standard", text.of_standard)
 
 
-def _rates(where: str, text: _RatesText) -> dict[str, int]:
+def _tier_rates(within: str, text: _ModelText | _TierText, search: int | None) -> TierRates:
+    """A fee that is not named again is that of the standard tier, for any length."""
+    rates = {SEARCH: search} | _rates(within, text)
+    longer = text.long_context
+    long_context: LongContext | None = None
+    if longer is not None:
+        within = f"{within}: long_context"
+        over = _positive(within, "over_input_tokens", longer.over_input_tokens)
+        own = {SEARCH: rates[SEARCH]} | _rates(within, longer)
+        long_context = LongContext(**cast("Any", own), over_input_tokens=over)
+    return TierRates(**cast("Any", rates), long_context=long_context)
+
+
+def factor_pico(where: str, field: str, text: str) -> int:
+    """A factor in 1e-12, above 0 and at most 100. Raises `InvalidPriceBook`."""
+    try:
+        factor = _pico(text)
+    except InvalidAmount as error:
+        raise InvalidPriceBook(f"{where}: {field}: {text[:40]!r} is no decimal number") from error
+    if not 0 < factor <= 100 * PICO_PER_USD:
+        raise InvalidPriceBook(f"{where}: {field}: {text} is not above 0 and at most 100")
+    return factor
+
+
+def _rates(where: str, text: _RatesText | _TierText) -> dict[str, int]:
     rates: dict[str, int] = {}
-    for field in Rates.__struct_fields__:
+    for field in RATE_NAMES:
         amount = getattr(text, field)
         if amount is None:
             continue
+        per = _SEARCHES_PER_PRICE if field == SEARCH else _TOKENS_PER_PRICE
         try:
-            rate, rest = divmod(pico_from_usd(amount), _TOKENS_PER_PRICE)
+            rate, rest = divmod(_pico(amount), per)
         except InvalidAmount as error:
             raise InvalidPriceBook(f"{where}: {field}: {error}") from error
         if rate < 0 or rest:
             raise InvalidPriceBook(f"{where}: {field}: {amount!r} is negative or too fine")
         rates[field] = rate
     return rates
+
+
+@lru_cache(maxsize=512)
+def _pico(text: str) -> int:
+    """Remembered: a book says the same few prices over and over, and every start reads one."""
+    return pico_from_usd(text)
 
 
 def _positive(where: str, field: str, value: int) -> int:

@@ -22,8 +22,12 @@ class Reason(StrEnum):
     EXPIRED_KEY = "expired_key"
     TOO_MANY_FAILURES = "too_many_failures"
     SCOPE_NOT_ALLOWED = "scope_not_allowed"
+    DIALECT_NOT_ALLOWED = "dialect_not_allowed"
+    CLIENT_NOT_ALLOWED = "client_not_allowed"
+    ADDRESS_NOT_ALLOWED = "address_not_allowed"
     MODEL_NOT_ALLOWED = "model_not_allowed"
     MODEL_NOT_FOUND = "model_not_found"
+    REQUEST_NOT_FOUND = "request_not_found"
     UNKNOWN_ROUTE = "unknown_route"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     RATE_LIMITED = "rate_limited"
@@ -31,6 +35,7 @@ class Reason(StrEnum):
     BUDGET_EXHAUSTED = "budget_exhausted"
     UNBOUNDED = "unbounded"
     NO_CAPACITY = "no_capacity"
+    ACCOUNT_LIMITED = "account_limited"
     COOLING_DOWN = "cooling_down"
     REBUILDING = "rebuilding"
     STATE_UNAVAILABLE = "state_unavailable"
@@ -61,8 +66,12 @@ FINAL = frozenset(
         Reason.EXPIRED_KEY,
         Reason.TOO_MANY_FAILURES,
         Reason.SCOPE_NOT_ALLOWED,
+        Reason.DIALECT_NOT_ALLOWED,
+        Reason.CLIENT_NOT_ALLOWED,
+        Reason.ADDRESS_NOT_ALLOWED,
         Reason.MODEL_NOT_ALLOWED,
         Reason.MODEL_NOT_FOUND,
+        Reason.REQUEST_NOT_FOUND,
         Reason.UNKNOWN_ROUTE,
         Reason.METHOD_NOT_ALLOWED,
         Reason.BUDGET_EXHAUSTED,

@@ -8,10 +8,9 @@ is named, and refused where a budget is hard.
 
 import msgspec
 
-from common.domain.jobs import JobKind, job_cost_pico
 from common.domain.limits import AMOUNT_MAX
+from common.domain.model_prices import ModelPrice, Rates, Tier, TierRates
 from common.domain.money import nano_ceiling
-from common.domain.prices import ModelPrice, Rates
 
 
 class Bound(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,8 +19,8 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
     `input_tokens` None: as much as the context window; `windowed` False says that the window
     bounds each of many inputs, not all. `choices` multiply the output. `caches`: the caller asks
     for cache writes, which cost more. `default_cap` is the output that the provider stops at by
-    itself. `unbounded` names what has no bound. `parts` are the requests of a batch with the output
-    cap of each, which is not lowered.
+    itself. `unbounded` names what has no bound. `tier` is the dearest that may serve it. `parts`
+    are the requests of a batch with the output cap of each, which is not lowered.
     """
 
     input_tokens: int | None
@@ -34,7 +33,7 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
     least_output: int = 1
     default_cap: int | None = None
     unbounded: str | None = None
-    job: JobKind | None = None
+    tier: Tier = "standard"
     parts: "tuple[tuple[Bound, int], ...]" = ()
 
 
@@ -65,10 +64,12 @@ def charge_of(price: ModelPrice, bound: Bound, caller_cap: int | None) -> Charge
     if bound.parts:
         return Charge(_parts_nano(price, bound), 0, -1, 0)
     tokens = _input_tokens(price, bound)
-    longer = price.long_context
-    tiers: list[Rates] = [price]
-    if longer is not None and tokens > longer.over_input_tokens:
-        tiers.append(longer)
+    # A dearer tier may fall back to the standard one (a batch stays one), and either may charge for
+    # its length.
+    served: list[TierRates] = [] if bound.tier == "batch" else [price]
+    if bound.tier != "standard" and (other := price.at_tier(bound.tier)) is not None:
+        served.append(other)
+    tiers: list[Rates] = [*served, *(one.for_length(tokens) for one in served)]
     input_nano = _nano(tokens * max(_input_rate(rates, bound) for rates in tiers))
     if not bound.generates:
         return Charge(input_nano, 0, -1, 0)
@@ -81,9 +82,9 @@ def charge_of(price: ModelPrice, bound: Bound, caller_cap: int | None) -> Charge
 
 
 def _parts_nano(price: ModelPrice, bound: Bound) -> int:
-    """The worst case of a whole batch, at its price."""
+    """The worst case of a whole batch: a price depends on the length of one request."""
     worst = sum(charge_of(price, part, cap).worst_nano(cap) for part, cap in bound.parts)
-    return min(job_cost_pico(bound.job, worst), AMOUNT_MAX)
+    return min(worst, AMOUNT_MAX)
 
 
 def _input_tokens(price: ModelPrice, bound: Bound) -> int:

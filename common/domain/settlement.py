@@ -1,6 +1,7 @@
 """What a record counts, and how a later figure corrects an earlier one. Pure."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -18,7 +19,8 @@ def use_of(record: UsageRecord) -> Use:
 def adjustment(final: UsageRecord, charged: UsageRecord, made: str) -> UsageRecord:
     """What a late settle adds to the interrupted record that was posted before it.
 
-    `made` is the ULID of the new record.
+    `made` is the ULID of the new record, of the time of what it adjusts: so it falls on the same
+    periods as in the counters.
     """
     cost_pico = pico_from_usd(final.cost_usd) - pico_from_usd(charged.cost_usd)
     return msgspec.structs.replace(
@@ -28,11 +30,18 @@ def adjustment(final: UsageRecord, charged: UsageRecord, made: str) -> UsageReco
         adjusts=final.id,
         occurred_at=occurred_at(made),
         tokens=final.tokens.minus(charged.tokens),
+        searches=final.searches - charged.searches,
         cost_usd=usd_text(cost_pico),
     )
 
 
 def occurred_at(ulid: str) -> str:
     """A ULID's own time in RFC 3339, with milliseconds."""
-    moment = datetime.fromtimestamp(ulid_time_ms(ulid) / 1000, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    second, millisecond = divmod(ulid_time_ms(ulid), 1000)
+    return f"{_second_text(second)}.{millisecond:03d}Z"
+
+
+@lru_cache(maxsize=256)
+def _second_text(second: int) -> str:
+    """Most records are of a second that was written before; `strftime` costs 5 us."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -6,7 +6,6 @@ does not know a newer member changes nothing. The record carries only strings, i
 booleans and null, for which this form is unambiguous (compare RFC 8785).
 """
 
-import hashlib
 import hmac
 from typing import Any
 
@@ -19,7 +18,7 @@ SIGNATURE_MEMBER = "sig"
 def sign(record_object: dict[str, Any], key: bytes) -> str:
     """Hex signature over the object (with its `outbox_id`, without `sig`)."""
     unsigned = {name: value for name, value in record_object.items() if name != SIGNATURE_MEMBER}
-    return hmac.new(key, _canonical.encode(unsigned), hashlib.sha256).hexdigest()
+    return hmac.digest(key, _canonical.encode(unsigned), "sha256").hex()
 
 
 def verify(record_object: dict[str, Any], key: bytes) -> bool:

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from common.domain.policies import AppliedPolicy
+
 Kind = Literal["usage", "adjustment"]
 Status = Literal["ok", "error", "cancelled", "interrupted"]
 UsageSource = Literal["reported", "estimated"]
@@ -87,6 +89,20 @@ class UsageRecord(msgspec.Struct, frozen=True):
     client: str | None
     error_code: str | None
     tags: list[str]
+    # The tier that the provider says it served at, in its own words; web searches that it ran and
+    # bills each; and the price of every class that was used, in pico-USD (`price_lines`). Records
+    # that were written before these members have none of them.
+    service_tier: str | None = None
+    searches: int = 0
+    unit_prices: dict[str, int] = {}
+    # The account's own discount, which `unit_prices` have taken off already.
+    discount: str = ""
+    # The name whose price it is: what the provider was asked for.
+    priced_as: str | None = None
+    # The figures as the provider gave them (`reported_usage`), and what held for the request; None
+    # in records that were written before these members.
+    reported_usage: dict[str, Any] | None = None
+    policy: AppliedPolicy | None = None
 
 
 _encoder = msgspec.json.Encoder()

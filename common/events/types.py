@@ -8,14 +8,17 @@ from typing import Any, Literal
 
 import msgspec
 
+from common.domain.policies import Level
+
 USAGE_RECORDED = "ai.relay.usage.recorded.v1"
 BUDGET_THRESHOLD = "ai.relay.budget.threshold.v1"
 ACCOUNT_HEALTH = "ai.relay.account.health.v1"
 KEY_CHANGED = "ai.relay.key.changed.v1"
+SPEND_DRIFT = "ai.relay.spend.drift.v1"
 # PingSource's own type (knative/eventing pkg/apis/sources/v1/ping_types.go); it cannot be chosen.
 CRON_TASK = "dev.knative.sources.ping"
 
-OUR_TYPES = (USAGE_RECORDED, BUDGET_THRESHOLD, ACCOUNT_HEALTH, KEY_CHANGED)
+OUR_TYPES = (USAGE_RECORDED, BUDGET_THRESHOLD, ACCOUNT_HEALTH, KEY_CHANGED, SPEND_DRIFT)
 
 SOURCE_RELAY = "/relay/relay"
 SOURCE_KEY_ADMIN = "/relay/key_admin"
@@ -46,14 +49,38 @@ class CronTask(msgspec.Struct, frozen=True):
 
 
 class BudgetThreshold(msgspec.Struct, frozen=True):
-    """Data of `BUDGET_THRESHOLD`: spending passed a part of a budget. Money as decimal strings."""
+    """Data of `BUDGET_THRESHOLD`: spending reached a part of a budget. Money as decimal strings.
 
-    scope: str
+    Once for each budget, period and percent: the event's id is the same however often it is sent.
+    `scope` is the level, `scope_id` what the API calls the team, user or key. `period_ends_at` is
+    RFC 3339, null for `total`.
+    """
+
+    scope: Level
     scope_id: str
     period: Literal["total", "day", "week", "month"]
+    period_id: str
+    period_ends_at: str | None
     budget_usd: str
     spent_usd: str
     threshold_percent: int
+
+
+class SpendDrift(msgspec.Struct, frozen=True):
+    """Data of `SPEND_DRIFT`: a counter in Redis differed from the ledger.
+
+    `figure` is what it counts: `spent` and `reserved` are USD as decimal strings, `requests` and
+    `tokens` whole numbers as strings. `repaired` says whether the counter was put right.
+    """
+
+    scope: Level
+    scope_id: str
+    period_id: str
+    figure: Literal["spent", "reserved", "requests", "tokens"]
+    counted: str
+    expected: str
+    difference: str
+    repaired: bool
 
 
 class AccountHealth(msgspec.Struct, frozen=True):

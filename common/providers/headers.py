@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 
 from common.providers.anthropic import DEFAULT_VERSION
 from common.providers.base import Headers
@@ -56,6 +57,8 @@ RESPONSE_PREFIXES_DENIED = (
     "anthropic-priority-",  # the limits of the account's Priority Tier
     "anthropic-fast-",  # and of its fast mode
 )
+_IDEMPOTENCY = b"idempotency-key"
+_NAMES_MAX = 512
 
 
 def to_provider(
@@ -68,13 +71,14 @@ def to_provider(
     and would be answered with what another one got.
     """
     passed = [
-        (name.decode("latin-1"), value.decode("latin-1"))
+        (
+            sent,
+            _own(tenant, value.decode("latin-1"))
+            if name == _IDEMPOTENCY
+            else value.decode("latin-1"),
+        )
         for name, value in headers
-        if _goes_up(name.decode("latin-1"))
-    ]
-    passed = [
-        (name, _own(tenant, value) if name == "idempotency-key" else value)
-        for name, value in passed
+        if (sent := _sent_name(name)) is not None
     ]
     if provider == "anthropic" and not any(name == "anthropic-version" for name, _ in passed):
         passed.append(("anthropic-version", DEFAULT_VERSION))
@@ -85,10 +89,9 @@ def to_provider(
 def to_caller(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
     """The provider's headers that the caller gets."""
     return [
-        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        (answered, value.encode("latin-1"))
         for name, value in headers
-        if name.lower() not in RESPONSE_HEADERS_DENIED
-        and not name.lower().startswith(RESPONSE_PREFIXES_DENIED)
+        if (answered := _answered_name(name)) is not None
     ]
 
 
@@ -96,5 +99,17 @@ def _own(tenant: str, value: str) -> str:
     return hashlib.sha256(f"{tenant}:{value}".encode()).hexdigest()
 
 
-def _goes_up(name: str) -> bool:
-    return name in REQUEST_HEADERS or name.startswith(REQUEST_PREFIXES)
+# The same few names come with every request.
+@lru_cache(maxsize=_NAMES_MAX)
+def _sent_name(name: bytes) -> str | None:
+    """The name towards the provider; None for what stays here."""
+    text = name.decode("latin-1")
+    return text if text in REQUEST_HEADERS or text.startswith(REQUEST_PREFIXES) else None
+
+
+@lru_cache(maxsize=_NAMES_MAX)
+def _answered_name(name: str) -> bytes | None:
+    """The name towards the caller; None for what stays here."""
+    lower = name.lower()
+    denied = lower in RESPONSE_HEADERS_DENIED or lower.startswith(RESPONSE_PREFIXES_DENIED)
+    return None if denied else lower.encode("latin-1")

@@ -23,6 +23,8 @@ POOL_IDLE_MS = 55_000
 # How hyper-util names what failed; the other stage is `(SendRequest)`.
 _CONNECTING = "client error (Connect)"
 RESPONSE_BYTES_MAX = 64 * 1024 * 1024
+# An answer that says it is no longer is read in one call.
+AT_ONCE_BYTES_MAX = 1024 * 1024
 
 
 class UpstreamFailed(Exception):
@@ -85,6 +87,13 @@ class Exchange:
 
     async def read_all(self) -> bytes:
         """The whole body, bounded. Raises `UpstreamFailed`."""
+        length = self.header("content-length")
+        if length is not None and length.isdecimal() and int(length) <= AT_ONCE_BYTES_MAX:
+            # Each chunk, and the end, would be another way between two threads.
+            try:
+                return bytes(await self._reader.bytes())
+            except Exception as error:
+                raise _failed(error, self.provider) from error
         chunks: list[bytes] = []
         size = 0
         while (chunk := await self.read_chunk()) is not None:

@@ -30,11 +30,13 @@ from common.domain.admission import (
     Stale,
     Use,
     VerifyAnswer,
+    Waiting,
 )
 from common.state.commands import RedisCommands, RedisReplyError, RedisUnavailable, Script
 
 LEASE_MS = 30_000
 RENEW_EVERY_MS = 10_000
+WAITS_NO_MORE = -1
 # One renew call stays well below a millisecond of server time.
 RENEW_BATCH = 200
 
@@ -69,10 +71,12 @@ class Admission:
         address: str,
         tokens: int = 0,
         rules: bytes = b"",
+        waits_since_ms: int = 0,
     ) -> AdmitAnswer:
         """Open a lease on the first candidate with room, within all rules or not at all.
 
         `tokens` is the estimate that limits of tokens count until settle; `rules` are packed.
+        `waits_since_ms` is what `Waiting` said, or `WAITS_NO_MORE`.
         Raises `RedisUnavailable`.
         """
         reply = await self._run(
@@ -85,17 +89,24 @@ class Admission:
             address,
             tokens,
             rules,
+            waits_since_ms,
             *_flat(candidates),
         )
         match reply:
             case [b"admitted", index, cap, minutes]:
                 return Admitted(int(index), _cap(cap), _minutes(minutes))
+            case [b"waiting", place, since_ms]:
+                return Waiting(int(place), int(since_ms))
             case [b"denied", reason, retry_after_ms, index, remaining, reset_ms, minutes]:
                 return Denied(
                     reason.decode(), retry_after_ms, index, remaining, reset_ms, _minutes(minutes)
                 )
             case _:
                 return _key_answer(reply)
+
+    async def leave_queues(self, request_id: str, rules: bytes) -> None:
+        """Give up the request's places among those who wait. Raises `RedisUnavailable`."""
+        await self._run("leave_queues", request_id, rules)
 
     async def verify(self, key_hash: str, *, address: str) -> VerifyAnswer:
         """The key's current records without a lease. Raises `RedisUnavailable`."""
@@ -158,6 +169,17 @@ class Admission:
         reply = await self._run("adjust", request_id, adjustment, use.tokens, use.nano)
         return _posted("adjust", reply)
 
+    async def correct(
+        self, adjustment_id: str, adjustment: bytes, *, rules: bytes, at_ms: int, nano: int
+    ) -> str:
+        """Post an adjustment of a request of the past; its outbox id. Raises `RedisUnavailable`.
+
+        `rules` are those of periods that go on, `nano` the difference that they count.
+        """
+        reply = await self._run("correct", adjustment_id, adjustment, rules, at_ms, nano)
+        outbox_id: bytes = reply[1]
+        return outbox_id.decode()
+
     async def read_rules(self, rules: bytes) -> list[tuple[int, int]]:
         """What each rule has counted, and of money what is reserved. Raises `RedisUnavailable`."""
         flat = await self._run("read_rules", rules)
@@ -206,7 +228,7 @@ def _flat(candidates: Sequence[Candidate]) -> list[str | bytes | int]:
     arguments: list[str | bytes | int] = [len(candidates)]
     for candidate in candidates:
         arguments += (candidate.account_id, candidate.max_concurrency, candidate.draft)
-        arguments.append(candidate.charge)
+        arguments += (candidate.charge, candidate.rules)
     return arguments
 
 

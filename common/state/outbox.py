@@ -8,7 +8,19 @@ from collections.abc import Sequence
 
 import msgspec
 
-from common.state.commands import RedisCommands
+from common.state.commands import RedisCommands, Script
+
+CUT_LOCK = "reconcile-cut"
+
+
+def cut_lock(prefix: str) -> str:
+    """The key of the lock that a reconciliation holds while it looks; see `common.state.cut`."""
+    return f"{prefix}:lock:{CUT_LOCK}"
+
+
+def posted_during_cut(prefix: str) -> str:
+    """Where entries are to be found that left the outbox while that lock was held."""
+    return f"{prefix}:reconcile-posted"
 
 
 class OutboxEntry(msgspec.Struct, frozen=True):
@@ -24,6 +36,7 @@ class Outbox:
     def __init__(self, commands: RedisCommands, prefix: str) -> None:
         self._commands = commands
         self._stream = f"{prefix}:outbox"
+        self._deleting = (self._stream, cut_lock(prefix), posted_during_cut(prefix))
 
     async def read(
         self, limit: int, after_id: str = "0", *, before_ms: int | None = None
@@ -41,7 +54,8 @@ class Outbox:
         """Remove entries whose records are in the ledger; returns how many were there."""
         if not outbox_ids:
             return 0
-        return int(await self._commands.call("XDEL", self._stream, *outbox_ids))
+        script = Script.load("delete_posted")
+        return int(await self._commands.script(script, self._deleting, outbox_ids))
 
     async def depth(self) -> tuple[int, int | None]:
         """How many entries wait, and when the oldest was settled (ms since 1970)."""

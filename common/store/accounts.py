@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 
 from common.domain.accounts import AccountRecord
 from common.domain.ids import ulid_to_uuid, uuid_to_ulid
+from common.store import policies
 from common.store.database import Connection, query
 
 
@@ -128,6 +129,8 @@ def _values(record: AccountRecord) -> dict[str, Any]:
         "weight": record.weight,
         "max_concurrency": record.max_concurrency,
         "enabled": record.enabled,
+        "discount": record.discount,
+        **policies.columns(record.policy),
     }
 
 
@@ -144,6 +147,8 @@ def _account(row: Mapping[str, Any]) -> Account:
             weight=row["weight"],
             max_concurrency=row["max_concurrency"],
             enabled=row["enabled"],
+            discount=row["discount"],
+            policy=policies.read(row, policies.COUNTS_COLUMNS),
         ),
         credential_key_id=row["credential"].partition(":")[0],
         version=row["version"],

@@ -75,7 +75,9 @@ class Database:
                 kwargs={
                     "row_factory": dict_row,
                     "connect_timeout": CONNECT_S,
-                    "options": f"-c statement_timeout={self._statement_timeout_ms} -c timezone=UTC",
+                    # Compiling a report takes Postgres longer than answering it.
+                    "options": f"-c statement_timeout={self._statement_timeout_ms}"
+                    " -c timezone=UTC -c jit=off",
                     "application_name": "relay",
                 },
                 min_size=0,

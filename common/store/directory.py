@@ -1,6 +1,7 @@
 """Users and teams."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -26,11 +27,15 @@ class User(msgspec.Struct, frozen=True):
 
 
 class Team(msgspec.Struct, frozen=True):
-    """A team; the id is a ULID. Times are UTC."""
+    """A team; the id is a ULID. Times are UTC.
+
+    `price_multiplier` is what it is charged for each USD of cost.
+    """
 
     id: str
     name: str
     description: str
+    price_multiplier: Decimal
     policy: Policy
     version: int
     users: int
@@ -109,13 +114,19 @@ async def page_of_users(
 
 
 async def create_team(
-    connection: Connection, team_id: str, name: str, description: str, policy: Policy
+    connection: Connection,
+    team_id: str,
+    name: str,
+    description: str,
+    policy: Policy,
+    price_multiplier: Decimal = Decimal(1),
 ) -> None:
     """Raises `psycopg.errors.UniqueViolation` for a name that another team has."""
     values = {
         "id": ulid_to_uuid(team_id),
         "name": name,
         "description": description,
+        "price_multiplier": price_multiplier,
         **policies.columns(policy),
     }
     await connection.execute(query("insert_team"), values)
@@ -127,6 +138,7 @@ async def update_team(connection: Connection, team: Team) -> bool:
         "id": ulid_to_uuid(team.id),
         "name": team.name,
         "description": team.description,
+        "price_multiplier": team.price_multiplier,
         "version": team.version,
         **policies.columns(team.policy),
     }

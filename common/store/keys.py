@@ -1,7 +1,7 @@
 """API keys: rows, pages, and what of them is projected into Redis."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -26,6 +26,16 @@ class Key(msgspec.Struct, frozen=True):
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    activated_at: datetime | None
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """The sooner of its fixed end and the one that its first use began."""
+        days = self.record.activation_days
+        ends = [self.expires_at] if self.expires_at is not None else []
+        if days is not None and self.activated_at is not None:
+            ends.append(self.activated_at + timedelta(days=days))
+        return min(ends, default=None)
 
 
 class ProjectedKey(msgspec.Struct, frozen=True):
@@ -35,6 +45,7 @@ class ProjectedKey(msgspec.Struct, frozen=True):
     record: KeyRecord
     status: KeyStatus
     expires_at_ms: int | None
+    activated_at_ms: int | None = None
 
 
 class ExpiredSecret(msgspec.Struct, frozen=True):
@@ -64,6 +75,7 @@ async def create(
         "models_allow": record.models_allow,
         "models_deny": record.models_deny,
         "expires_at": expires_at,
+        "activation_days": record.activation_days,
         "account_id": _uuid(record.account_id),
         "group_id": _uuid(record.group_id),
         "tags": record.tags,
@@ -156,6 +168,7 @@ async def update(connection: Connection, key: Key) -> bool:
         "models_allow": record.models_allow,
         "models_deny": record.models_deny,
         "expires_at": key.expires_at,
+        "activation_days": record.activation_days,
         "tags": record.tags,
         **policies.columns(record.policy),
     }
@@ -189,6 +202,14 @@ async def projected(
     values = {"hash": key_hash, "key_id": _uuid(key_id), "after": after, "limit": limit}
     cursor = await connection.execute(query("projected_keys"), values)
     return [_projected(row) for row in await cursor.fetchall()]
+
+
+async def activate(connection: Connection, first_used_ms: Mapping[str, int]) -> None:
+    """Keep when keys were first used, by key id in ms since 1970; the earliest moment stays."""
+    ids = sorted(first_used_ms)
+    moments = [datetime.fromtimestamp(first_used_ms[key_id] / 1000, UTC) for key_id in ids]
+    values = [[ulid_to_uuid(key_id) for key_id in ids], moments]
+    await connection.execute(query("activate_keys"), values)
 
 
 async def pending_changes(connection: Connection, limit: int) -> list[tuple[int, str, str]]:
@@ -240,6 +261,7 @@ def _key(row: dict[str, Any]) -> Key:
         expires_at=row["expires_at"],
         revoked_at=row["revoked_at"],
         last_used_at=row["last_used_at"],
+        activated_at=row["activated_at"],
     )
 
 
@@ -250,6 +272,7 @@ def _projected(row: dict[str, Any]) -> ProjectedKey:
         record=_record(row),
         status=row["status"],
         expires_at_ms=min((end for end in ends if end is not None), default=None),
+        activated_at_ms=_ms(row["activated_at"]),
     )
 
 
@@ -263,6 +286,7 @@ def _record(row: dict[str, Any]) -> KeyRecord:
         models_allow=row["models_allow"],
         models_deny=row["models_deny"],
         expires_at_ms=_ms(row["expires_at"]),
+        activation_days=row["activation_days"],
         account_id=_ulid(row["account_id"]),
         group_id=_ulid(row["group_id"]),
         tags=row["tags"],

@@ -1,6 +1,6 @@
 """Limits and budgets: rows, what of them is projected, and what the levels have used so far."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -8,12 +8,16 @@ from uuid import UUID
 import msgspec
 from psycopg.types.json import Jsonb
 
+from common.domain.ids import ulid_to_uuid
 from common.domain.limits import Count, count_key, forget_ms, living_periods, money_key
-from common.domain.periods import in_default_calendar, span_of
+from common.domain.periods import NEVER_MS, in_default_calendar, span_of
 from common.domain.policies import NO_POLICY, ORGANISATION, Applied, Policy
 from common.store.database import Connection, query
 
-COLUMNS = ("limits", "budgets", "calendar")
+COUNTS_COLUMNS = ("limits", "budgets", "calendar")
+COLUMNS = (*COUNTS_COLUMNS, "access", "unpriced_models", "client_gone")
+
+_ALWAYS = datetime.max.replace(tzinfo=UTC)
 
 
 class Organisation(msgspec.Struct, frozen=True):
@@ -33,18 +37,22 @@ class ProjectedPolicy(msgspec.Struct, frozen=True):
 
 
 def columns(policy: Policy) -> dict[str, Any]:
-    """A policy as the values of its three columns."""
+    """A policy as the values of its columns; users and keys lack the last two, accounts three."""
     members = msgspec.to_builtins(policy)
+    client_gone = members.get("client_gone")
     return {
         "limits": Jsonb(members.get("limits", {})),
         "budgets": Jsonb(members.get("budgets", [])),
         "calendar": Jsonb(members.get("calendar", {})),
+        "access": Jsonb(members.get("access", {})),
+        "unpriced_models": policy.unpriced_models,
+        "client_gone": None if client_gone is None else Jsonb(client_gone),
     }
 
 
-def read(row: dict[str, Any]) -> Policy:
-    """The policy of a row with these columns."""
-    policy = msgspec.convert({name: row[name] for name in COLUMNS}, Policy)
+def read(row: Mapping[str, Any], columns: Sequence[str] = COLUMNS) -> Policy:
+    """The policy of a row with these columns; an account's has `COUNTS_COLUMNS`."""
+    policy = msgspec.convert({name: row[name] for name in columns if name in row}, Policy)
     return NO_POLICY if policy == NO_POLICY else policy
 
 
@@ -91,17 +99,17 @@ async def next_version(connection: Connection) -> int:
 async def counts(connection: Connection, applied: Sequence[Applied], now_ms: int) -> list[Count]:
     """What the counters of all living periods are to show at least.
 
-    Money of UTC's periods from the totals, which outlive all retention; everything else from the
-    rollups.
+    Money of UTC's periods from the totals, which outlive all retention; everything else, and all
+    of accounts, from the rollups.
     """
     found: list[Count] = []
     totals: dict[tuple[str, str], int] = {}
     for one in applied:
         for period, span in living_periods(one, now_ms):
-            if in_default_calendar(period, one.policy.calendar):
+            if one.level != "account" and in_default_calendar(period, one.policy.calendar):
                 totals[one.scope, span.id] = forget_ms(span)
             else:
-                used = await _used(connection, one.scope, span.start_ms, span.end_ms)
+                used = await used_between(connection, one.scope, span.start_ms, span.end_ms)
                 key = money_key(one.scope, span.id)
                 found.append(Count(key, "s", used["nano"], forget_ms(span)))
         found += await _of_day(connection, one, now_ms)
@@ -113,7 +121,7 @@ async def _of_day(connection: Connection, one: Applied, now_ms: int) -> list[Cou
     if limits.requests_per_day is None and limits.tokens_per_day is None:
         return []
     day = span_of("day", now_ms, one.policy.calendar)
-    used = await _used(connection, one.scope, day.start_ms, day.end_ms)
+    used = await used_between(connection, one.scope, day.start_ms, day.end_ms)
     key = count_key(one.scope, day.id)
     return [
         Count(key, "r", used["requests"], forget_ms(day)),
@@ -139,16 +147,23 @@ async def _of_totals(connection: Connection, totals: dict[tuple[str, str], int])
     ]
 
 
-async def _used(connection: Connection, scope: str, since_ms: int, until_ms: int) -> dict[str, int]:
+async def used_between(
+    connection: Connection, scope: str, since_ms: int, until_ms: int
+) -> dict[str, int]:
+    """What a scope used from one quarter of an hour to another, by the rollups.
+
+    Requests, tokens, `nano` (USD rounded up), `pico` (exact).
+    """
     kind, _, subject = scope.partition(":")
     values: dict[str, Any] = {
         "since": datetime.fromtimestamp(since_ms / 1000, UTC),
-        "until": datetime.fromtimestamp(until_ms / 1000, UTC),
+        "until": _ALWAYS if until_ms == NEVER_MS else datetime.fromtimestamp(until_ms / 1000, UTC),
         "key_id": UUID(subject) if kind == "key" else None,
         "user_id": subject if kind == "user" else None,
         "team_id": UUID(subject) if kind == "team" else None,
+        "account_id": ulid_to_uuid(subject) if kind == "account" else None,
     }
-    if kind not in ("key", "user", "team", ORGANISATION):
+    if kind not in ("key", "user", "team", "account", ORGANISATION):
         raise ValueError(f"{scope!r} is no scope")
     row = await (await connection.execute(query("sum_scope"), values)).fetchone()
     return dict(row) if row is not None else {"requests": 0, "tokens": 0, "nano": 0}

@@ -76,12 +76,16 @@ class Filters(msgspec.Struct, frozen=True):
 
 
 class UsageSum(msgspec.Struct, frozen=True):
-    """Sums of a group: requests, tokens by class and USD, at which some stand at 0 unpriced."""
+    """Sums of a group: requests, tokens by class and USD, at which some stand at 0 unpriced.
+
+    `rated_usd` is what teams are charged: the cost times their multipliers.
+    """
 
     group: dict[str, str | None]
     requests: int
     tokens: dict[str, int]
     cost_usd: Decimal
+    rated_usd: Decimal
     unpriced_requests: int
 
 
@@ -133,14 +137,14 @@ async def records(
     """Rows of the ledger, newest first; `before` is the last id of the page before."""
     values = filters.values()
     values |= {
-        "since": _first_id(filters.since),
-        "until": _first_id(filters.until),
+        "since": first_id(filters.since),
+        "until": first_id(filters.until),
         "model_requested": model_requested,
         "before": _uuid(before),
         "limit": limit,
     }
     cursor = await connection.execute(query("select_records"), values)
-    return [_record(row) for row in await cursor.fetchall()]
+    return [ledger_row(row) for row in await cursor.fetchall()]
 
 
 def _on_steps(filters: Filters) -> bool:
@@ -156,6 +160,7 @@ def _sum(row: dict[str, Any], group_by: list[str]) -> UsageSum:
         requests=int(row["requests"]),
         tokens={name: int(row[name]) for name in TOKEN_CLASSES},
         cost_usd=row["cost_usd"],
+        rated_usd=row["rated_usd"],
         unpriced_requests=int(row["unpriced_requests"]),
     )
 
@@ -166,7 +171,8 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _record(row: dict[str, Any]) -> dict[str, Any]:
+def ledger_row(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the ledger with ids as ULIDs and its tokens as one member."""
     record = dict(row)
     record["tokens"] = {name: record.pop(name) for name in TOKEN_CLASSES}
     for name in _ULID_COLUMNS:
@@ -174,7 +180,8 @@ def _record(row: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
-def _first_id(moment: datetime | None) -> UUID | None:
+def first_id(moment: datetime | None) -> UUID | None:
+    """The bound of ids that a time is."""
     if moment is None:
         return None
     # No id is older than 1970.

@@ -30,6 +30,14 @@ RESERVATION_EXCEEDED = Counter(
     ("model",),
 )
 DENIALS = Counter("relay_denials_total", "Requests refused by Relay, by reason", ("reason",))
+QUEUE_WAITING = Gauge(
+    "relay_queue_waiting", "Requests of this process that wait for a limit of concurrency"
+)
+QUEUED_SECONDS = Histogram(
+    "relay_queued_seconds",
+    "How long requests waited for a limit of concurrency, admitted in the end or not",
+    buckets=_LATENCY_S,
+)
 OPEN_LEASES = Gauge("relay_open_leases", "Requests that this process has open")
 UPSTREAM_ATTEMPTS = Counter(
     "relay_upstream_attempts_total",
@@ -47,6 +55,11 @@ LEDGER_RECORDS = Counter(
     "relay_ledger_records_total",
     "Records given to the ledger, by result (inserted, duplicate, quarantined)",
     ("result",),
+)
+COUNTERS_REPAIRED = Counter(
+    "relay_counters_repaired_total",
+    "Counters of budgets and daily limits that were put right, by direction (raised, lowered)",
+    ("direction",),
 )
 LEASES_EXPIRED = Counter(
     "relay_leases_expired_total", "Leases of relays that died, posted as interrupted"
@@ -99,6 +112,16 @@ LEDGER_REQUESTS = Gauge(
 )
 LEDGER_TOKENS = Gauge(
     "relay_ledger_tokens_today", "Tokens in the ledger since midnight (UTC), by class", ("class",)
+)
+SPEND_DRIFT_USD = Gauge(
+    "relay_spend_drift_usd",
+    "USD by which counters of spending in Redis differ from the ledger and were left so, by "
+    "direction (under: Redis has less; over: it has more)",
+    ("direction",),
+)
+COUNTERS_CHECKED = Gauge(
+    "relay_counters_checked_seconds",
+    "When all counters were last compared with the ledger, in seconds since 1970",
 )
 LEDGER_COST_USD = Gauge(
     "relay_ledger_cost_usd",

@@ -21,6 +21,7 @@ from functions.cleanup.tasks import (
     outbox,
     partitions,
     projection,
+    reconcile,
     retention,
 )
 from functions.cleanup.turn import Turn
@@ -35,6 +36,7 @@ TASKS: dict[str, Task] = {
     "outbox": outbox.run,
     "partitions": partitions.run,
     "projection": projection.run,
+    "reconcile": reconcile.run,
     "retention": retention.run,
 }
 

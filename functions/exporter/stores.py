@@ -14,7 +14,7 @@ from common.state.jobs import Jobs
 from common.state.leases import count_over
 from common.state.outbox import Outbox
 from common.state.projection import has_epoch
-from common.store import partitions, spend, usage
+from common.store import partitions, reconciliation, spend, usage
 from common.store.condition import clock, condition
 from common.store.database import Database, DatabaseUnavailable
 from common.telemetry import catalogue, logs
@@ -38,6 +38,8 @@ _POSTGRES_GAUGES = (
     catalogue.DEAD_LETTERS_WAITING,
     catalogue.LEDGER_UNTIL,
     catalogue.LEDGER_COST_USD,
+    catalogue.SPEND_DRIFT_USD,
+    catalogue.COUNTERS_CHECKED,
     *_TODAY_GAUGES,
 )
 
@@ -89,6 +91,7 @@ class Stores:
             seen = await condition(connection)
             bounds = await partitions.bounds(connection)
             spent = await spend.of_organisation(connection, now)
+            drift = await reconciliation.drift_sums(connection)
         age_s = 0.0 if seen.oldest_change is None else (now - seen.oldest_change).total_seconds()
         catalogue.CHANGES_WAITING.set(seen.changes)
         catalogue.CHANGES_AGE_SECONDS.set(max(age_s, 0.0))
@@ -98,6 +101,9 @@ class Stores:
         if bounds is not None:
             catalogue.LEDGER_UNTIL.set(ulid_time_ms(uuid_to_ulid(bounds.until)) / 1000)
         catalogue.LEDGER_COST_USD.replace({(name,): float(usd) for name, usd in spent.items()})
+        catalogue.SPEND_DRIFT_USD.replace({("under",): drift.under_usd, ("over",): drift.over_usd})
+        if drift.looked_at is not None:
+            catalogue.COUNTERS_CHECKED.set(drift.looked_at.timestamp())
         await self._ask_today(now.replace(hour=0, minute=0, second=0, microsecond=0))
 
     async def _ask_today(self, since: datetime) -> None:

@@ -23,11 +23,14 @@ from functions.key_admin.api import (
     keys,
     master_key,
     organisation,
+    own_usage,
+    prices,
     quarantine,
     teams,
     usage,
     users,
 )
+from functions.key_admin.callers import is_of_callers, of_callers
 from functions.key_admin.docs import Docs
 from functions.key_admin.problem import Problem, response, unavailable
 from functions.key_admin.services import services, stop_services
@@ -39,6 +42,7 @@ OPERATIONS = (
     *teams.OPERATIONS,
     *organisation.OPERATIONS,
     *usage.OPERATIONS,
+    *prices.OPERATIONS,
     *audit.OPERATIONS,
     *quarantine.OPERATIONS,
     *dead_letters.OPERATIONS,
@@ -52,6 +56,7 @@ ROUTES = [
         Route(operation.path.replace(*_ANY_USER), operation.__call__, methods=[operation.method])
         for operation in OPERATIONS
     ),
+    *own_usage.ROUTES,
     Route("/docs", _docs.page, methods=["GET"]),
     Route("/internal/openapi.json", _docs.openapi, methods=["GET"]),
 ]
@@ -71,7 +76,8 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
 async def _serve(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     started = time.perf_counter()
     request_id = new_ulid()
-    address = caller_address(scope, services().settings.edge_token)
+    settings = services().settings
+    address = caller_address(scope, settings.edge_token, settings.trusted_proxies)
     scope = {**scope, "relay.request_id": request_id, "relay.address": address}
     status = 500
 
@@ -105,7 +111,10 @@ async def _problem(request: Request, error: Exception) -> Response:
         case DatabaseUnavailable() | RedisUnavailable():
             return response(request, unavailable(f"{error}; nothing was changed, try again."))
         case HTTPException():
-            return response(request, _no_operation(request, error))
+            problem = _no_operation(request, error)
+            if is_of_callers(request):
+                return of_callers(request, problem)
+            return response(request, problem)
         case _:
             logs.log(
                 "internal_error",
@@ -113,7 +122,10 @@ async def _problem(request: Request, error: Exception) -> Response:
                 request_id=request.scope["relay.request_id"],
                 error=repr(error),
             )
-            return response(request, Problem(500, "Internal error", "Relay failed; see its log."))
+            problem = Problem(500, "Internal error", "Relay failed; see its log.")
+            if is_of_callers(request):
+                return of_callers(request, problem)
+            return response(request, problem)
 
 
 def _no_operation(request: Request, error: HTTPException) -> Problem:

@@ -2,7 +2,7 @@
 
 from common import secrets
 from common.keyring import Keyring
-from common.projection import rebuild, replay_changes, settle_ahead
+from common.projection import keep_first_uses, rebuild, replay_changes, settle_ahead
 from common.settings import KeyAdminSettings, key_admin_settings
 from common.state.client import RedisPyCommands
 from common.state.commands import RedisReplyError, RedisUnavailable
@@ -33,6 +33,7 @@ class Services:
             if not await has_epoch(self.redis, self.settings.state_prefix):
                 await rebuild(self.database, self.redis, self.settings.state_prefix)
                 catalogue.REBUILDS.increment()
+            await keep_first_uses(self.database, self.redis, self.settings.state_prefix)
             await settle_ahead(self.database, self.redis, self.settings.state_prefix)
             await replay_changes(self.database, self.redis, self.settings.state_prefix)
         except (RedisUnavailable, RedisReplyError, DatabaseUnavailable) as error:

@@ -30,6 +30,7 @@ class CallerBody:
         self._receive = receive
         self.size = 0
         self.ended = False
+        self._leaving: asyncio.Task[None] | None = None
 
     async def read_chunk(self) -> bytes:
         """The next bytes, empty at the end.
@@ -59,6 +60,18 @@ class CallerBody:
 
     async def wait_until_gone(self) -> None:
         """Return when the caller has left; what else comes is thrown away."""
+        if self._leaving is None:
+            await self._until_gone()
+        else:
+            await asyncio.shield(self._leaving)
+
+    def leaving(self) -> asyncio.Task[None]:
+        """The same as one task for all who want to know; `drain` ends it."""
+        if self._leaving is None:
+            self._leaving = asyncio.get_running_loop().create_task(self._until_gone())
+        return self._leaving
+
+    async def _until_gone(self) -> None:
         message: dict[str, Any] = {"type": ""}
         while message["type"] != "http.disconnect":
             message = await self._receive()
@@ -70,6 +83,8 @@ class CallerBody:
         A connection that is closed with bytes unread is reset, and clients that send their
         whole body before they read (httpx, and so the SDKs) would never see the answer.
         """
+        if self._leaving is not None:
+            self._leaving.cancel()
         if self.ended:
             return
         left = DRAIN_BYTES_MAX

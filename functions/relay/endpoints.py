@@ -47,16 +47,16 @@ def _stored(name: str, path: str, *methods: str) -> Endpoint:
 
 def _batch(name: str, path: str, *methods: str, kind: Kind = "stored") -> Endpoint:
     return Endpoint(
-        name, path, methods, "chat", "anthropic", kind, "the batch is billed when it has ended"
+        name, path, methods, "messages", "anthropic", kind, "the batch is billed when it has ended"
     )
 
 
 ENDPOINTS = (
     _forwarded("chat.completions", "/v1/chat/completions", "chat"),
     _forwarded("completions", "/v1/completions", "chat"),
-    _forwarded("messages", "/v1/messages", "chat", "anthropic"),
-    _forwarded("messages.count_tokens", "/v1/messages/count_tokens", "chat", "anthropic"),
-    _forwarded("messages.batches", "/v1/messages/batches", "chat", "anthropic"),
+    _forwarded("messages", "/v1/messages", "messages", "anthropic"),
+    _forwarded("messages.count_tokens", "/v1/messages/count_tokens", "messages", "anthropic"),
+    _forwarded("messages.batches", "/v1/messages/batches", "messages", "anthropic"),
     _batch("messages.batches.list", "/v1/messages/batches", "GET", kind="batches"),
     _batch("messages.batches.stored", "/v1/messages/batches/{id}", "GET", "DELETE"),
     _batch("messages.batches.cancel", "/v1/messages/batches/{id}/cancel", "POST"),

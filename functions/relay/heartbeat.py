@@ -10,10 +10,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from common.domain.admission import Draft
+from common.providers.http import Exchange
 from common.state.admission import RENEW_EVERY_MS
 from common.state.commands import RedisUnavailable
 from common.telemetry import catalogue, logs
-from functions.relay.open_request import Interruption, OpenRequest
+from functions.relay.open_request import OpenRequest
 from functions.relay.records import draft_now
 
 if TYPE_CHECKING:
@@ -60,10 +61,14 @@ class Heartbeat:
         self._requests.pop(request.id, None)
         catalogue.OPEN_LEASES.set(len(self._requests))
 
-    def interrupt_all(self, why: Interruption) -> None:
-        """End all open requests."""
+    def shut_down(self, drain_s: float) -> None:
+        """End all open requests; what is read for its figures alone has so many seconds more."""
+        latest_ns = time.perf_counter_ns() + int(drain_s * 1_000_000_000)
         for request in list(self._requests.values()):
-            request.interrupt(why)
+            if request.drain_until_ns is not None and drain_s > 0:
+                request.drain_until_ns = min(request.drain_until_ns, latest_ns)
+            else:
+                request.interrupt("shutdown")
 
     def tasks(self) -> set[asyncio.Task[Any]]:
         """The tasks of the open requests."""
@@ -101,6 +106,8 @@ class Heartbeat:
             request.interrupt("deadline")
         elif request.exchange is None:
             return
+        elif _drained_long_enough(request, request.exchange, now_ns):
+            request.interrupt("client_gone")
         elif request.upload is not None and request.upload.waiting_for_caller:
             if quiet_ms > self._idle_ms:
                 request.interrupt("caller_silent")
@@ -117,7 +124,7 @@ class Heartbeat:
     def _draft(self, request: OpenRequest) -> dict[str, Draft]:
         """One that cannot be made costs its own lease, not those of all others."""
         try:
-            return {request.id: draft_now(self._services.prices, request)}
+            return {request.id: draft_now(request.prices or self._services.prices, request)}
         except Exception as error:  # noqa: BLE001 - see above
             logs.log("draft_failed", level="error", request_id=request.id, error=repr(error))
             return {}
@@ -136,3 +143,10 @@ class Heartbeat:
             return
         if lost:
             logs.log("leases_lost", level="warning", count=len(lost))
+
+
+def _drained_long_enough(request: OpenRequest, exchange: Exchange, now_ns: int) -> bool:
+    """Before the answer's head nothing stops the provider: it is waited for, as ever."""
+    return (
+        request.drain_until_ns is not None and now_ns > request.drain_until_ns and exchange.has_head
+    )

@@ -15,6 +15,8 @@ from common.dialects.base import (
 )
 from common.domain.keys import KeyRecord
 from common.domain.limits import NO_RULES, RuleSet
+from common.domain.policies import DEFAULT_GONE, Applied, AppliedGone
+from common.domain.prices import PriceBook
 from common.domain.refusals import Reason
 from common.domain.reservation import Bound
 from common.domain.usage import Tokens
@@ -30,6 +32,19 @@ Interruption = Literal["client_gone", "deadline", "idle", "first_byte", "caller_
 class OpenRequest:
     """What the stages learn of a request. `interruption` says who ended it early."""
 
+    # What is not known before the end.
+    status: int = 0
+    reason: Reason | None = None
+    answer: WholeAnswer | None = None
+    tokens: Tokens = Tokens()
+    response_started: bool = False
+    # The caller was sent the whole answer: whatever comes after it spoils nothing.
+    complete: bool = False
+    # A job: its provider is being asked, so it may run whatever is heard of it; and it is kept as
+    # one that goes on, to be settled when its provider says what it used.
+    job_begun: bool = False
+    entrusted: bool = False
+
     def __init__(self, request_id: str, scope: dict[str, Any], address: str) -> None:
         self.id = request_id
         self.address = address
@@ -37,8 +52,11 @@ class OpenRequest:
         self.started_ns = time.perf_counter_ns()
         self.task: asyncio.Task[Any] | None = asyncio.current_task()
         self.interruption: Interruption | None = None
-        # The caller left while the provider had not begun to answer (see `forward`).
+        # The caller left and the provider is not stopped: it has not begun to answer (see
+        # `forward`), or its stream is read on for its figures, until that moment.
         self.caller_gone = False
+        self.client_gone: AppliedGone = DEFAULT_GONE
+        self.drain_until_ns: int | None = None
 
         self.endpoint: Endpoint | None = None
         self.method = ""
@@ -52,18 +70,26 @@ class OpenRequest:
         self.upload: Upload | None = None
         self.key_hash = ""
         self.key: KeyRecord | None = None
+        # The levels that say who may use the key, and how.
+        self.access: tuple[Applied, ...] = ()
         # The one account that may serve: it keeps the response that this request goes on from.
         self.pinned_account_id: str | None = None
 
-        # The limits and budgets that apply; what the body can use at most, once it was read for
-        # that; what is reserved for it, the output it stops at, and the cap to send if another
-        # than the caller's.
+        # The limits and budgets that apply, and the prices that hold until its end; whether
+        # anything is counted, by these or by an account's own, which are the last; what the body
+        # can use at most, once it was read for that; what is reserved for it, the output it stops
+        # at, and the cap to send if another than the caller's.
         self.rules: RuleSet = NO_RULES
+        self.prices: PriceBook | None = None
+        self.counted = False
+        self.account_rules: RuleSet = NO_RULES
         self.bound: Bound | None = None
         self.reserved_nano = 0
         self.output_bound: int | None = None
         self.output_cap: int | None = None
         self.limit_headers: list[tuple[bytes, bytes]] = []
+        # How long it waited for a place, if it did.
+        self.queued_ms: int | None = None
 
         self.account: UsableAccount | None = None
         self.attempts = 0
@@ -82,18 +108,26 @@ class OpenRequest:
         # The lease is open; or the call that may have opened it was lost on its way.
         self.admitted = False
         self.admission_unknown = False
-        # A job: its provider is being asked, so it may run whatever is heard of it; and it is kept
-        # as one that goes on, to be settled when its provider says what it used.
-        self.job_begun = False
-        self.entrusted = False
 
-        self.status = 0
-        self.reason: Reason | None = None
-        self.answer: WholeAnswer | None = None
-        self.tokens = Tokens()
-        self.response_started = False
-        # The caller was sent the whole answer: whatever comes after it spoils nothing.
-        self.complete = False
+    @property
+    def is_bounded(self) -> bool:
+        """Whether a hard budget, of a level or of the account, rests on what is reserved."""
+        return self.rules.hard_money or self.account_rules.hard_money
+
+    @property
+    def draining(self) -> bool:
+        """Whether the answer is read for its figures alone, and nobody is sent anything."""
+        return self.drain_until_ns is not None
+
+    def drain(self, exchange: Exchange | None) -> bool:
+        """The caller left: read on if its tenant wants that and there is something to learn."""
+        chosen = self.client_gone.chosen
+        # A job goes on by itself, and is asked for its figures later.
+        if chosen.policy != "drain" or exchange is None or self.raw or self.job_begun:
+            return False
+        self.keep_alive = None
+        self.drain_until_ns = time.perf_counter_ns() + chosen.drain_seconds * 1_000_000_000
+        return True
 
     @property
     def input_estimate(self) -> int:

@@ -16,12 +16,8 @@ from functions.relay.respond import Send
 from functions.relay.services import Services
 from functions.relay.stages.admit import admit, authenticate
 from functions.relay.stages.forward import Interrupted, forward
-from functions.relay.stages.list_batches import list_batches
-from functions.relay.stages.list_models import list_models
 from functions.relay.stages.parse import find_route, read_body, read_key
 from functions.relay.stages.settle import settle
-from functions.relay.stages.show_key import show_key
-from functions.relay.stages.stored import pass_stored
 
 # How long a caller who does not read may keep a request that is over.
 LAST_WORDS_S_MAX = 2.0
@@ -37,7 +33,8 @@ _INTERRUPTION_REASONS: dict[Interruption, tuple[Reason, str]] = {
 
 async def handle(services: Services, scope: dict[str, Any], receive: Any, send: Send) -> None:
     """Serve one request of the data plane."""
-    address = caller_address(scope, services.settings.edge_token)
+    settings = services.settings
+    address = caller_address(scope, settings.edge_token, settings.trusted_proxies)
     request = OpenRequest(new_ulid(), scope, address)
     body = CallerBody(receive)
     try:
@@ -78,7 +75,7 @@ async def _serve(
         # Nobody unknown sends a body here. It costs no round trip: `admit` would answer `stale`.
         await authenticate(services, request)
     await _read_in_time(services, request, body)
-    accounts = await admit(services, request)
+    accounts = await admit(services, request, body)
     services.heartbeat.enter(request)
     watching = asyncio.get_running_loop().create_task(_watch(request, body))
     try:
@@ -109,14 +106,22 @@ async def _serve_unmetered(
     if kind == "stored":
         watching = asyncio.get_running_loop().create_task(_watch(request, body))
         try:
+            from functions.relay.stages.stored import pass_stored
+
             await pass_stored(services, request, scope["path"], query, send)
         finally:
             watching.cancel()
     elif kind == "batches":
+        from functions.relay.stages.list_batches import list_batches
+
         await list_batches(services, request, query, send)
     elif kind == "key":
+        from functions.relay.stages.show_key import show_key
+
         await show_key(services, request, send)
     else:
+        from functions.relay.stages.list_models import list_models
+
         await list_models(services, request, query, send)
 
 
@@ -124,19 +129,20 @@ async def _watch(request: OpenRequest, body: CallerBody) -> None:
     """End the request when its caller leaves, so that the provider stops working for nobody.
 
     Before the answer's head nothing tells the provider: then `forward` waits for it, and learns
-    what was used.
+    what was used. Where the tenant's policy is to drain, a stream is read on for its figures.
     """
     if request.upload is not None:
         await request.upload.over.wait()  # until then it reads what comes of the caller
     await body.wait_until_gone()
-    if request.exchange is not None and not request.exchange.has_head:
+    exchange = request.exchange
+    if request.drain(exchange) or (exchange is not None and not exchange.has_head):
         request.caller_gone = True
     else:
         request.interrupt("client_gone")
 
 
 async def _end_interrupted(request: OpenRequest, send: Send, why: Interruption) -> None:
-    if why == "client_gone":
+    if why == "client_gone" or request.draining:
         return
     reason, message = _INTERRUPTION_REASONS[why]
     with contextlib.suppress(TimeoutError):
@@ -160,7 +166,8 @@ def _outcome(request: OpenRequest) -> tuple[Status, str]:
     """Status and finish cause of the record."""
     if request.complete:
         return "ok", "complete"
-    if request.interruption == "client_gone":
+    drained = request.draining and request.first_chunk_ns is not None
+    if request.interruption == "client_gone" or drained:
         return "cancelled", "client_gone"
     if request.interruption is not None:
         return "error", request.interruption

@@ -3,14 +3,23 @@
 What has no price is recorded as `unpriced` at $0, counted and logged, to be priced later.
 """
 
+from typing import Any
+
+import msgspec
+
+from common.dialects.base import StreamCopy, WholeAnswer
 from common.domain import usage
 from common.domain.accounts import AccountRecord
 from common.domain.admission import Draft
-from common.domain.jobs import UNPRICED, job_cost_pico
 from common.domain.money import PICO_PER_NANO, nano_ceiling, pico_from_usd, usd_text
-from common.domain.prices import ModelPrice, PriceBook
+from common.domain.policies import DEFAULT_GONE, AppliedPolicy
+from common.domain.prices import PriceBook
+from common.domain.reported_usage import reported_usage
+from common.domain.rerating import UNPRICED
+from common.domain.service_tiers import tier_of
 from common.domain.settlement import occurred_at
 from common.domain.usage import Status, Tokens, UsageRecord, UsageSource
+from functions.relay.account_prices import price_at
 from functions.relay.open_request import OpenRequest
 
 CLIENT_CHARACTERS_MAX = 64
@@ -42,7 +51,7 @@ def _draft(
         tokens=tokens,
         source="estimated",
     )
-    nano = nano_ceiling(pico_from_usd(record.cost_usd)) if request.rules.packed else 0
+    nano = nano_ceiling(pico_from_usd(record.cost_usd)) if request.counted else 0
     return Draft(usage.encode(record), tokens.total, nano)
 
 
@@ -63,7 +72,7 @@ def final_record(
         source=source,
     )
     request.tokens = tokens
-    return record
+    return msgspec.structs.replace(record, reported_usage=_reported_usage(request))
 
 
 def _record(
@@ -79,7 +88,13 @@ def _record(
     if request.key is None or request.parsed is None or request.endpoint is None:
         raise ValueError("only an authenticated, parsed request has a record")
     served = account.served_model(request.parsed.model) or request.parsed.model
-    price = prices.find(served)
+    price = price_at(prices, account, request.parsed.model)
+    searches, service_tier = _searches(request), _service_tier(request)
+    rates = price.rates_for_record(tokens, tier_of(service_tier)) if price is not None else None
+    unit_prices, cost = rates.priced(tokens, searches) if rates is not None else ({}, 0)
+    if request.job_begun and source == "estimated" and request.is_bounded:
+        # An estimate charges at most what was reserved.
+        cost = min(cost, request.reserved_nano * PICO_PER_NANO)
     return UsageRecord(
         id=request.id,
         kind="usage",
@@ -98,8 +113,8 @@ def _record(
         finish_cause=finish_cause,
         tokens=tokens,
         usage_source=source,
-        cost_usd=usd_text(_cost_pico(request, price, tokens, source)),
-        price_version=prices.version if price else UNPRICED,
+        cost_usd=usd_text(cost),
+        price_version=UNPRICED if rates is None else prices.version,
         latency_ms=None if status == "interrupted" else request.latency_ms,
         first_token_ms=request.first_token_ms,
         attempts=max(request.attempts, 1),
@@ -108,21 +123,49 @@ def _record(
         client=_client(request),
         error_code=request.reason.value if request.reason else None,
         tags=request.key.tags,
+        service_tier=service_tier,
+        searches=searches,
+        unit_prices=unit_prices,
+        discount=account.discount,
+        priced_as=served,
+        policy=_policy(request),
     )
 
 
-def _cost_pico(
-    request: OpenRequest, price: ModelPrice | None, tokens: Tokens, source: UsageSource
-) -> int:
-    if price is None:
-        return 0
-    cost = price.cost_pico(tokens)
-    if request.parsed is not None and request.parsed.job is not None:
-        cost = job_cost_pico(request.parsed.job, cost)
-        if source == "estimated" and request.job_begun and request.rules.hard_money:
-            # An estimate charges at most what was reserved.
-            cost = min(cost, request.reserved_nano * PICO_PER_NANO)
-    return cost
+def _service_tier(request: OpenRequest) -> str | None:
+    """The tier that the answer names, so far as it was read; else the one that was asked for."""
+    asked = request.parsed.service_tier if request.parsed is not None else None
+    read: StreamCopy | WholeAnswer | None = request.copy or request.answer
+    return (read.service_tier if read is not None else None) or asked
+
+
+def _searches(request: OpenRequest) -> int:
+    read: StreamCopy | WholeAnswer | None = request.copy or request.answer
+    return read.searches if read is not None else 0
+
+
+def _policy(request: OpenRequest) -> AppliedPolicy | None:
+    """What held for the request; None where nothing was set."""
+    rules = request.rules
+    if not rules.applied and request.client_gone is DEFAULT_GONE:
+        return None
+    asked = request.parsed.max_output_tokens if request.parsed is not None else None
+    return AppliedPolicy(
+        limits=rules.applied,
+        reserved_usd=usd_text(request.reserved_nano * PICO_PER_NANO) if rules.money else None,
+        output_cap=request.output_cap,
+        output_cap_asked=asked if request.output_cap is not None else None,
+        client_gone=request.client_gone,
+    )
+
+
+def _reported_usage(request: OpenRequest) -> dict[str, Any] | None:
+    """The figures as the provider gave them, of a stream that broke off those that had come."""
+    if request.copy is not None:
+        return reported_usage(request.copy.usage)
+    if request.answer is not None and request.answer.usage:
+        return reported_usage([request.answer.usage])
+    return None
 
 
 def _model_named(request: OpenRequest) -> str | None:

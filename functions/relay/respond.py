@@ -21,6 +21,8 @@ async def start(request: OpenRequest, send: Send, status: int, headers: RawHeade
     request.response_started = True
     request.body = b""  # nobody else is asked: long streams hold no long bodies
     own = [(b"x-request-id", request.id.encode())]
+    if request.queued_ms is not None:
+        own.append((b"x-relay-queued-ms", str(request.queued_ms).encode()))
     headers = headers + request.limit_headers + own
     await send({"type": "http.response.start", "status": status, "headers": headers})
 

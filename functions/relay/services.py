@@ -5,19 +5,21 @@ Nothing connects before its first use: the first request pays for what it needs,
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from common import secrets
+from common import draining, secrets
+from common.domain.price_history import DatedBook, PriceHistory
+from common.domain.prices import InvalidPriceBook, PriceBook
 from common.events.emit import Emitter
-from common.identifiers import new_ulid
-from common.job_settlement import JobSettlement
+from common.identifiers import new_ulid, now_ms
 from common.keyring import Keyring
-from common.price_book import overridden_price_book
+from common.price_book import imported_books, overridden_price_book
 from common.providers.http import UpstreamClient
 from common.settings import RelaySettings, relay_settings
 from common.state.admission import Admission
 from common.state.connection import MultiplexedConnection
-from common.state.jobs import Jobs
+from common.state.projection import read_prices
 from common.state.stored_responses import StoredResponses
 from common.telemetry import catalogue, logs
 from functions.relay.account_health import AccountHealth
@@ -26,7 +28,13 @@ from functions.relay.key_lookup import KeyLookup
 from functions.relay.snapshots import Snapshots
 from functions.relay.token_estimates import TokenEstimates
 
+if TYPE_CHECKING:
+    from common.job_settlement import JobSettlement
+    from common.state.jobs import Jobs
+
 EMIT_S_MAX = 4.0
+# What is read for its figures alone ends this much earlier, to be settled like the rest.
+DRAIN_RESERVE_S = 2.0
 # How many of the requests that could not be settled are named in the log.
 NAMED_MAX = 20
 
@@ -39,16 +47,19 @@ class Services:
         self.redis = MultiplexedConnection.from_url(settings.redis_url)
         self.admission = Admission(self.redis, settings.state_prefix)
         self.stored = StoredResponses(self.redis, settings.state_prefix)
-        self.jobs = Jobs(self.redis, settings.state_prefix)
         self.upstream = UpstreamClient()
         self.snapshots = Snapshots(
-            settings.accounts, Keyring(settings.encryption_keys, settings.internal_secret)
+            settings.accounts,
+            Keyring(settings.encryption_keys, settings.internal_secret),
+            settings.budget_thresholds,
+            default_token_limit=settings.default_token_limit,
         )
         self.account_health = AccountHealth(
             self.redis, settings.state_prefix, self.run_in_background
         )
-        self.prices = overridden_price_book(settings.price_book_directory)
-        self.job_settlement = JobSettlement(self.admission, self.jobs, self.upstream, self.prices)
+        self._own_book = overridden_price_book(settings.price_book_directory)
+        self._history = PriceHistory([DatedBook(0, self._own_book)], [])
+        self._prices_version = 0
         self.estimates = TokenEstimates()
         self.events_key = secrets.derive(settings.internal_secret, "usage-events")
         self.heartbeat = Heartbeat(self)
@@ -58,6 +69,48 @@ class Services:
         self._background: set[asyncio.Task[Any]] = set()
         # The ids of requests that are over and not in the outbox yet.
         self.unsettled: set[str] = set()
+        # How many requests wait for a limit of concurrency.
+        self.waiting = 0
+
+    @property
+    def prices(self) -> PriceBook:
+        """The prices that hold now."""
+        return self._history.at(now_ms())
+
+    def prices_at(self, moment_ms: int) -> PriceBook:
+        """The prices that held at a moment in ms since 1970."""
+        return self._history.at(moment_ms)
+
+    @cached_property
+    def jobs(self) -> "Jobs":
+        """What goes on at providers: most requests do not."""
+        from common.state.jobs import Jobs
+
+        return Jobs(self.redis, self.settings.state_prefix)
+
+    @cached_property
+    def job_settlement(self) -> "JobSettlement":
+        """How jobs are settled at a caller's read."""
+        from common.job_settlement import JobSettlement
+
+        return JobSettlement(self.admission, self.jobs, self.upstream, self.prices_at)
+
+    async def follow_prices(self, versions: str) -> None:
+        """Read the operator's own prices if Redis has others. Raises `RedisUnavailable`.
+
+        `versions` are what `admit` and `verify` answered; the last one is that of the prices.
+        """
+        if int(versions.rpartition(" ")[2]) == self._prices_version:
+            return
+        version, books = await read_prices(self.redis, self.settings.state_prefix)
+        self._prices_version = version
+        try:
+            imported = imported_books(books)
+        except InvalidPriceBook as error:
+            logs.log("price_book_refused", level="error", version=version, error=str(error))
+            return
+        self._history = PriceHistory([DatedBook(0, self._own_book)], imported)
+        logs.log("prices_imported", version=version, price_version=self.prices.version)
 
     def run_in_background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Start work that outlives its request, such as a settle; awaited at shutdown."""
@@ -91,8 +144,9 @@ class Services:
         What cannot be settled until then is named in the log; its leases expire, and the sweep
         posts their drafts.
         """
+        draining.begin()
         end = asyncio.get_running_loop().time() + max(within_s - EMIT_S_MAX, within_s / 2)
-        self.heartbeat.interrupt_all("shutdown")
+        self.heartbeat.shut_down(end - asyncio.get_running_loop().time() - DRAIN_RESERVE_S)
         await self._finish(end)
         if self.unsettled:
             logs.log(

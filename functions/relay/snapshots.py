@@ -5,18 +5,27 @@ never serves a revoked key.
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 
 import msgspec
 
 from common.accounts import UsableAccount, built_in_accounts, stored_accounts
+from common.domain.accounts import account_limits
 from common.domain.admission import Stale
 from common.domain.keys import KeyRecord
-from common.domain.limits import NO_RULES, RuleSet, compile_rules
+from common.domain.limits import NO_MARKS, NO_RULES, RuleSet, compile_rules
+from common.domain.periods import Calendar
 from common.domain.policies import (
+    DEFAULT_GONE,
+    NO_POLICY,
     ORGANISATION,
     Applied,
+    AppliedGone,
     Level,
+    Limits,
     Policy,
+    UnpricedModels,
+    client_gone_of,
     key_scope,
     team_scope,
     user_scope,
@@ -33,31 +42,49 @@ _policy_decoder = msgspec.json.Decoder(Policy)
 
 
 class KeySnapshot(msgspec.Struct):
-    """A key's record, the policies that apply, and the versions that these have in Redis."""
+    """A key's record, the policies that apply, and the versions that these have in Redis.
+
+    `applied` are those that limit something, `access` those with access rules.
+    """
 
     versions: str
     record: KeyRecord
     applied: tuple[Applied, ...]
+    access: tuple[Applied, ...] = ()
     rules: RuleSet = NO_RULES
+    client_gone: AppliedGone = DEFAULT_GONE
+    # What its team says of models without a price, else the organisation; None: neither.
+    unpriced_models: UnpricedModels | None = None
+    marks: Mapping[Level, tuple[int, ...]] = NO_MARKS
 
     def rules_at(self, moment_ms: int) -> RuleSet:
         """The rules of that moment, compiled once a period. Raises `UnknownTimezone`."""
         if not self.applied:
             return NO_RULES
         if self.rules is NO_RULES or not self.rules.holds_at(moment_ms):
-            self.rules = compile_rules(self.applied, moment_ms)
+            self.rules = compile_rules(self.applied, moment_ms, self.marks)
         return self.rules
 
 
 class Snapshots:
     """The keys last seen, bounded, and the accounts: those of the environment and of the store."""
 
-    def __init__(self, built_in: tuple[BuiltInAccount, ...], keyring: Keyring) -> None:
+    def __init__(
+        self,
+        built_in: tuple[BuiltInAccount, ...],
+        keyring: Keyring,
+        marks: Mapping[Level, tuple[int, ...]] = NO_MARKS,
+        *,
+        default_token_limit: int = 0,
+    ) -> None:
+        self._default_token_limit = default_token_limit
         self._keyring = keyring
+        self._marks = marks
         self._keys: OrderedDict[str, KeySnapshot] = OrderedDict()
         self._built_in = built_in_accounts(built_in)
         self.accounts: list[UsableAccount] = self._built_in
         self.accounts_version = 0
+        self._account_rules: dict[str, RuleSet] = {}
 
     def key(self, key_hash: str) -> KeySnapshot | None:
         """The remembered record of a key."""
@@ -73,7 +100,16 @@ class Snapshots:
     def update(self, key_hash: str, current: Stale) -> KeySnapshot:
         """Remember what Redis says is current."""
         record = _key_decoder.decode(current.key_record)
-        snapshot = KeySnapshot(current.versions, record, _applied(record, current.policies))
+        found = _policies(record, current.policies)
+        snapshot = KeySnapshot(
+            current.versions,
+            record,
+            self._limiting(record, found),
+            tuple(one for one in found if not one.policy.access.is_empty),
+            client_gone=client_gone_of(found),
+            marks=self._marks,
+            unpriced_models=_unpriced(found),
+        )
         self._keys[key_hash] = snapshot
         self._keys.move_to_end(key_hash)
         if len(self._keys) > KEYS_MAX:
@@ -82,11 +118,32 @@ class Snapshots:
             stored = stored_accounts(current.accounts_record, self._keyring)
             self.accounts = self._built_in + stored
             self.accounts_version = current.accounts_version
+            self._account_rules = {}
         return snapshot
 
+    def rules_of(self, account: UsableAccount, moment_ms: int) -> RuleSet:
+        """The account's own rules of that moment, compiled once a period."""
+        if account.policy is NO_POLICY:
+            return NO_RULES
+        found = self._account_rules.get(account.id)
+        if found is None or not found.holds_at(moment_ms):
+            found = compile_rules((account_limits(account),), moment_ms, self._marks)
+            self._account_rules[account.id] = found
+        return found
 
-def _applied(record: KeyRecord, policies: tuple[bytes, bytes, bytes]) -> tuple[Applied, ...]:
-    """The policies that limit anything, from the outermost level in."""
+    def _limiting(self, record: KeyRecord, applied: tuple[Applied, ...]) -> tuple[Applied, ...]:
+        """Those that limit something; tokens a day by default where none limits them."""
+        limiting = tuple(one for one in applied if one.policy.counts)
+        most = self._default_token_limit
+        if not most or any(one.policy.limits.tokens_per_day is not None for one in limiting):
+            return limiting
+        calendars = [one.policy.calendar for one in applied if one.level == "organisation"]
+        policy = Policy(Limits(tokens_per_day=most), calendar=(*calendars, Calendar())[0])
+        return (*limiting, Applied("default", key_scope(record.id), policy))
+
+
+def _policies(record: KeyRecord, policies: tuple[bytes, bytes, bytes]) -> tuple[Applied, ...]:
+    """What is set for a key, from the outermost level in, its own last."""
     scopes: tuple[tuple[Level, str], ...] = (
         ("organisation", ORGANISATION),
         ("team", team_scope(record.team_id) if record.team_id else ""),
@@ -99,4 +156,9 @@ def _applied(record: KeyRecord, policies: tuple[bytes, bytes, bytes]) -> tuple[A
     ]
     if not record.policy.is_empty:
         found.append(Applied("key", key_scope(record.id), record.policy))
-    return tuple(one for one in found if not one.policy.is_empty)
+    return tuple(found)
+
+
+def _unpriced(found: tuple[Applied, ...]) -> UnpricedModels | None:
+    said = [one.policy.unpriced_models for one in found if one.policy.unpriced_models is not None]
+    return said[-1] if said else None

@@ -3,6 +3,8 @@
 What is sent is always whole events, so that a provider that breaks off in the middle of one is
 followed by a clean error event of the caller's dialect, never by half of an event. `send` waits
 while the caller reads slowly, and then nothing more is read from the provider.
+
+A caller who left may leave a stream to be drained: then it is read on and nothing is sent.
 """
 
 import asyncio
@@ -35,13 +37,13 @@ async def copy_raw(request: OpenRequest, exchange: Exchange, content_type: str, 
     if request.answer is None:
         message = f"{exchange.provider} answered with {content_type}, which belongs elsewhere"
         raise UpstreamFailed(Failure(Reason.UPSTREAM_GARBAGE, message))
+    request.raw = True
     chunk = await _read(request, exchange)
     headers = to_caller(exchange.headers)
     length = exchange.header("content-length")
     if length is not None:
         headers.append((b"content-length", length.encode("latin-1")))
     await respond.start(request, send, exchange.status, headers)
-    request.raw = True
     size = 0
     try:
         while chunk is not None:
@@ -86,9 +88,10 @@ async def copy_stream(
         message = f"{exchange.provider} answered with an error: see the provider's status page"
         raise UpstreamFailed(Failure(Reason.UPSTREAM_ERROR, message))
     headers = to_caller(exchange.headers) + respond.STREAM_HEADERS
-    await respond.start(request, send, exchange.status, headers)
+    if not request.draining:
+        await respond.start(request, send, exchange.status, headers)
+        request.keep_alive = lambda: _keep_alive(request, send)
     request.streaming = True
-    request.keep_alive = lambda: _keep_alive(request, send)
     try:
         await _copy_rest(request, exchange, send, ready, remember)
     except UpstreamFailed as failed:
@@ -112,7 +115,7 @@ async def _copy_rest(
         if copy.stored_id is not None and not remembered:
             remembered = True
             await remember()
-        if ready:
+        if ready and not request.draining:
             await respond.part(send, ready)
             request.last_sent_ns = time.perf_counter_ns()
             request.complete = copy.saw_terminal
@@ -123,15 +126,15 @@ async def _copy_rest(
     rest = copy.end()
     if copy.stored_id is not None and not remembered:
         await remember()
-    if copy.saw_terminal:
-        await respond.end(send, rest)
-        request.complete = True
-    elif copy.saw_error:
-        request.reason = Reason.UPSTREAM_ERROR
-        await respond.end(send, rest)
-    else:
+    if not copy.saw_terminal and not copy.saw_error:
         message = f"{exchange.provider} broke the stream off before its end"
         await _end_broken(request, send, Reason.UPSTREAM_CUT, message)
+        return
+    if not copy.saw_terminal:
+        request.reason = Reason.UPSTREAM_ERROR
+    if not request.draining:
+        await respond.end(send, rest)
+        request.complete = copy.saw_terminal
 
 
 def _fed(copy: StreamCopy, chunk: bytes, exchange: Exchange) -> bytes:
@@ -150,6 +153,9 @@ async def end_interrupted(request: OpenRequest, send: Send, reason: Reason, mess
 async def _end_broken(request: OpenRequest, send: Send, reason: Reason, message: str) -> None:
     if request.operation is None:
         raise ValueError("only an operation's stream can break")
+    if request.draining:
+        request.reason = reason
+        return
     if request.raw:
         request.reason = reason
         raise BrokenOff(message)

@@ -3,11 +3,18 @@
 import math
 import time
 
+from common.announcing import announce_thresholds
 from common.event_function import Worker
 from common.events.receive import Event, MalformedEvent, data_as
-from common.events.types import USAGE_RECORDED, UsageRecorded
+from common.events.types import (
+    OUR_TYPES,
+    SOURCE_USAGE_AGGREGATION,
+    USAGE_RECORDED,
+    UsageRecorded,
+)
 from common.identifiers import now_ms
 from common.posting import arrival_from_event, drain, post
+from common.projection import keep_first_uses
 from common.state.commands import RedisUnavailable
 from common.state.leases import expire
 from common.telemetry import catalogue, logs
@@ -20,6 +27,8 @@ _swept_at = -math.inf
 
 async def ingest(worker: Worker, event: Event) -> None:
     """Post the records. Raises `MalformedEvent` and `DatabaseUnavailable`."""
+    if event.type in OUR_TYPES and event.type != USAGE_RECORDED:
+        return  # for others: where there is no broker, all events come here
     if event.type != USAGE_RECORDED:
         raise MalformedEvent(f"type is {event.type!r}: {USAGE_RECORDED!r} belongs here")
     given = data_as(event, UsageRecorded).records
@@ -35,6 +44,9 @@ async def ingest(worker: Worker, event: Event) -> None:
                 quarantined=posted.quarantined,
                 request_ids=[arrival.record.id for arrival in arrivals if arrival.record],
             )
+        await announce_thresholds(
+            worker.redis, worker.prefix, SOURCE_USAGE_AGGREGATION, worker.send
+        )
         await _sweep(worker)
     except RedisUnavailable as error:
         # The ledger has the records; the outbox is emptied by whoever finds Redis again.
@@ -58,6 +70,7 @@ async def _sweep(worker: Worker) -> None:
         logs.log("leases_expired", level="warning", count=expired)
     if (posted := await drain(worker.database, worker.outbox)) is not None:
         logs.log("drained", inserted=posted.inserted, duplicate=posted.duplicate)
+    await keep_first_uses(worker.database, worker.redis, worker.prefix)
     depth, oldest_ms = await worker.outbox.depth()
     catalogue.OUTBOX_DEPTH.set(depth)
     catalogue.OUTBOX_AGE_SECONDS.set(0 if oldest_ms is None else (now_ms() - oldest_ms) / 1000)

@@ -102,6 +102,7 @@ SCENES: dict[str, dict[str, Any]] = {
             "logMaxFiles": 2,
             "cleanupInterval": 1800000,
             "rateLimitCleanupInterval": 60,
+            "defaultTokenLimit": 2000,
             "tokenUsageRetention": 86400001,
             "timezoneOffset": -5,
         },
@@ -274,6 +275,7 @@ EFFECTS: dict[str, tuple[str, Effect, Any]] = {
     "config.tokenUsageRetention": (
         *("config", variable("RELAY_LEDGER_RETENTION_DAYS", "cleanup"), "2"),
     ),
+    "config.defaultTokenLimit": ("config", variable("RELAY_DEFAULT_TOKEN_LIMIT"), "2000"),
     "config.timezoneOffset": (
         *("config", at("PingSource", "relay-retention", "spec", "timezone"), "Etc/GMT+5"),
     ),
@@ -380,7 +382,6 @@ EFFECTS: dict[str, tuple[str, Effect, Any]] = {
 TAKEN = {
     "config.adminSessionTimeout": 3600000,
     "config.healthCheckInterval": 30000,
-    "config.defaultTokenLimit": 0,
     "pii.resources.requests.memory": "2Gi",
     "persistence.chroma.size": "20Gi",
     "persistence.knowledgeBase.size": "20Gi",

@@ -85,7 +85,7 @@ def test_the_edge_reads_its_token_from_the_secret_that_is_made():
 )
 def test_events_are_sent_where_the_broker_is(values, sink):
     objects = render(*settings(**values))
-    for function in ("relay", "key-admin"):
+    for function in ("relay", "key-admin", "usage-aggregation", "cleanup"):
         if values.get("runtime") == "kubernetes":
             written = one(objects, "Deployment", f"relay-{function}")
         else:
@@ -94,7 +94,11 @@ def test_events_are_sent_where_the_broker_is(values, sink):
     bindings = {
         written["metadata"]["name"] for written in objects if written["kind"] == "SinkBinding"
     }
-    assert bindings == ({"relay-relay", "relay-key-admin"} if sink is None else set())
+    assert bindings == (
+        {"relay-relay", "relay-key-admin", "relay-usage-aggregation", "relay-cleanup"}
+        if sink is None
+        else set()
+    )
 
 
 def test_the_broker_is_of_the_class_and_configuration_of_values():

@@ -10,6 +10,8 @@ from psycopg.rows import dict_row
 from common.domain import usage
 from common.domain.ids import first_ulid, ulid_to_uuid
 from common.domain.keys import KeyRecord, hash_key
+from common.domain.policies import Applied, Budget, Limits, Policy, key_scope
+from common.domain.reconciliation import Counter, counters_of
 from common.domain.settlement import use_of
 from common.domain.usage import encode
 from common.event_function import Worker
@@ -35,6 +37,7 @@ LONG_AGO = timedelta(days=100)
 TABLES = (
     *("ledger", "ledger_partitions", "usage_rollups", "spend_totals", "quarantine", "audit"),
     *("api_keys", "api_key_secrets", "changes", "idempotent_replies", "dead_letters"),
+    "counter_drifts",
 )
 Check = Callable[[], Awaitable[None]]
 
@@ -272,6 +275,41 @@ async def retention(scene: Scene) -> Check:
     return check
 
 
+async def reconcile(scene: Scene) -> Check:
+    """Two keys whose budgets Redis knows nothing of; one of them has usage on its way."""
+    worker = scene.worker()
+    policy = Policy(Limits(requests_per_day=100), (Budget("total", "1"), Budget("day", "1")))
+    made = [KeyRecord(id=new_ulid(), user_id="alice", policy=policy) for _ in range(2)]
+    records = [make_record(key_id=record.id) for record in made]
+    async with worker.database.transaction() as connection:
+        await partitions.ensure(connection, now_ms())
+        for number, record in enumerate(made):
+            await keys.create(connection, record, None, hash_key(str(number)), "cr_12345678")
+        await ledger.insert(connection, records)
+    await scene.function.settle(encode(make_record(key_id=made[0].id)), now_ms())
+
+    async def check() -> None:
+        for record, nano, requests in zip(made, (b"17100", b"8550"), (b"2", b"1"), strict=True):
+            (day,) = [one for one in counters_of_key(record) if not one.money]
+            name = f"{PREFIX}:{day.key}"
+            assert await scene.function.commands.call("HGET", name, "r") == requests
+            for one in counters_of_key(record):
+                if one.money:
+                    name = f"{PREFIX}:{one.key}"
+                    assert await scene.function.commands.call("HGET", name, "s") == nano
+        assert scene.rows("SELECT * FROM counter_drifts") == []
+        (cursor,) = scene.rows("SELECT after, through_at FROM task_cursors")
+        assert cursor["after"] == ""
+        assert cursor["through_at"] is not None
+
+    return check
+
+
+def counters_of_key(record: KeyRecord) -> list[Counter]:
+    """The counters of a key's own budgets and limits."""
+    return counters_of([Applied("key", key_scope(record.id), record.policy)], now_ms())
+
+
 SEEDS: dict[str, Callable[[Scene], Awaitable[Check]]] = {
     "jobs": jobs,
     "key_expiry": key_expiry,
@@ -279,5 +317,6 @@ SEEDS: dict[str, Callable[[Scene], Awaitable[Check]]] = {
     "outbox": outbox,
     "partitions": partitions_ahead,
     "projection": projection,
+    "reconcile": reconcile,
     "retention": retention,
 }

@@ -12,7 +12,7 @@ TABLE = {
     b"/v1/usage/summary": Route.KEY_ADMIN,
     b"/v1/usage/": Route.KEY_ADMIN,
     b"/v1/usages": Route.RELAY,
-    b"/v1/usage": Route.RELAY,
+    b"/v1/usage": Route.KEY_ADMIN,
     b"/v1/": Route.RELAY,
     b"/v1/chat/completions": Route.RELAY,
     b"/v1/chat/completions/": Route.RELAY,

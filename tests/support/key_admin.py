@@ -20,11 +20,14 @@ MASTER_KEY = "the master key of the tests"
 EDGE_TOKEN = "the token of the tests' edge"
 KEYS = "/internal/api-keys"
 
+# The access rules of a key that has none, and of the levels above it, as answered.
+OPEN_KEY = {"access": {"dialects": [], "clients": [], "addresses": []}}
+OPEN = {"access": {**OPEN_KEY["access"], "models": {"allow": [], "deny": []}, "scopes": []}}
 # The limits of a level that sets none, as answered.
 UNLIMITED = {
     "limits": dict.fromkeys(
         ("requests_per_minute", "tokens_per_minute", "requests_per_day", "tokens_per_day",
-         "concurrency", "window")
+         "concurrency", "window", "queue")
     ),
     "budgets": [],
     "calendar": {"timezone": "UTC", "week_starts_on": "monday", "day_starts_at": 0},

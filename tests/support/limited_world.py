@@ -39,11 +39,13 @@ class World:
         return Admission(self.commands, PREFIX, self.now_ms)
 
     async def prepare(self) -> None:
+        # In a Cluster the connection is then with the node that has all keys.
+        await self.commands.call("DEL", f"{PREFIX}:epoch")
         await self.commands.call("FLUSHALL")
         await put_key(self.commands, PREFIX, KEY_HASH, RECORD, "active", None)
         await set_epoch(self.commands, PREFIX, "01EPOCH")
 
-    async def admit(self, request_id, rules, *candidates, tokens=1, versions="7 0 0 0"):
+    async def admit(self, request_id, rules, *candidates, tokens=1, versions="7 0 0 0 0"):
         return await self.admission.admit(
             request_id,
             Snapshot(KEY_HASH, versions, 0),
@@ -63,9 +65,11 @@ class World:
         return {key: await self.commands.call("DUMP", key) for key in keys}
 
 
-def candidate(input_nano=0, output_nano=0, wanted=-1, least=0, *, account="a", draft=(0, 0)):
+def candidate(
+    input_nano=0, output_nano=0, wanted=-1, least=0, *, account="a", draft=(0, 0), rules=b"", most=0
+):
     charge = Charge(input_nano, output_nano, wanted, least, *draft)
-    return Candidate(account, 0, b"draft", msgspec.msgpack.encode(charge))
+    return Candidate(account, most, b"draft", msgspec.msgpack.encode(charge), rules)
 
 
 def money(period="total", scope=KEY):

@@ -7,8 +7,11 @@ import asyncio
 import json
 import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+import httpx
 
 KINDS = (
     "chat",
@@ -64,8 +67,10 @@ def _body(kind: str, number: int) -> tuple[str, dict]:
     return "/v1/chat/completions", body
 
 
-async def run_mixed(url: str, key: str, count: int, concurrency: int, seed: int = 1) -> Seen:
-    """Send `count` requests of all kinds, `concurrency` at once."""
+async def run_mixed(
+    urls: Sequence[str], keys: Sequence[str], count: int, concurrency: int, seed: int = 1
+) -> Seen:
+    """Send `count` requests of all kinds, `concurrency` at once, by all keys to all addresses."""
     seen = Seen()
     order = random.Random(seed)
     kinds = [KINDS[number % len(KINDS)] for number in range(count)]
@@ -76,7 +81,14 @@ async def run_mixed(url: str, key: str, count: int, concurrency: int, seed: int 
         for number, kind in work:
             try:
                 async with asyncio.timeout(60):
-                    await _request(url, key, kind, number, seen)
+                    url = urls[number % len(urls)]
+                    # Divided first, so that each key is used at each address.
+                    key = keys[number // len(urls) % len(keys)]
+                    while await _request(url, key, kind, number, seen) == 503:
+                        if kind == "error_status":
+                            break
+                        # A store is away: as an SDK does, the caller comes again.
+                        await asyncio.sleep(0.2)
             except (OSError, TimeoutError, asyncio.IncompleteReadError):
                 seen.broken += 1
 
@@ -84,7 +96,8 @@ async def run_mixed(url: str, key: str, count: int, concurrency: int, seed: int 
     return seen
 
 
-async def _request(url: str, key: str, kind: str, number: int, seen: Seen) -> None:
+async def _request(url: str, key: str, kind: str, number: int, seen: Seen) -> int:
+    """One request; the answer's status, 0 without one."""
     parts = urlsplit(url)
     path, body = _body(kind, number)
     payload = json.dumps(body).encode()
@@ -99,7 +112,7 @@ async def _request(url: str, key: str, kind: str, number: int, seen: Seen) -> No
         await writer.drain()
         if kind == "leave_early":
             await asyncio.sleep(0.02)
-            return
+            return 0
         answer = await reader.readuntil(b"\r\n\r\n")
         status = int(answer.split(b" ", 2)[1])
         request_id = _header(answer, "x-request-id")
@@ -108,10 +121,11 @@ async def _request(url: str, key: str, kind: str, number: int, seen: Seen) -> No
             seen.ids[request_id] = kind
         if kind == "leave_in_stream":
             await reader.read(100)
-            return
+            return status
         await reader.read()
         if request_id:
             seen.whole.add(request_id)
+        return status
     finally:
         writer.transport.abort() if kind.startswith("leave") else writer.close()
 
@@ -122,3 +136,21 @@ def _header(head: bytes, name: str) -> str:
         if key.strip().lower() == name:
             return value.strip()
     return ""
+
+
+async def run_streams(url: str, key: str, count: int) -> list[bytes]:
+    """So many streams of two seconds at once; what each caller got last."""
+    content = "a stream [[echo words=20,chunk_delay_ms=100]]"
+    body = {
+        "model": "gpt-4o-mini",
+        "stream": True,
+        "messages": [{"role": "user", "content": content}],
+    }
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
+        headers = {"authorization": f"Bearer {key}"}
+
+        async def one() -> bytes:
+            answer = await client.post(f"{url}/v1/chat/completions", json=body, headers=headers)
+            return answer.content
+
+        return list(await asyncio.gather(*(one() for _ in range(count))))

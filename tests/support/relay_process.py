@@ -64,6 +64,7 @@ class RelayProcess:
         settings = {
             "RELAY_REDIS_URL": store.url,
             "RELAY_DATABASE_URL": NO_DATABASE,
+            "RELAY_UNPRICED_MODELS": "quarantine",
             "RELAY_INTERNAL_SECRET": INTERNAL_SECRET,
             "OPENAI_API_KEY": OPENAI_CREDENTIAL,
             "OPENAI_BASE_URL": f"{provider_url}/v1",

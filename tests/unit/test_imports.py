@@ -21,10 +21,11 @@ ALLOWED = {
         *("cryptography", "httpx", "msgspec", "psycopg", "psycopg_pool", "pydantic", "redis"),
         "starlette",
     },
+    # pyreqwest at the first event of its own.
     "functions.usage_aggregation": {
-        *("cloudevents", "msgspec", "psycopg", "psycopg_pool", "redis"),
+        *("cloudevents", "msgspec", "psycopg", "psycopg_pool", "pyreqwest", "redis"),
     },
-    # pyreqwest and cryptography when there is an open job.
+    # cryptography when there is an open job, pyreqwest then too and at an event of its own.
     "functions.cleanup": {
         *("cloudevents", "cryptography", "msgspec", "psycopg", "psycopg_pool", "pyreqwest"),
         "redis",

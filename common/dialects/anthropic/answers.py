@@ -4,11 +4,15 @@
 anthropic-sdk-python). Cache writes come split by lifetime, from older APIs as one figure.
 """
 
+from typing import Any
+
 import msgspec
 
-from common.dialects.base import WholeAnswer, estimate_tokens
+from common.dialects.base import WholeAnswer, estimate_tokens, word
 from common.dialects.bodies import loads
 from common.domain.usage import Tokens
+
+_FAST = "fast"
 
 
 class _CacheCreation(msgspec.Struct):
@@ -20,6 +24,10 @@ class _OutputDetails(msgspec.Struct):
     thinking_tokens: int | None = None
 
 
+class _ServerToolUse(msgspec.Struct):
+    web_search_requests: int | None = None
+
+
 class Usage(msgspec.Struct):
     """The `usage` member of a message or of an event; absent figures are None."""
 
@@ -29,6 +37,20 @@ class Usage(msgspec.Struct):
     cache_creation_input_tokens: int | None = None
     cache_creation: _CacheCreation | None = None
     output_tokens_details: _OutputDetails | None = None
+    server_tool_use: _ServerToolUse | None = None
+    service_tier: Any = None
+    speed: Any = None
+
+    @property
+    def tier(self) -> str | None:
+        """How it was served; the faster mode has prices of its own, whatever the tier."""
+        return _FAST if self.speed == _FAST else word(self.service_tier)
+
+    @property
+    def searches(self) -> int:
+        """Web searches that Anthropic ran; they are billed each."""
+        used = self.server_tool_use
+        return max(0, used.web_search_requests or 0) if used is not None else 0
 
     def over(self, earlier: Tokens) -> Tokens:
         """What is known after this one: figures are cumulative, absent ones stay."""
@@ -85,7 +107,14 @@ def read_answer(body: bytes) -> WholeAnswer | None:
     complete = usage is not None and usage.input_tokens is not None
     tokens = usage.over(Tokens()) if usage is not None and complete else None
     size = sum(len(bytes(block)) for block in answer.content)
-    return WholeAnswer(tokens, answer.model, estimate_tokens(size))
+    return WholeAnswer(
+        tokens,
+        answer.model,
+        estimate_tokens(size),
+        service_tier=usage.tier if usage is not None else None,
+        searches=usage.searches if usage is not None else 0,
+        usage=bytes(answer.usage),
+    )
 
 
 def is_error_body(body: bytes) -> bool:

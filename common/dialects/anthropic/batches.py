@@ -7,8 +7,9 @@ import msgspec
 
 from common.dialects.anthropic.answers import read_answer
 from common.dialects.jobs import JobState, ResultsReader, UnreadableResults
-from common.domain.jobs import JobKind, JobResult, job_cost_pico
-from common.domain.prices import PriceBook
+from common.domain.jobs import JobKind, JobResult
+from common.domain.model_prices import ModelPrice
+from common.domain.price_lines import UnitPrices
 from common.domain.usage import TOKEN_CLASSES, Status, Tokens
 
 # A line is one whole message: as large as an answer may be.
@@ -51,23 +52,27 @@ class MessageBatchJobs:
             return None
         return JobState(ended=batch.processing_status == "ended")
 
-    def results(self, prices: PriceBook, model: str) -> ResultsReader:
+    def results(self, price: ModelPrice | None) -> ResultsReader:
         """See `JobReader`."""
-        return BatchResults(prices, model)
+        return BatchResults(price)
 
 
 class BatchResults:
     """See `common.dialects.jobs.ResultsReader`. Only what succeeded is billed.
 
-    Costs are summed request by request: the price of a long context is that of one request.
+    Costs are summed request by request: the price of a long context is that of one request. Where
+    requests differ in it no unit price holds for the sum, and none is named.
     """
 
-    def __init__(self, prices: PriceBook, model: str) -> None:
-        self._price = prices.find(model)
+    def __init__(self, price: ModelPrice | None) -> None:
+        self._price = price
         self._begun: list[bytes] = []
         self._begun_bytes = 0
         self._tokens = Tokens()
+        self._searches = 0
         self._cost_pico = 0
+        self._unit_prices: UnitPrices = {}
+        self._one_price = True
         self._model: str | None = None
         self._ends: set[str] = set()
 
@@ -84,8 +89,18 @@ class BatchResults:
         """See `ResultsReader`."""
         self._read(b"".join(self._begun))
         status, cause = self._end()
-        cost = self._cost_pico if self._price is not None else None
-        return JobResult(status, cause, self._tokens, cost, self._model)
+        result = JobResult(
+            status,
+            cause,
+            self._tokens,
+            model=self._model,
+            service_tier="batch",
+            searches=self._searches,
+        )
+        if self._price is None:
+            return result
+        unit_prices = self._unit_prices if self._one_price else {}
+        return msgspec.structs.replace(result, cost_pico=self._cost_pico, unit_prices=unit_prices)
 
     def _begin(self, part: bytes) -> None:
         """A line goes on, of whose end nothing is known."""
@@ -109,9 +124,13 @@ class BatchResults:
             raise UnreadableResults("a message of the results has no usage figures")
         self._tokens = _sum(self._tokens, answer.tokens)
         self._model = answer.model or self._model
-        if self._price is not None:
-            cost = self._price.cost_pico(answer.tokens)
-            self._cost_pico += job_cost_pico("message_batch", cost)
+        self._searches += answer.searches
+        rates = self._price.rates_for(answer.tokens, "batch") if self._price is not None else None
+        if rates is not None:
+            unit_prices, cost = rates.priced(answer.tokens, answer.searches)
+            self._cost_pico += cost
+            for name, price in unit_prices.items():
+                self._one_price &= self._unit_prices.setdefault(name, price) == price
 
     def _end(self) -> tuple[Status, str]:
         """What became of the batch as a whole: it is one record."""

@@ -71,7 +71,11 @@ class MessageBatches(JsonOperation):
             model = params.model
             output += params.max_tokens
         return ParsedRequest(
-            model=model, stored=True, job="message_batch", job_output_tokens=output
+            model=model,
+            stored=True,
+            job="message_batch",
+            job_output_tokens=output,
+            service_tier="batch",
         )
 
     def prepare_request(
@@ -112,10 +116,11 @@ def message_batches_bound(body: bytes) -> Bound:
         bound = messages_bound(params)
         if bound.unbounded is not None:
             return Bound(input_tokens=None, unbounded=f"requests[{index}].params.{bound.unbounded}")
-        parts.append((bound, _params_decoder.decode(params).max_tokens))
+        part = msgspec.structs.replace(bound, tier="batch")
+        parts.append((part, _params_decoder.decode(params).max_tokens))
     if not parts:
         raise Unreadable
-    return Bound(input_tokens=0, job="message_batch", parts=tuple(parts))
+    return Bound(input_tokens=0, tier="batch", parts=tuple(parts))
 
 
 def _read_item(item: bytes) -> _Params:

@@ -1,5 +1,7 @@
 """POST /v1/messages: what routing and metering read, and what Relay changes."""
 
+from typing import Any
+
 import msgspec
 
 from common.dialects.anthropic.answers import read_answer
@@ -20,6 +22,7 @@ class _Messages(msgspec.Struct):
     max_tokens: int
     messages: list[_Turn]
     stream: bool | None = None
+    speed: Any = None
 
 
 _decoder = msgspec.json.Decoder(_Messages)
@@ -35,7 +38,11 @@ class Messages(JsonOperation):
         check_model(request.model)
         check_positive(request.max_tokens, "max_tokens")
         return ParsedRequest(
-            model=request.model, stream=bool(request.stream), max_output_tokens=request.max_tokens
+            model=request.model,
+            stream=bool(request.stream),
+            max_output_tokens=request.max_tokens,
+            # `standard_only` is a wish, and no tier.
+            service_tier="fast" if request.speed == "fast" else None,
         )
 
     def read_answer(self, body: bytes, content_type: str = JSON) -> WholeAnswer | None:

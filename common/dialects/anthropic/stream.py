@@ -69,5 +69,9 @@ class MessageStreamCopy(EventStreamCopy):
         if usage is None:
             return False
         self.reported = usage.over(self.reported)
+        self.service_tier = usage.tier or self.service_tier
+        self.searches = max(self.searches, usage.searches)
+        # Figures are cumulative: the first event's, and the latest over them.
+        self.usage = [*self.usage[:1], raw]
         self._knows_input = self._knows_input or usage.input_tokens is not None
         return True

@@ -1,8 +1,10 @@
 """Whole answers of completions: `prompt_tokens`, `completion_tokens`."""
 
+from typing import Any
+
 import msgspec
 
-from common.dialects.base import WholeAnswer, estimate_tokens
+from common.dialects.base import WholeAnswer, estimate_tokens, word
 from common.dialects.bodies import loads
 from common.dialects.openai.tokens import InputDetails, OutputDetails, tokens_of
 from common.domain.usage import Tokens
@@ -30,6 +32,7 @@ class _Answer(msgspec.Struct):
     choices: list[msgspec.Raw]
     model: str | None = None
     usage: msgspec.Raw = msgspec.Raw()
+    service_tier: Any = None
 
 
 _answer_decoder = msgspec.json.Decoder(_Answer)
@@ -54,7 +57,14 @@ def read_answer(body: bytes) -> WholeAnswer | None:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
     size = sum(len(bytes(choice)) for choice in answer.choices)
-    return WholeAnswer(read_usage(bytes(answer.usage)), answer.model, estimate_tokens(size))
+    usage = bytes(answer.usage)
+    return WholeAnswer(
+        read_usage(usage),
+        answer.model,
+        estimate_tokens(size),
+        service_tier=word(answer.service_tier),
+        usage=usage,
+    )
 
 
 def is_error_body(body: bytes) -> bool:

@@ -65,7 +65,8 @@ class Transcriptions(FormOperation):
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return None
         size = estimate_tokens(len(answer.text.encode()))
-        return WholeAnswer(read_usage(bytes(answer.usage)), None, size)
+        usage = bytes(answer.usage)
+        return WholeAnswer(read_usage(usage), None, size, usage=usage)
 
     def stream_copy(self, parsed: ParsedRequest) -> StreamCopy:
         """See `Operation`."""

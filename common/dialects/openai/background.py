@@ -3,16 +3,17 @@
 Source: https://platform.openai.com/docs/guides/background.
 """
 
+from typing import Any
+
 import msgspec
 
-from common.dialects.base import estimate_tokens
+from common.dialects.base import estimate_tokens, word
 from common.dialects.jobs import JobState, ResultsReader, UnreadableResults
-from common.dialects.openai.items import read_usage
+from common.dialects.openai.items import UNFINISHED, read_usage, searches_in
 from common.domain.jobs import JobKind, JobResult
-from common.domain.prices import PriceBook
+from common.domain.model_prices import ModelPrice
 from common.domain.usage import Status, Tokens
 
-UNFINISHED = frozenset({"queued", "in_progress"})
 _EMPTY = (b"", b"null", b"[]")
 # What a status means for the record; any other one has ended well.
 _ENDS: dict[str, tuple[Status, str]] = {
@@ -27,6 +28,7 @@ class _Response(msgspec.Struct):
     model: str | None = None
     output: msgspec.Raw = msgspec.Raw()
     usage: msgspec.Raw = msgspec.Raw()
+    service_tier: Any = None
 
 
 _decoder = msgspec.json.Decoder(_Response)
@@ -54,11 +56,19 @@ class BackgroundResponses:
         tokens = read_usage(bytes(response.usage))
         if tokens is None and status != "ok" and output in _EMPTY:
             tokens = Tokens()
-        size = estimate_tokens(len(output))
-        result = JobResult(status, cause, tokens, model=response.model, output_estimate=size)
+        result = JobResult(
+            status,
+            cause,
+            tokens,
+            model=response.model,
+            output_estimate=estimate_tokens(len(output)),
+            service_tier=word(response.service_tier),
+            searches=searches_in(output),
+            usage=bytes(response.usage),
+        )
         return JobState(ended=True, result=result)
 
-    def results(self, prices: PriceBook, model: str) -> ResultsReader:
+    def results(self, price: ModelPrice | None) -> ResultsReader:
         """See `JobReader`: there is no file."""
-        del prices, model
+        del price
         raise UnreadableResults("a response has no file of results")

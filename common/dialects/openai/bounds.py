@@ -17,6 +17,7 @@ from common.dialects.bounds import (
     whole,
 )
 from common.dialects.spans import find_member, set_member
+from common.domain.model_prices import Tier
 from common.domain.reservation import Bound
 
 # gpt-4o-mini: 2,833 and 8 tiles of 5,667; every other model counts less for its largest image.
@@ -27,8 +28,12 @@ _TEXT_PARTS = frozenset({"text", "refusal", "input_text", "output_text", "summar
                          "reasoning_text", "input_audio"})  # fmt: skip
 _ITEMS = frozenset({"message", "function_call", "function_call_output", "reasoning",
                     "custom_tool_call", "custom_tool_call_output"})  # fmt: skip
-# The provider's other tiers have prices of their own, which the price book does not hold.
-_TIERS = frozenset({None, "auto", "default", "flex"})
+# What a request may ask for, and the dearest prices that it may then be billed at. `auto` is what
+# the account's project says: the standard tier, unless somebody changed it there.
+_TIERS: dict[str | None, Tier] = {
+    **dict.fromkeys((None, "auto", "default", "flex"), "standard"),
+    **dict.fromkeys(("priority", "fast"), "priority"),
+}
 _COMPLETION_CAP = 16
 
 
@@ -48,6 +53,7 @@ def chat_bound(body: bytes) -> Bound:
         caches=True,
         audio=audio or b"\\u" in body,
         unbounded=unbounded,
+        tier=_tier(given) or "standard",
     )
 
 
@@ -62,7 +68,12 @@ def responses_bound(body: bytes) -> Bound:
         tokens = None
     if given.get("previous_response_id") or given.get("conversation"):
         tokens = None
-    return Bound(input_tokens=tokens, caches=True, unbounded=unbounded)
+    return Bound(
+        input_tokens=tokens,
+        caches=True,
+        unbounded=unbounded,
+        tier=_tier(given) or "standard",
+    )
 
 
 def completions_bound(body: bytes) -> Bound:
@@ -79,6 +90,7 @@ def completions_bound(body: bytes) -> Bound:
         choices=choices * prompts,
         default_cap=_COMPLETION_CAP,
         unbounded=_unbounded(given, ()),
+        tier=_tier(given) or "standard",
     )
 
 
@@ -121,11 +133,17 @@ def set_responses_cap(body: bytes, cap: int, provider: str) -> bytes:
 
 def _unbounded(given: dict[str, Any], names: tuple[str, ...]) -> str | None:
     for name in names:
-        if given.get(name):
+        # An empty object asks for it, too: OpenAI's own examples send `web_search_options: {}`.
+        if given.get(name) not in (None, False):
             return name
-    if given.get("service_tier") not in _TIERS:
+    if _tier(given) is None:
         return f"service_tier ({given['service_tier']})"
     return first_unknown_tool(given.get("tools"), lambda tool: tool.get("type") in _OWN_TOOLS)
+
+
+def _tier(given: dict[str, Any]) -> Tier | None:
+    named = given.get("service_tier")
+    return _TIERS.get(named) if named is None or isinstance(named, str) else None
 
 
 def _beyond_bytes(content: Any) -> int:

@@ -1,5 +1,7 @@
 """POST /v1/chat/completions: what routing and metering read, and what Relay changes."""
 
+from typing import Any
+
 import msgspec
 
 from common.dialects.base import JSON, ParsedRequest, StreamCopy, WholeAnswer
@@ -8,6 +10,7 @@ from common.dialects.json_operation import JsonOperation
 from common.dialects.openai.answers import read_answer
 from common.dialects.openai.errors import stream_error_event
 from common.dialects.openai.stream import ChatStreamCopy
+from common.dialects.openai.tokens import asked_tier
 from common.dialects.spans import set_member
 from common.domain.refusals import Refusal
 
@@ -31,6 +34,7 @@ class _Chat(msgspec.Struct):
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
     n: int | None = None
+    service_tier: Any = None
 
 
 _chat_decoder = msgspec.json.Decoder(_Chat)
@@ -63,6 +67,7 @@ class ChatCompletions(JsonOperation):
             choices=min(chat.n or 1, CHOICES_MAX),
             include_usage=asks_for_usage(stream_options),
             stream_options=stream_options or None,
+            service_tier=asked_tier(chat.service_tier),
         )
 
     def prepare_request(

@@ -39,4 +39,5 @@ class Embeddings(WholeOperation):
             answer = _answer_decoder.decode(body)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return None
-        return WholeAnswer(read_usage(bytes(answer.usage)), answer.model, 0)
+        usage = bytes(answer.usage)
+        return WholeAnswer(read_usage(usage), answer.model, 0, usage=usage)

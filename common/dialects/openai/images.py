@@ -34,7 +34,8 @@ def read_images(body: bytes) -> WholeAnswer | None:
         answer = _answer_decoder.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
-    return WholeAnswer(read_usage(bytes(answer.usage)), None, 0)
+    usage = bytes(answer.usage)
+    return WholeAnswer(read_usage(usage), None, 0, usage=usage)
 
 
 class ImageGenerations(WholeOperation):

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from common.dialects.base import text_size
+from common.dialects.base import text_size, word
+from common.dialects.bodies import loads
 from common.dialects.copying import EventStreamCopy
 from common.dialects.events import event_data
 from common.dialects.openai.tokens import InputDetails, OutputDetails, tokens_of
@@ -25,6 +26,10 @@ _TERMINAL = frozenset(
         "transcript.text.done",
     }
 )
+
+# Statuses of a response that goes on.
+UNFINISHED = frozenset({"queued", "in_progress"})
+_SEARCH_CALL = b"web_search_call"
 
 
 class Usage(msgspec.Struct):
@@ -50,6 +55,7 @@ class _Response(msgspec.Struct):
     id: str | None = None
     model: str | None = None
     usage: msgspec.Raw = msgspec.Raw()
+    service_tier: Any = None
 
 
 class _Event(msgspec.Struct):
@@ -57,6 +63,7 @@ class _Event(msgspec.Struct):
     delta: Any = None
     response: _Response | None = None
     usage: msgspec.Raw = msgspec.Raw()
+    item: msgspec.Raw = msgspec.Raw()
 
 
 _usage_decoder = msgspec.json.Decoder(Usage)
@@ -72,6 +79,23 @@ def read_usage(raw: bytes) -> Tokens | None:
     except msgspec.DecodeError:
         return None
     return tokens if tokens.is_plausible else None
+
+
+def searches_in(items: bytes) -> int:
+    """How many web searches a list of items, or one item, has that OpenAI bills.
+
+    Of the tool's actions only `search` is (guide "Web search"); older ones do not say.
+    """
+    if _SEARCH_CALL not in items:
+        return 0
+    found = loads(items)
+    return sum(
+        1
+        for item in (found if isinstance(found, list) else [found])
+        if isinstance(item, dict)
+        and item.get("type") == "web_search_call"
+        and (not isinstance(action := item.get("action"), dict) or action.get("type") == "search")
+    )
 
 
 class ItemStreamCopy(EventStreamCopy):
@@ -97,14 +121,18 @@ class ItemStreamCopy(EventStreamCopy):
             self._output_bytes += text_size(read.delta)
         if read.response is not None:
             self.served_model = read.response.model or self.served_model
+            self.service_tier = word(read.response.service_tier) or self.service_tier
             if self._stored:
                 self.stored_id = read.response.id or self.stored_id
+        if read.type == "response.output_item.done":
+            self.searches += searches_in(bytes(read.item))
         if read.type == "error":
             self.saw_error = True
         elif read.type in _TERMINAL:
             self.saw_terminal = True
             usage = read.response.usage if read.response is not None else read.usage
             tokens = read_usage(bytes(usage))
+            self.usage = [bytes(usage)]
             if tokens is not None:
                 self.reported = tokens
                 self.reported_complete = True

@@ -1,5 +1,7 @@
 """POST /v1/responses: create, whole or streamed. Stored ones are read again by their ids."""
 
+from typing import Any
+
 import msgspec
 
 from common.dialects.base import (
@@ -9,12 +11,18 @@ from common.dialects.base import (
     StreamCopy,
     WholeAnswer,
     estimate_tokens,
+    word,
 )
 from common.dialects.bodies import check_model, check_positive, read_fields
 from common.dialects.json_operation import JsonOperation
-from common.dialects.openai.background import UNFINISHED
 from common.dialects.openai.errors import type_of
-from common.dialects.openai.items import ItemStreamCopy, read_usage
+from common.dialects.openai.items import (
+    UNFINISHED,
+    ItemStreamCopy,
+    read_usage,
+    searches_in,
+)
+from common.dialects.openai.tokens import asked_tier
 from common.dialects.refused import status_of
 from common.domain.refusals import Refusal
 
@@ -26,6 +34,7 @@ class _Request(msgspec.Struct):
     background: bool | None = None
     max_output_tokens: int | None = None
     previous_response_id: str | None = None
+    service_tier: Any = None
 
 
 class _Answer(msgspec.Struct):
@@ -35,6 +44,7 @@ class _Answer(msgspec.Struct):
     model: str | None = None
     output: msgspec.Raw = msgspec.Raw()
     usage: msgspec.Raw = msgspec.Raw()
+    service_tier: Any = None
 
 
 _request_decoder = msgspec.json.Decoder(_Request)
@@ -61,6 +71,7 @@ class Responses(JsonOperation):
             follows=given.previous_response_id,
             stored=given.store is not False,
             job="response" if given.background else None,
+            service_tier=asked_tier(given.service_tier),
         )
 
     def read_answer(self, body: bytes, content_type: str = JSON) -> WholeAnswer | None:
@@ -72,10 +83,18 @@ class Responses(JsonOperation):
             return None
         if answer.object != "response":
             return None
-        tokens = read_usage(bytes(answer.usage))
+        usage = bytes(answer.usage)
         size = estimate_tokens(len(bytes(answer.output)))
-        unfinished = answer.status in UNFINISHED and answer.id is not None
-        return WholeAnswer(tokens, answer.model, size, stored_id=answer.id, unfinished=unfinished)
+        return WholeAnswer(
+            read_usage(usage),
+            answer.model,
+            size,
+            stored_id=answer.id,
+            unfinished=answer.status in UNFINISHED and answer.id is not None,
+            service_tier=word(answer.service_tier),
+            searches=searches_in(bytes(answer.output)),
+            usage=usage,
+        )
 
     def stream_copy(self, parsed: ParsedRequest) -> StreamCopy:
         """See `Operation`."""

@@ -4,9 +4,11 @@ Where the caller did not ask for usage figures, Relay did (`prepare_request`), a
 sees neither the chunk that carries them nor the `"usage":null` of all others.
 """
 
+from typing import Any
+
 import msgspec
 
-from common.dialects.base import text_size
+from common.dialects.base import text_size, word
 from common.dialects.copying import EventStreamCopy
 from common.dialects.events import event_data
 from common.dialects.openai.answers import read_usage
@@ -42,6 +44,7 @@ class _Chunk(msgspec.Struct):
     model: str | None = None
     usage: msgspec.Raw = msgspec.Raw()
     error: msgspec.Raw = msgspec.Raw()
+    service_tier: Any = None
 
 
 _chunk_decoder = msgspec.json.Decoder(_Chunk)
@@ -70,13 +73,15 @@ class ChatStreamCopy(EventStreamCopy):
             self.saw_error = True
         if chunk.model and self.served_model is None:
             self.served_model = chunk.model
+        if chunk.service_tier:
+            self.service_tier = word(chunk.service_tier)
         self._output_bytes += sum([_size(choice) for choice in chunk.choices or ()])
         usage = bytes(chunk.usage)
         if not usage:
             return event
         tokens = read_usage(usage)
         if tokens is not None:
-            self.reported = tokens
+            self.reported, self.usage = tokens, [usage]
             self._has_usage = True
             # Without choices it is the last word; some servers count in every chunk.
             self.reported_complete = self.reported_complete or not chunk.choices

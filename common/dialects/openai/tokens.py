@@ -6,6 +6,7 @@ ResponseUsage in openai-python); Relay's `input` excludes what a cache served or
 
 import msgspec
 
+from common.dialects.base import word
 from common.domain.usage import Tokens
 
 
@@ -42,3 +43,9 @@ def tokens_of(
         audio_input=max(0, given.audio_tokens or 0),
         audio_output=max(0, made.audio_tokens or 0),
     )
+
+
+def asked_tier(value: object) -> str | None:
+    """The `service_tier` of a request, as a response would name it."""
+    tier = word(value)
+    return "priority" if tier == "fast" else tier

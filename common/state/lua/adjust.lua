@@ -1,4 +1,4 @@
--- uses: shared rules leases
+-- uses: shared rules thresholds leases
 -- adjust: posts the difference when a settle came after its lease had expired.
 --   KEYS[1]  <prefix>:epoch (routes the call to the tag's slot)
 --   ARGV[3]  request id            ARGV[4]  adjustment record, JSON
@@ -22,6 +22,7 @@ if fields[2] then
   local rules, charged = held_by(fields[2], fields[3], fields[4], fields[5])
   limits().count_difference(rules, charged, tonumber(ARGV[5]) - charged.tokens,
     tonumber(ARGV[6]) - charged.nano)
+  tell_thresholds(rules)
 end
 local outbox_id = append_to_outbox(ARGV[4])
 redis.call('SET', settled, outbox_id, 'PX', SETTLED_MEMORY_MS)

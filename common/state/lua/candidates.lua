@@ -1,15 +1,35 @@
 -- candidates.lua: which account serves.
 
--- Takes the first candidate that the money allows, whose account is not cooling and has capacity.
--- From ARGV[first]: fours of account, max concurrency (0 = no bound), draft, and charge: msgpack
--- of {input nano, nano per output token, output cap wanted (-1 = none), least cap, the draft's
--- tokens, the draft's nano}; '' where no rule applies.
--- Returns the candidate: index (from 0), account, draft, cap, nano, charge; or nil and the denial:
--- reason, retry ms, and for money index of the rule, remaining, reset ms.
-local function take_candidate(first, count, rooms)
-  local soonest_ms, full, too_dear = nil, false, nil
+-- In how many ms an account's own rules may let the request by (-1 = never); nil when they do now.
+local function account_rest_ms(rules, tokens, nano)
+  local denial = limits().check_counts(rules, tokens)
+  if denial then
+    return denial[3]
+  end
+  for _, room in ipairs(limits().money_rooms(rules)) do
+    if nano > room[2] then
+      return limits().money_rest_ms(room, nano)
+    end
+  end
+  return nil
+end
+
+-- Takes the first candidate that the money allows, whose account is not cooling, has capacity, and
+-- is at no limit of its own.
+-- From ARGV[first]: fives of account, max concurrency (0 = no bound), draft, charge: msgpack of
+-- {input nano, nano per output token, output cap wanted (-1 = none), least cap, the draft's
+-- tokens, the draft's nano}, '' where no rule applies; and the account's rules, '' = none.
+-- Returns the candidate: index (from 0), account, draft, cap, nano, charge, rules (nil = none); or
+-- nil and the denial: reason, retry ms, and for money index of the rule, remaining, reset ms.
+local function take_candidate(first, count, rooms, tokens)
+  local soonest_ms, full, limited, cooling, too_dear = nil, false, false, false, nil
+  local function wait(rest_ms)
+    if rest_ms >= 0 then
+      soonest_ms = math.min(soonest_ms or rest_ms, rest_ms)
+    end
+  end
   for index = 0, count - 1 do
-    local position = first + 4 * index
+    local position = first + 5 * index
     local account, most = ARGV[position], tonumber(ARGV[position + 1])
     local charge, cap, nano = nil, -1, 0
     if ARGV[position + 3] ~= '' then
@@ -20,24 +40,50 @@ local function take_candidate(first, count, rooms)
     if not cap then
       too_dear = too_dear or limits().money_denial(charge, nano)
     elseif rest_ms > 0 then
-      soonest_ms = math.min(soonest_ms or rest_ms, rest_ms)
+      cooling = true
+      wait(rest_ms)
     else
       local field = 'account:' .. account
       local open = tonumber(redis.call('HGET', prefix .. ':inflight', field) or 0)
-      if most == 0 or open < most then
+      local rules = ARGV[position + 4] ~= '' and unpack_rules(ARGV[position + 4]) or nil
+      local limit_ms = rules and account_rest_ms(rules, tokens, nano)
+      if limit_ms then
+        limited = true
+        wait(limit_ms)
+      elseif most == 0 or open < most then
         redis.call('HINCRBY', prefix .. ':inflight', field, 1)
         return {
           index = index, account = account, draft = ARGV[position + 2], cap = cap, nano = nano,
-          charge = charge,
+          charge = charge, rules = rules,
         }
+      else
+        full = true
+        wait(1000)
       end
-      full = true
     end
   end
   if full then
-    return nil, { 'no_capacity', 1000 }
-  elseif soonest_ms then
+    return nil, { 'no_capacity', soonest_ms }
+  elseif limited then
+    return nil, { 'account_limited', soonest_ms or -1 }
+  elseif cooling then
     return nil, { 'cooling_down', soonest_ms }
   end
   return nil, too_dear or { 'no_capacity', 1000 }
+end
+
+-- A request's own rules and those of the account that serves it, as a lease keeps them: packed.
+local function with_account(rules, packed, taken)
+  if not taken.rules then
+    return packed
+  end
+  local all = {}
+  for _, rule in ipairs(rules) do
+    all[#all + 1] = rule
+  end
+  for _, rule in ipairs(taken.rules) do
+    rule[9] = now_ms
+    all[#all + 1] = rule
+  end
+  return cmsgpack.pack(all)
 end

@@ -1,4 +1,4 @@
--- uses: shared rules leases expiry
+-- uses: shared rules thresholds leases expiry
 -- expire: turns leases that nobody renewed into interrupted records in the outbox.
 --   KEYS[1]  <prefix>:epoch (routes the call to the tag's slot)
 --   ARGV[3]  at most so many

@@ -16,6 +16,7 @@ local function expire_leases(limit)
       if fields[3] then
         local rules, held = held_by(fields[3], fields[4], fields[5], fields[6])
         limits().settle_rules(rules, held, tonumber(fields[7]), tonumber(fields[8]))
+        tell_thresholds(rules)
         redis.call('HSET', expired, 'rules', fields[3], 'at', fields[4], 'tokens', fields[7],
           'nano', fields[8])
       end

@@ -3,13 +3,14 @@
 -- Parts that only some scripts need stand apart: a script makes its functions anew at every call.
 
 -- Whether a key may be used. Returns a refusal to answer with, or nil and the key's fields
--- (version, status, expires at, record, team's and user's scope). An unknown key counts against
--- the caller's address.
+-- (version, status, expires at, record, team's and user's scope, how long it lasts from its first
+-- use on, id). An unknown key counts against the caller's address.
 local function check_key(epoch, hash, address)
   if redis.call('EXISTS', epoch) == 0 then
     return { 'rebuilding' }
   end
-  local key = redis.call('HMGET', prefix .. ':key:' .. hash, 'v', 's', 'x', 'r', 't', 'u')
+  local key = redis.call('HMGET', prefix .. ':key:' .. hash, 'v', 's', 'x', 'r', 't', 'u',
+    'a', 'i')
   if not key[1] then
     local failures = prefix .. ':auth-failures:relay:' .. address
     local count = redis.call('INCR', failures)
@@ -25,16 +26,29 @@ local function check_key(epoch, hash, address)
   if expires_ms > 0 and now_ms >= expires_ms then
     return { 'refused', 'expired' }
   end
+  if key[7] then
+    local first_ms = tonumber(redis.call('HGET', prefix .. ':activations', key[8]) or 0)
+    if first_ms > 0 and now_ms >= first_ms + tonumber(key[7]) then
+      return { 'refused', 'expired' }
+    end
+    key.unused = first_ms == 0
+  end
   return nil, key
 end
 
--- The versions of a key and of the policies that apply, as one string: `7 3 0 0`; and the
--- accounts' version.
+-- The first admitted request of a key whose end depends on it: noted for Postgres, too.
+local function activate_key(id)
+  redis.call('HSET', prefix .. ':activations', id, now_ms)
+  redis.call('SADD', prefix .. ':activated', id)
+end
+
+-- The versions of a key, of the policies that apply and of the operator's prices, as one string:
+-- `7 3 0 0 0`; and the accounts' version.
 local function versions_of(key)
   local found = redis.call('HMGET', prefix .. ':versions', 'organisation', key[5] or '',
-    key[6] or '', 'accounts')
+    key[6] or '', 'accounts', 'prices')
   local versions = key[1] .. ' ' .. (found[1] or '0') .. ' ' .. (found[2] or '0') .. ' '
-    .. (found[3] or '0')
+    .. (found[3] or '0') .. ' ' .. (found[5] or '0')
   return versions, found[4] or '0'
 end
 

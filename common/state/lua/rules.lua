@@ -6,8 +6,10 @@
 --   3 unit   r requests | t tokens | n nano-USD
 --   4 most
 --   5 time   of w its span in ms; of d and m the period's end in ms since 1970, 0 = never
---   6 hard   of m: 0 soft, 1 deny, 2 clamp
+--   6 hard   of m: 0 soft, 1 deny, 2 clamp; of c: how many may wait (see queues.lua)
 --   7 posts  1, or 0 where another rule of the list counts on the same key
+--   8 marks  of m: the percents at which thresholds.lua tells somebody, rising
+--   9 at     in a lease, of an account's rules: when they were counted; else the lease's own time
 -- All amounts are integers, exact up to 2^53. What a request holds is kept in its lease, so that
 -- whoever ends it corrects each counter once.
 --
@@ -101,17 +103,22 @@ local function load_rules()
   end
 
   -- Checks what does not depend on the account: requests, tokens, concurrency. Returns the denial
-  -- {index, remaining, retry ms, reset ms} with the longest wait (retry -1 = never) or nil; and for
-  -- every window of a minute index, used, reset ms.
-  local function check_counts(rules, tokens)
-    local denial, minutes = nil, {}
+  -- {index, remaining, retry ms, reset ms} with the longest wait (retry -1 = never) or nil; for
+  -- every window of a minute index, used, reset ms; and the rules that deny, if all of them are of
+  -- concurrency and have a queue. `ahead` says how many wait before the request.
+  local function check_counts(rules, tokens, ahead)
+    local denial, minutes, blocked, others = nil, {}, {}, false
     for index, rule in ipairs(rules) do
       local kind, unit, most = rule[1], rule[3], rule[4]
       if kind ~= 'm' and unit ~= 'n' then
         local amount = unit == 't' and tokens or 1
+        local waiting = 0
         local used, retry_ms, reset_ms
         if kind == 'c' then
           used = tonumber(redis.call('HGET', prefix .. ':inflight', rule[2]) or 0)
+          if rule[6] > 0 and ahead then
+            waiting = ahead(rule)
+          end
           reset_ms = CONCURRENCY_RETRY_MS
         elseif kind == 'd' then
           used = tonumber(redis.call('HGET', prefix .. ':' .. rule[2], unit) or 0)
@@ -126,7 +133,12 @@ local function load_rules()
             minutes[#minutes + 1] = reset_ms
           end
         end
-        if used + amount > most then
+        if used + waiting + amount > most then
+          if kind == 'c' and rule[6] > 0 then
+            blocked[#blocked + 1] = rule
+          else
+            others = true
+          end
           if amount > most then
             retry_ms = -1
           elseif kind == 'w' then
@@ -140,7 +152,7 @@ local function load_rules()
         end
       end
     end
-    return denial, minutes
+    return denial, minutes, not others and denial and blocked or nil
   end
 
   -- What hard rules of money leave: arrays of index, left, left if nothing were reserved, rule.
@@ -199,6 +211,20 @@ local function load_rules()
     return { 'reserved', MONEY_RETRY_MS, room[1], math.max(0, room[2]), reset_ms }
   end
 
+  -- After how many ms money may suffice that does not now: of reserved money that may be soon, of
+  -- spent money at the period's end, or never (-1).
+  local function money_rest_ms(room, nano)
+    local rule = room[4]
+    if nano > rule[4] then
+      return -1
+    elseif rule[1] == 'w' then
+      return window_rest_ms(rule, nano - room[2])
+    elseif nano <= room[3] then
+      return MONEY_RETRY_MS
+    end
+    return rule[5] > 0 and rule[5] - now_ms or -1
+  end
+
   local function hold_money(rules, nano)
     for _, rule in ipairs(rules) do
       if rule[7] == 1 then
@@ -235,7 +261,7 @@ local function load_rules()
         if rule[1] == 'm' then
           bump(rule, 'r', -held.nano)
         elseif rule[1] == 'w' and rule[3] == 'n' then
-          correct_window(rule, -held.nano, held.at)
+          correct_window(rule, -held.nano, rule[9] or held.at)
         end
       end
     end
@@ -251,7 +277,7 @@ local function load_rules()
         elseif rule[1] == 'd' then
           bump(rule, rule[3], difference)
         elseif rule[1] == 'w' then
-          correct_window(rule, difference, held.at)
+          correct_window(rule, difference, rule[9] or held.at)
         end
       end
     end
@@ -269,9 +295,9 @@ local function load_rules()
         elseif rule[3] == 't' and rule[1] == 'd' then
           bump(rule, 't', tokens - held.tokens)
         elseif rule[3] == 't' then
-          correct_window(rule, tokens - held.tokens, held.at)
+          correct_window(rule, tokens - held.tokens, rule[9] or held.at)
         elseif rule[3] == 'n' then
-          correct_window(rule, nano - held.nano, held.at)
+          correct_window(rule, nano - held.nano, rule[9] or held.at)
         end
       end
     end
@@ -282,6 +308,7 @@ local function load_rules()
     money_rooms = money_rooms,
     fit = fit,
     money_denial = money_denial,
+    money_rest_ms = money_rest_ms,
     hold = hold,
     hold_money = hold_money,
     release_money = release_money,

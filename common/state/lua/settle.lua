@@ -1,4 +1,4 @@
--- uses: shared rules leases
+-- uses: shared rules thresholds leases
 -- settle: closes the lease, puts what was used in the place of what was reserved, and the record
 -- into the outbox: all or nothing.
 --   KEYS[1]  <prefix>:epoch (routes the call to the tag's slot)
@@ -35,11 +35,14 @@ if account then
   if fields[2] then
     local rules, held = held_by(fields[2], fields[3], fields[4], fields[5])
     limits().settle_rules(rules, held, tokens, nano)
+    tell_thresholds(rules)
   end
   redis.call('DEL', lease)
   redis.call('ZREM', prefix .. ':leases', id)
 elseif ARGV[10] ~= '' then
-  limits().count_difference(unpack_rules(ARGV[10]), { at = now_ms }, tokens, nano)
+  local rules = unpack_rules(ARGV[10])
+  limits().count_difference(rules, { at = now_ms }, tokens, nano)
+  tell_thresholds(rules)
 end
 local outbox_id = append_to_outbox(ARGV[4])
 redis.call('SET', settled, outbox_id, 'PX', SETTLED_MEMORY_MS)

@@ -8,6 +8,8 @@ SELECT
     sum(reasoning), sum(audio_input), sum(audio_output), sum(cost_usd),
     count(*) FILTER (WHERE kind = 'usage' AND price_version = 'unpriced'
         AND input + output + cache_read + cache_write_5m + cache_write_1h > 0)
+        - count(*) FILTER (WHERE kind = 'adjustment' AND finish_cause = 'priced_later'),
+    sum(round(cost_usd * price_multiplier, 12) - cost_usd)
 FROM ledger
 WHERE id = ANY (%s)
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
@@ -24,4 +26,5 @@ DO UPDATE SET
     audio_input = present.audio_input + excluded.audio_input,
     audio_output = present.audio_output + excluded.audio_output,
     cost_usd = present.cost_usd + excluded.cost_usd,
-    unpriced_requests = present.unpriced_requests + excluded.unpriced_requests
+    unpriced_requests = present.unpriced_requests + excluded.unpriced_requests,
+    markup_usd = present.markup_usd + excluded.markup_usd

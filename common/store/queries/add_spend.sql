@@ -1,18 +1,39 @@
 -- Sums of these ledger rows into what each scope has spent in each period (UTC), in a fixed order.
-INSERT INTO spend_totals AS present
-SELECT scope, period, sum(cost_usd)
-FROM ledger
-CROSS JOIN LATERAL (
-    VALUES ('organisation'), ('key:' || key_id), ('user:' || user_id), ('team:' || team_id)
-) AS scopes (scope)
+-- By day and scope first: periods are made of these few sums instead of every row.
+INSERT INTO spend_totals AS present (scope, period, settled, records)
+SELECT scope, period, sum(spent.cost_usd), sum(spent.records)
+FROM (
+    SELECT
+        occurred_at_day AS day,
+        CASE
+            WHEN grouping(key_id) = 0 THEN 'key:' || key_id
+            WHEN grouping(user_id) = 0 THEN 'user:' || user_id
+            WHEN grouping(team_id) = 0 THEN 'team:' || team_id
+            ELSE 'organisation'
+        END AS scope,
+        sum(cost_usd) AS cost_usd,
+        count(*) AS records
+    FROM (
+        SELECT (occurred_at AT TIME ZONE 'UTC')::date AS occurred_at_day, key_id, user_id, team_id,
+               cost_usd
+        FROM ledger
+        WHERE id = ANY (%s) AND cost_usd <> 0
+    ) AS posted
+    GROUP BY GROUPING SETS (
+        (occurred_at_day, key_id), (occurred_at_day, user_id), (occurred_at_day, team_id),
+        (occurred_at_day)
+    )
+) AS spent
 CROSS JOIN LATERAL (
     VALUES
         ('total'),
-        ('day:' || to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')),
-        ('week:' || to_char(occurred_at AT TIME ZONE 'UTC', 'IYYY-"W"IW')),
-        ('month:' || to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM'))
+        ('day:' || to_char(day, 'YYYY-MM-DD')),
+        ('week:' || to_char(day, 'IYYY-"W"IW')),
+        ('month:' || to_char(day, 'YYYY-MM'))
 ) AS periods (period)
-WHERE id = ANY (%s) AND scope IS NOT NULL AND cost_usd <> 0
+WHERE scope IS NOT NULL
 GROUP BY scope, period
 ORDER BY scope, period
-ON CONFLICT (scope, period) DO UPDATE SET settled = present.settled + excluded.settled
+ON CONFLICT (scope, period) DO UPDATE SET
+    settled = present.settled + excluded.settled,
+    records = present.records + excluded.records

@@ -1,13 +1,19 @@
--- What limits scopes: one, or a page of all that limit anything, in the order of the scopes.
-SELECT scope, limits, budgets, calendar, version
+-- What holds for scopes: one, or a page of all that say anything, in the order of the scopes.
+SELECT scope, limits, budgets, calendar, access, unpriced_models, client_gone, version
 FROM (
-    SELECT 'organisation' AS scope, limits, budgets, calendar, version FROM organisation
+    SELECT 'organisation' AS scope, limits, budgets, calendar, access, unpriced_models, client_gone,
+           version
+    FROM organisation
     UNION ALL
-    SELECT 'team:' || id, limits, budgets, calendar, version FROM teams
+    SELECT 'team:' || id, limits, budgets, calendar, access, unpriced_models, client_gone, version
+    FROM teams
     UNION ALL
-    SELECT 'user:' || id, limits, budgets, calendar, version FROM users
+    SELECT 'user:' || id, limits, budgets, calendar, access, NULL, NULL, version FROM users
 ) AS policies
-WHERE (%(scope)s::text IS NULL AND (limits <> '{}' OR budgets <> '[]') OR scope = %(scope)s)
+WHERE (%(scope)s::text IS NULL
+           AND (limits <> '{}' OR budgets <> '[]' OR access <> '{}' OR unpriced_models IS NOT NULL
+                OR client_gone IS NOT NULL)
+       OR scope = %(scope)s)
   AND scope COLLATE "C" > %(after)s
 ORDER BY scope COLLATE "C"
 LIMIT %(limit)s

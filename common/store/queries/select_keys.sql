@@ -14,7 +14,9 @@ WHERE (%(id)s::uuid IS NULL OR keys.id = %(id)s)
   AND (%(user_id)s::text IS NULL OR keys.user_id = %(user_id)s)
   -- As it is shown: an active key whose end has come is expired.
   AND (%(status)s::text IS NULL OR %(status)s = CASE
-        WHEN keys.status = 'active' AND keys.expires_at <= now() THEN 'expired'
+        WHEN keys.status = 'active' AND least(
+            keys.expires_at, keys.activated_at + keys.activation_days * interval '24 hours'
+        ) <= now() THEN 'expired'
         ELSE keys.status
       END)
 ORDER BY keys.id DESC

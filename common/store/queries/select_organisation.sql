@@ -1,1 +1,2 @@
-SELECT limits, budgets, calendar, version, updated_at FROM organisation
+SELECT limits, budgets, calendar, access, unpriced_models, client_gone, version, updated_at
+FROM organisation

@@ -2,7 +2,8 @@ SELECT id, kind, adjusts, occurred_at, key_id, user_id, team_id, account_id, pro
        endpoint, model_requested, model_served, status, finish_cause,
        input, output, cache_read, cache_write_5m, cache_write_1h, reasoning, audio_input,
        audio_output, usage_source, cost_usd, price_version, latency_ms, first_token_ms, attempts,
-       cache_hit, redactions, client, error_code, tags
+       cache_hit, redactions, client, error_code, tags, service_tier, searches, unit_prices,
+       discount, priced_as, price_multiplier, round(cost_usd * price_multiplier, 12) AS rated_usd
 FROM ledger
 WHERE (%(since)s::uuid IS NULL OR id >= %(since)s)
   AND (%(until)s::uuid IS NULL OR id < %(until)s)

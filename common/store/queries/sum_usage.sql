@@ -9,7 +9,8 @@ SELECT {groups}
        coalesce(sum(audio_input), 0) AS audio_input,
        coalesce(sum(audio_output), 0) AS audio_output,
        coalesce(sum(cost_usd), 0)::numeric(24, 12) AS cost_usd,
-       coalesce(sum(unpriced_requests), 0) AS unpriced_requests
+       coalesce(sum(unpriced_requests), 0) AS unpriced_requests,
+       coalesce(sum(cost_usd + markup_usd), 0)::numeric(24, 12) AS rated_usd
 FROM {source} AS used
 WHERE (%(since)s::timestamptz IS NULL OR since >= %(since)s)
   AND (%(until)s::timestamptz IS NULL OR since < %(until)s)

@@ -1,5 +1,6 @@
 UPDATE accounts
 SET name = %(name)s, base_url = %(base_url)s, credential = %(credential)s, models = %(models)s,
     priority = %(priority)s, weight = %(weight)s, max_concurrency = %(max_concurrency)s,
-    enabled = %(enabled)s, version = nextval('projection_versions'), updated_at = now()
+    enabled = %(enabled)s, discount = %(discount)s, limits = %(limits)s, budgets = %(budgets)s,
+    calendar = %(calendar)s, version = nextval('projection_versions'), updated_at = now()
 WHERE id = %(id)s AND version = %(version)s AND deleted_at IS NULL

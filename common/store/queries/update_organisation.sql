@@ -1,4 +1,5 @@
 UPDATE organisation
-SET limits = %(limits)s, budgets = %(budgets)s, calendar = %(calendar)s,
+SET limits = %(limits)s, budgets = %(budgets)s, calendar = %(calendar)s, access = %(access)s,
+    unpriced_models = %(unpriced_models)s, client_gone = %(client_gone)s,
     version = nextval('projection_versions'), updated_at = now()
 WHERE version = %(version)s

@@ -9,15 +9,17 @@ import asyncio
 
 from common.accounts import UsableAccount, built_in_accounts, stored_accounts
 from common.domain.jobs import Job
+from common.domain.price_history import DatedBook, PriceHistory
+from common.domain.prices import InvalidPriceBook
 from common.event_function import Worker
 from common.job_settlement import JobSettlement, Outcome
 from common.keyring import Keyring
-from common.price_book import overridden_price_book
+from common.price_book import imported_books, overridden_price_book
 from common.providers.http import UpstreamClient
 from common.state.admission import Admission
 from common.state.jobs import Jobs
-from common.state.projection import read_accounts
-from common.telemetry import catalogue
+from common.state.projection import read_accounts, read_prices
+from common.telemetry import catalogue, logs
 from functions.cleanup.turn import Turn
 
 AT_ONCE = 8
@@ -34,7 +36,7 @@ async def run(worker: Worker, turn: Turn) -> dict[str, int]:
         Admission(worker.redis, worker.prefix),
         jobs,
         upstream,
-        overridden_price_book(worker.settings.price_book_directory),
+        (await _prices(worker)).at,
     )
     try:
         looks = 0
@@ -53,6 +55,17 @@ async def run(worker: Worker, turn: Turn) -> dict[str, int]:
     if not turn.dry_run:
         catalogue.JOBS_OPEN.set(await jobs.count())
     return done
+
+
+async def _prices(worker: Worker) -> PriceHistory:
+    """As `relay` has them."""
+    own = DatedBook(0, overridden_price_book(worker.settings.price_book_directory))
+    version, books = await read_prices(worker.redis, worker.prefix)
+    try:
+        return PriceHistory([own], imported_books(books))
+    except InvalidPriceBook as error:
+        logs.log("price_book_refused", level="error", version=version, error=str(error))
+        return PriceHistory([own], [])
 
 
 async def _accounts(worker: Worker) -> dict[str, UsableAccount]:

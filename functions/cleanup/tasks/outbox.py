@@ -1,8 +1,10 @@
-"""Settled records that no event brought to the ledger."""
+"""Settled records that no event brought to the ledger; budgets' marks that nobody told of."""
 
 from collections.abc import AsyncIterator
 
+from common.announcing import announce_thresholds
 from common.event_function import Worker
+from common.events.types import SOURCE_CLEANUP
 from common.identifiers import now_ms
 from common.posting import DRAIN_AGE_MS, DRAIN_MAX, Posted, arrival_from_outbox, drain, rehearse
 from common.telemetry import catalogue
@@ -23,6 +25,7 @@ async def run(worker: Worker, turn: Turn) -> dict[str, int]:
     if turn.dry_run:
         done["waiting"] -= done["inserted"] + done["duplicate"] + done["quarantined"]
         return done
+    await announce_thresholds(worker.redis, worker.prefix, SOURCE_CLEANUP, worker.send)
     catalogue.OUTBOX_DEPTH.set(done["waiting"])
     age_ms = 0 if oldest_ms is None else turn.now_ms - oldest_ms
     catalogue.OUTBOX_AGE_SECONDS.set(max(age_ms, 0) / 1000)

@@ -1,7 +1,13 @@
 """What administrators changed while Redis was away, or never committed; all when Redis lost all."""
 
 from common.event_function import Worker
-from common.projection import count_ahead, rebuild, replay_changes, settle_ahead
+from common.projection import (
+    count_ahead,
+    keep_first_uses,
+    rebuild,
+    replay_changes,
+    settle_ahead,
+)
 from common.state.projection import has_epoch
 from common.store import keys
 from common.telemetry import catalogue
@@ -21,6 +27,7 @@ async def run(worker: Worker, turn: Turn) -> dict[str, int]:
     if not complete:
         done["rebuilt"] = int(await rebuild(worker.database, worker.redis, worker.prefix))
         catalogue.REBUILDS.increment(done["rebuilt"])
+    await keep_first_uses(worker.database, worker.redis, worker.prefix)
     await settle_ahead(worker.database, worker.redis, worker.prefix)
     while not turn.over and (
         count := await replay_changes(worker.database, worker.redis, worker.prefix)

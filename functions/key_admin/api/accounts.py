@@ -1,5 +1,6 @@
 """`/internal/accounts`: official API credentials of providers. A credential is never shown."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -8,9 +9,18 @@ from starlette.responses import Response
 
 from common import projection
 from common.domain import narrowing
-from common.domain.accounts import AccountRecord, built_in_account_id, credential_name
-from common.identifiers import new_ulid
+from common.domain.accounts import (
+    AccountRecord,
+    account_limits,
+    built_in_account_id,
+    credential_name,
+)
+from common.domain.limit_figures import figures
+from common.domain.limits import compile_rules
+from common.identifiers import new_ulid, now_ms
 from common.settings import BuiltInAccount
+from common.state.admission import Admission
+from common.state.commands import RedisUnavailable
 from common.store import accounts
 from common.store.accounts import Account
 from common.store.database import Connection
@@ -19,10 +29,19 @@ from functions.key_admin.bodies import check_id
 from functions.key_admin.models.accounts import (
     DEFAULT_BASE_URLS,
     AccountAnswer,
+    AccountBudget,
     AccountCreate,
     AccountList,
     AccountPage,
     AccountPatch,
+    LimitUse,
+)
+from functions.key_admin.models.limits import (
+    CalendarFields,
+    RateFields,
+    counts_of,
+    patched_policy,
+    shown_counts,
 )
 from functions.key_admin.operation import Call, Operation, answered, etag
 from functions.key_admin.problem import Problem, conflict, not_found
@@ -45,7 +64,9 @@ async def create(call: Call) -> Response:
         weight=given.weight,
         max_concurrency=given.max_concurrency,
         enabled=given.enabled,
+        discount=given.discount,
         sealed_credential=_sealed(call, account_id, given.credential.api_key),
+        policy=counts_of(given.limits, given.budgets, given.calendar),
     )
     async with call.services.database.transaction() as connection:
         kept = await idempotency.kept_reply(call.services, connection, repeatable)
@@ -57,7 +78,7 @@ async def create(call: Call) -> Response:
             raise _name_taken(given.name) from None
         await call.audit(connection, "account.create", account_id, after=_audited(account))
         headers = {"location": f"{PATH}/{account_id}", "etag": etag(account.version)}
-        answer = answered(_answer(account), 201, headers)
+        answer = answered(await _answer(call, account), 201, headers)
         await idempotency.keep(call.services, connection, repeatable, account_id, answer)
     await call.services.bring_projection_up_to_date()
     return answer
@@ -73,9 +94,7 @@ async def list_accounts(call: Call) -> Response:
     page = found[: query.limit]
     more = page[-1].record.id if len(found) > query.limit else None
     built_in = [] if query.cursor else _built_in(call, query.provider)
-    return answered(
-        AccountList(items=built_in + [_answer(account) for account in page], next_cursor=more)
-    )
+    return answered(AccountList(items=[*built_in, *await _answers(call, page)], next_cursor=more))
 
 
 async def show(call: Call) -> Response:
@@ -85,7 +104,7 @@ async def show(call: Call) -> Response:
             return answered(account)
     async with call.services.database.transaction() as connection:
         stored = await _found(call, connection)
-    return _shown(stored)
+    return await _shown(call, stored)
 
 
 async def patch(call: Call) -> Response:
@@ -97,7 +116,7 @@ async def patch(call: Call) -> Response:
         call.check_version(before.version)
         record = _patched(call, before.record, given)
         if record == before.record:
-            return _shown(before)
+            return await _shown(call, before)
         try:
             account = await accounts.update(connection, record, before.version)
         except psycopg.errors.UniqueViolation:
@@ -113,7 +132,7 @@ async def patch(call: Call) -> Response:
             connection, "account.update", record.id, before=_audited(before), after=after
         )
     await call.services.bring_projection_up_to_date()
-    return _shown(account)
+    return await _shown(call, account)
 
 
 async def delete(call: Call) -> Response:
@@ -151,9 +170,10 @@ async def _project_ahead(
     if both is not None:
         records.append(both)
     call.projected_ahead = True
-    await projection.put_accounts_ahead(
-        call.services.redis, call.services.settings.state_prefix, version, records, old.id
-    )
+    prefix = call.services.settings.state_prefix
+    counts = await projection.account_counts(connection, [both] if both is not None else [])
+    await projection.raise_counters(call.services.redis, prefix, counts)
+    await projection.put_accounts_ahead(call.services.redis, prefix, version, records, old.id)
     return both != new
 
 
@@ -175,11 +195,13 @@ async def _found(call: Call, connection: Connection) -> Account:
 
 
 def _patched(call: Call, record: AccountRecord, given: AccountPatch) -> AccountRecord:
-    names = ("name", "base_url", "models", "priority", "weight", "max_concurrency", "enabled")
+    names = ("name", "base_url", "models", "priority", "weight", "max_concurrency", "enabled",
+             "discount")  # fmt: skip
     sent = given.model_fields_set
     changes: dict[str, Any] = {name: getattr(given, name) for name in names if name in sent}
     if "credential" in sent:
         changes["sealed_credential"] = _sealed(call, record.id, given.credential.api_key)
+    changes["policy"] = patched_policy(record.policy, given)
     return msgspec.structs.replace(record, **changes)
 
 
@@ -207,18 +229,48 @@ def _built_in_answer(account: BuiltInAccount) -> AccountAnswer:
         weight=1,
         max_concurrency=0,
         enabled=True,
+        discount="",
         built_in=True,
+        limits=RateFields(),
+        budgets=[],
+        calendar=CalendarFields(),
+        use=[],
         created_at=None,
         updated_at=None,
     )
 
 
-def _shown(account: Account) -> Response:
-    return answered(_answer(account), headers={"etag": etag(account.version)})
+async def _shown(call: Call, account: Account) -> Response:
+    return answered(await _answer(call, account), headers={"etag": etag(account.version)})
 
 
-def _answer(account: Account) -> AccountAnswer:
+async def _answer(call: Call, account: Account) -> AccountAnswer:
+    return (await _answers(call, [account]))[0]
+
+
+async def _answers(call: Call, found: list[Account]) -> list[AccountAnswer]:
+    """Accounts with what is used of their limits at this moment."""
+    uses = await asyncio.gather(*(_use(call, account) for account in found))
+    return [_with_use(account, use) for account, use in zip(found, uses, strict=True)]
+
+
+async def _use(call: Call, account: Account) -> list[LimitUse] | None:
+    limits = account_limits(account.record, concurrency=True)
+    rules = compile_rules((limits,), now_ms())
+    if not rules.packed:
+        return []
+    services = call.services
+    admission = Admission(services.redis, services.settings.state_prefix)
+    try:
+        counted = await admission.read_rules(rules.packed)
+    except RedisUnavailable:
+        return None
+    return [LimitUse(**one) for one in figures(rules.limits, counted)]
+
+
+def _with_use(account: Account, use: list[LimitUse] | None) -> AccountAnswer:
     record = account.record
+    limits = shown_counts(record.policy)
     return AccountAnswer(
         id=record.id,
         name=record.name,
@@ -230,14 +282,19 @@ def _answer(account: Account) -> AccountAnswer:
         weight=record.weight,
         max_concurrency=record.max_concurrency,
         enabled=record.enabled,
+        discount=record.discount,
         built_in=False,
+        limits=RateFields(**limits["limits"].model_dump(exclude={"queue"})),
+        budgets=[AccountBudget(**one.model_dump()) for one in limits["budgets"]],
+        calendar=limits["calendar"],
+        use=use,
         created_at=account.created_at,
         updated_at=account.updated_at,
     )
 
 
 def _audited(account: Account) -> dict[str, Any]:
-    shown: dict[str, Any] = _answer(account).model_dump(mode="json")
+    shown: dict[str, Any] = _with_use(account, None).model_dump(mode="json", exclude={"use"})
     return shown
 
 

@@ -1,6 +1,6 @@
 """`/internal/api-keys`: create, list, show, change, revoke, restore, rotate."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -17,17 +17,18 @@ from common.store.database import Connection
 from common.store.keys import Key, ProjectedKey
 from functions.key_admin import idempotency
 from functions.key_admin.bodies import check_id
+from functions.key_admin.models.access import KeyAccessFields, ModelRules, shown_key_access
 from functions.key_admin.models.keys import (
+    ActivationShown,
     KeyAnswer,
     KeyCreate,
     KeyList,
     KeyMade,
     KeyPage,
     KeyPatch,
-    ModelRules,
     Rotation,
 )
-from functions.key_admin.models.limits import patched_policy, policy_of, shown
+from functions.key_admin.models.limits import patched_policy, policy_of, shown_counts
 from functions.key_admin.operation import Call, Operation, answered, etag
 from functions.key_admin.problem import Problem, conflict, invalid_field, not_found
 
@@ -254,6 +255,7 @@ def _record(given: KeyCreate) -> KeyRecord:
         scopes=given.scopes,
         models_allow=given.models.allow,
         models_deny=given.models.deny,
+        activation_days=given.activation.days if given.activation is not None else None,
         tags=given.tags,
         policy=policy_of(given),
     )
@@ -268,6 +270,9 @@ def _patched(key: Key, given: KeyPatch) -> Key:
     changes["policy"] = patched_policy(record.policy, given)
     if "models" in sent:
         changes |= {"models_allow": given.models.allow, "models_deny": given.models.deny}
+    if "activation" in sent:
+        days = given.activation.days if given.activation is not None else None
+        changes["activation_days"] = days
     return msgspec.structs.replace(
         key,
         record=msgspec.structs.replace(record, **changes),
@@ -295,11 +300,13 @@ def _members(key: Key) -> dict[str, Any]:
         "status": _status(key),
         "scopes": record.scopes,
         "models": ModelRules(allow=record.models_allow, deny=record.models_deny),
-        **shown(record.policy),
+        "access": KeyAccessFields(**shown_key_access(record.policy.access)),
+        **shown_counts(record.policy),
         "account_id": record.account_id,
         "group_id": record.group_id,
         "tags": record.tags,
         "expires_at": key.expires_at,
+        "activation": _activation(key),
         "created_at": key.created_at,
         "updated_at": key.updated_at,
         "revoked_at": key.revoked_at,
@@ -312,9 +319,18 @@ def _audited(key: Key) -> dict[str, Any]:
     return shown
 
 
+def _activation(key: Key) -> ActivationShown | None:
+    days = key.record.activation_days
+    if days is None:
+        return None
+    first = key.activated_at
+    ends_at = None if first is None else first + timedelta(days=days)
+    return ActivationShown(days=days, activated_at=first, expires_at=ends_at)
+
+
 def _status(key: Key) -> str:
-    if key.status == "active" and key.expires_at is not None:
-        return "expired" if key.expires_at <= datetime.now(UTC) else "active"
+    if key.status == "active" and (ends_at := key.ends_at) is not None:
+        return "expired" if ends_at <= datetime.now(UTC) else "active"
     return key.status
 
 

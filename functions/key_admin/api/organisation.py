@@ -11,7 +11,7 @@ from functions.key_admin.models.limits import (
     OrganisationAnswer,
     OrganisationPatch,
     patched_policy,
-    shown,
+    shown_to_tenants,
 )
 from functions.key_admin.operation import Call, Operation, answered, etag
 from functions.key_admin.problem import conflict
@@ -51,7 +51,11 @@ async def patch(call: Call) -> Response:
 
 
 def _answer(organisation: Organisation) -> OrganisationAnswer:
-    return OrganisationAnswer(**shown(organisation.policy), updated_at=organisation.updated_at)
+    return OrganisationAnswer(
+        **shown_to_tenants(organisation.policy),
+        unpriced_models=organisation.policy.unpriced_models,
+        updated_at=organisation.updated_at,
+    )
 
 
 def _audited(organisation: Organisation) -> dict[str, Any]:

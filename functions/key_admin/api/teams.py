@@ -20,10 +20,10 @@ from functions.key_admin.models.directory import (
     TeamPatch,
 )
 from functions.key_admin.models.limits import (
-    PolicyPatch,
+    TenantPolicyPatch,
     patched_policy,
     policy_of,
-    shown,
+    shown_to_tenants,
 )
 from functions.key_admin.operation import Call, Operation, answered, etag
 from functions.key_admin.problem import Problem, conflict, not_found
@@ -39,7 +39,12 @@ async def create(call: Call) -> Response:
     async with call.services.database.transaction() as connection:
         try:
             await directory.create_team(
-                connection, team_id, given.name, given.description, policy_of(given)
+                connection,
+                team_id,
+                given.name,
+                given.description,
+                policy_of(given),
+                given.price_multiplier,
             )
         except psycopg.errors.UniqueViolation:
             raise _name_taken(given.name) from None
@@ -76,7 +81,7 @@ async def patch(call: Call) -> Response:
     async with call.services.database.transaction() as connection:
         before = await _found(connection, call.path["team_id"])
         call.check_version(before.version)
-        own = given.model_fields_set - PolicyPatch.model_fields.keys()
+        own = given.model_fields_set - TenantPolicyPatch.model_fields.keys() - {"unpriced_models"}
         changes: dict[str, Any] = {name: getattr(given, name) for name in own}
         changes["policy"] = patched_policy(before.policy, given)
         patched = msgspec.structs.replace(before, **changes)
@@ -134,7 +139,8 @@ def _shown(team: Team, status: int = 200) -> Response:
 def _answer(team: Team) -> TeamAnswer:
     members = msgspec.structs.asdict(team)
     del members["version"], members["policy"]
-    return TeamAnswer(**members, **shown(team.policy))
+    policy = shown_to_tenants(team.policy)
+    return TeamAnswer(**members, **policy, unpriced_models=team.policy.unpriced_models)
 
 
 def _audited(team: Team) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from common.domain.usage import TOKEN_CLASSES
 from common.store import usage
 from common.store.usage import Filters, UnknownTimeZone, UsageSum
+from functions.key_admin.models.receipts import AdminReceipt
 from functions.key_admin.models.usage import (
     Leaderboard,
     LeaderboardItem,
@@ -24,7 +25,9 @@ from functions.key_admin.models.usage import (
     UsageQuery,
 )
 from functions.key_admin.operation import Call, Operation, answered
-from functions.key_admin.problem import invalid_field
+from functions.key_admin.problem import invalid_field, not_found
+from functions.key_admin.receipt import admin_receipt_of
+from functions.key_admin.recorded import find_rows
 
 PATH = "/internal/usage"
 GROUPS_MAX = 10_000
@@ -64,11 +67,25 @@ async def list_records(call: Call) -> Response:
             limit=query.limit + 1,
         )
     page = [
-        Record(**{**record, "cost_usd": _money(record["cost_usd"])})
+        Record(**record | {name: _money(record[name]) for name in ("cost_usd", "rated_usd")})
         for record in found[: query.limit]
     ]
     more = page[-1].id if len(found) > query.limit else None
     return answered(RecordList(items=page, next_cursor=more))
+
+
+async def show_receipt(call: Call) -> Response:
+    """What one request used and cost, line by line, and what held for it."""
+    request_id = call.path["request_id"]
+    rows = await find_rows(call.services, request_id, None)
+    if rows is None:
+        raise not_found(
+            f"The request {request_id} is not in the ledger yet: it is open, or on its way there. "
+            "Ask again in a moment."
+        )
+    if not rows:
+        raise not_found(f"There is no request with the id {request_id[:64]!r}.")
+    return answered(admin_receipt_of(rows))
 
 
 async def _sums(
@@ -106,6 +123,7 @@ def _figures(one: UsageSum) -> dict[str, Any]:
         "requests": one.requests,
         "tokens": one.tokens,
         "cost_usd": _money(one.cost_usd),
+        "rated_usd": _money(one.rated_usd),
         "unpriced_requests": one.unpriced_requests,
     }
 
@@ -118,6 +136,7 @@ def _total(sums: list[UsageSum]) -> Total:
         requests=sum(one.requests for one in sums),
         tokens=Tokens(**tokens),
         cost_usd=_money(sum((one.cost_usd for one in sums), Decimal())),
+        rated_usd=_money(sum((one.rated_usd for one in sums), Decimal())),
         unpriced_requests=sum(one.unpriced_requests for one in sums),
     )
 
@@ -132,4 +151,6 @@ OPERATIONS = (
               answer=Leaderboard, query=LeaderboardQuery),
     Operation("GET", f"{PATH}/records", list_records, "List the ledger's rows", "Usage",
               answer=RecordList, query=RecordsQuery),
+    Operation("GET", f"{PATH}/requests/{{request_id}}/receipt", show_receipt,
+              "Show a request's receipt", "Usage", answer=AdminReceipt, refusals=(404,)),
 )  # fmt: skip

@@ -7,7 +7,15 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
+from common.domain.money import PICO_PER_USD, pico_from_usd
 from functions.key_admin.models.fields import LEFT_OUT, Glob, Kept, Name, Page, Sent, Time
+from functions.key_admin.models.limits import (
+    BUDGETS_MAX,
+    BudgetFields,
+    CalendarFields,
+    RateFields,
+    each_once,
+)
 
 DEFAULT_BASE_URLS = {
     "openai": "https://api.openai.com/v1",
@@ -108,12 +116,36 @@ Weight = Annotated[
 Concurrency = Annotated[int, Field(ge=0, le=1_000_000, description="0: no bound")]
 
 
+def _fraction(text: str) -> str:
+    if text and not 0 <= pico_from_usd(text) < PICO_PER_USD:
+        raise ValueError("must be at least 0 and below 1: 0.15 is 15 % off")
+    return "" if text and not pico_from_usd(text) else text
+
+
+Discount = Annotated[
+    str,
+    Field(pattern=r"^(\d{1,2}(\.\d{1,12})?)?$", description="of all prices: 0.15 is 15 % off"),
+    AfterValidator(_fraction),
+]
+
+
 class Credential(Sent):
     """An official API credential. Sealed at once, never shown again."""
 
     api_key: Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_header_safe)] = (
         Field(repr=False)
     )
+
+
+class AccountBudget(BudgetFields):
+    """At most `usd` in each period: `deny` passes the account by, `soft` only counts."""
+
+    policy: Literal["deny", "soft"] = "deny"
+
+
+AccountBudgets = Annotated[
+    list[AccountBudget], Field(max_length=BUDGETS_MAX), AfterValidator(each_once)
+]
 
 
 class AccountCreate(Sent):
@@ -132,6 +164,10 @@ class AccountCreate(Sent):
     weight: Weight = 1
     max_concurrency: Concurrency = 0
     enabled: bool = True
+    discount: Discount = ""
+    limits: RateFields = Field(default_factory=RateFields)
+    budgets: AccountBudgets = Field(default_factory=list)
+    calendar: CalendarFields = Field(default_factory=CalendarFields)
 
     @model_validator(mode="after")
     def _has_an_address(self) -> "AccountCreate":
@@ -141,7 +177,10 @@ class AccountCreate(Sent):
 
 
 class AccountPatch(Sent):
-    """What is to change; what is left out stays. The provider never changes."""
+    """What is to change; what is left out stays. The provider never changes.
+
+    `null` takes `limits`, `budgets`, `calendar` away.
+    """
 
     name: Annotated[Name, Kept] = LEFT_OUT
     base_url: Annotated[BaseUrl, Kept] = LEFT_OUT
@@ -151,12 +190,28 @@ class AccountPatch(Sent):
     weight: Annotated[Weight, Kept] = LEFT_OUT
     max_concurrency: Annotated[Concurrency, Kept] = LEFT_OUT
     enabled: Annotated[bool, Kept] = LEFT_OUT
+    discount: Annotated[Discount, Kept] = LEFT_OUT
+    limits: RateFields | None = None
+    budgets: AccountBudgets | None = None
+    calendar: CalendarFields | None = None
 
 
 class AccountPage(Page):
     """Which accounts."""
 
     provider: Provider | None = None
+
+
+class LimitUse(BaseModel):
+    """A limit and what is used of it: counts, or USD as a decimal."""
+
+    limit: str
+    most: int | str
+    used: int | str
+    remaining: int | str
+    reserved: int | str | None = None
+    policy: str | None = None
+    resets_at: str | None
 
 
 class AccountAnswer(BaseModel):
@@ -172,7 +227,14 @@ class AccountAnswer(BaseModel):
     weight: int
     max_concurrency: int
     enabled: bool
+    discount: str
     built_in: bool
+    limits: RateFields
+    budgets: list[AccountBudget]
+    calendar: CalendarFields
+    use: list[LimitUse] | None = Field(
+        description="what is used and left of each limit; null while Redis cannot be asked"
+    )
     created_at: Time | None
     updated_at: Time | None
 

@@ -1,5 +1,6 @@
 """Users and teams, as sent and as answered."""
 
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -7,6 +8,7 @@ from pydantic import BaseModel, Field
 from functions.key_admin.models import patterns
 from functions.key_admin.models.fields import (
     LEFT_OUT,
+    Factor,
     Kept,
     Name,
     Page,
@@ -15,7 +17,15 @@ from functions.key_admin.models.fields import (
     Time,
     Ulid,
 )
-from functions.key_admin.models.limits import PolicyPatch, PolicySent, PolicyShown
+from functions.key_admin.models.limits import (
+    PolicyPatch,
+    PolicySent,
+    PolicyShown,
+    TenantPolicyPatch,
+    TenantPolicySent,
+    TenantPolicyShown,
+    UnpricedField,
+)
 
 Email = Annotated[str, Field(max_length=254, pattern=patterns.EMAIL)]
 Words = Annotated[str, Field(max_length=1000, pattern=patterns.NO_NUL)]
@@ -65,30 +75,49 @@ class UserList(BaseModel):
     next_cursor: str | None
 
 
-class TeamCreate(PolicySent):
+Multiplier = Annotated[
+    Decimal,
+    Field(
+        gt=0,
+        le=1000,
+        max_digits=10,
+        decimal_places=6,
+        description="what the team is charged for each USD of cost, from the next record on; "
+        "budgets count the cost itself",
+    ),
+]
+
+
+class TeamCreate(TenantPolicySent):
     """A team. Its name is its own."""
 
     name: Name
     description: Words = ""
+    unpriced_models: UnpricedField = None
+    price_multiplier: Multiplier = Decimal(1)
 
 
-class TeamPatch(PolicyPatch):
+class TeamPatch(TenantPolicyPatch):
     """What is to change; what is left out stays."""
 
     name: Annotated[Name, Kept] = LEFT_OUT
     description: Annotated[Words, Kept] = LEFT_OUT
+    unpriced_models: UnpricedField = None
+    price_multiplier: Annotated[Multiplier, Kept] = LEFT_OUT
 
 
 class TeamPage(Page):
     """Which teams."""
 
 
-class TeamAnswer(PolicyShown):
+class TeamAnswer(TenantPolicyShown):
     """A team, and how many users and active keys it has."""
 
     id: str
     name: str
     description: str
+    unpriced_models: UnpricedField
+    price_multiplier: Annotated[Factor, Field(description="USD charged for each USD of cost")]
     users: int
     active_keys: int
     created_at: Time

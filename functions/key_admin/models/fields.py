@@ -1,6 +1,7 @@
 """Types of fields that several bodies and queries share."""
 
 from datetime import MAXYEAR, UTC, date, datetime, time
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import (
@@ -94,6 +95,8 @@ Time = Annotated[datetime, PlainSerializer(written)]
 # A member of a change: None in the model says that it was left out, and is never what was sent.
 Kept = BeforeValidator(_not_null)
 LEFT_OUT: Any = Field(default_factory=lambda: None)
+# As it was written, without the zeros that a column adds.
+Factor = Annotated[Decimal, PlainSerializer(lambda value: f"{value.normalize():f}")]
 Money = Annotated[str, Field(description="USD, a decimal with 12 places")]
 
 

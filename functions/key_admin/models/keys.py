@@ -4,11 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from common.domain.keys import ALL_SCOPES
+from functions.key_admin.models.access import KeyAccessFields, ModelRules, Scopes
 from functions.key_admin.models.fields import (
     LEFT_OUT,
     Future,
-    Glob,
     Kept,
     Name,
     Page,
@@ -17,9 +16,10 @@ from functions.key_admin.models.fields import (
     Time,
     Ulid,
 )
-from functions.key_admin.models.limits import PolicyPatch, PolicySent, PolicyShown
+from functions.key_admin.models.limits import CountsPatch, CountsSent, CountsShown
 
 _LATER = "is not enforced by this version of Relay and so not accepted: leave it out"
+ACTIVATION_DAYS_MAX = 3650
 Status = Literal["active", "disabled", "revoked", "expired"]
 
 
@@ -29,26 +29,25 @@ def _nothing(value: Any) -> Any:
     return value
 
 
-def _known_scopes(scopes: list[str]) -> list[str]:
-    for scope in scopes:
-        if scope not in ALL_SCOPES:
-            raise ValueError(f"{scope!r} is no scope: there are {', '.join(ALL_SCOPES)}")
-    return list(dict.fromkeys(scopes))
-
-
-Scopes = Annotated[list[str], Field(max_length=50), AfterValidator(_known_scopes)]
 Tags = Annotated[list[Name], Field(max_length=50)]
 NotYet = Annotated[Any, AfterValidator(_nothing), Field(description=f"It {_LATER}.")]
 
 
-class ModelRules(Sent):
-    """Which models a key may use: shell globs; `deny` wins, an empty `allow` admits all."""
+class Activation(Sent):
+    """The key ends so many days after its first admitted request."""
 
-    allow: list[Glob] = Field(default_factory=list, max_length=100)
-    deny: list[Glob] = Field(default_factory=list, max_length=100)
+    days: int = Field(ge=1, le=ACTIVATION_DAYS_MAX)
 
 
-class KeyCreate(PolicySent):
+class ActivationShown(BaseModel):
+    """The same, with when that was, and the end that follows; null before it."""
+
+    days: int
+    activated_at: Time | None
+    expires_at: Time | None
+
+
+class KeyCreate(CountsSent):
     """A new key. Without `user_id` the key gets a user of its own."""
 
     name: Name
@@ -56,20 +55,28 @@ class KeyCreate(PolicySent):
     team_id: Ulid | None = None
     scopes: Scopes = Field(default_factory=list)
     models: ModelRules = Field(default_factory=ModelRules)
+    access: KeyAccessFields = Field(default_factory=KeyAccessFields)
     expires_at: Future | None = None
+    activation: Activation | None = None
     tags: Tags = Field(default_factory=list)
     account_id: NotYet = None
     group_id: NotYet = None
 
 
-class KeyPatch(PolicyPatch):
-    """What is to change; what is left out stays. `null` takes `team_id`, `expires_at` away."""
+class KeyPatch(CountsPatch):
+    """What is to change; what is left out stays.
+
+    `null` takes `team_id`, `access`, `expires_at`, `activation` away. Other days of an activation
+    count from the first use that there was; it is forgotten when the activation is taken away.
+    """
 
     name: Annotated[Name, Kept] = LEFT_OUT
     team_id: Ulid | None = None
     scopes: Annotated[Scopes, Kept] = LEFT_OUT
     models: Annotated[ModelRules, Kept] = LEFT_OUT
+    access: KeyAccessFields | None = None
     expires_at: Future | None = None
+    activation: Activation | None = None
     tags: Annotated[Tags, Kept] = LEFT_OUT
     status: Annotated[Literal["active", "disabled"], Kept] = LEFT_OUT
     account_id: NotYet = None
@@ -90,7 +97,7 @@ class KeyPage(Page):
     status: Status | None = None
 
 
-class KeyAnswer(PolicyShown):
+class KeyAnswer(CountsShown):
     """A key without its secret."""
 
     id: str
@@ -101,10 +108,12 @@ class KeyAnswer(PolicyShown):
     status: Status
     scopes: list[str]
     models: ModelRules
+    access: KeyAccessFields
     account_id: str | None
     group_id: str | None
     tags: list[str]
     expires_at: Time | None
+    activation: ActivationShown | None
     created_at: Time
     updated_at: Time
     revoked_at: Time | None

@@ -11,6 +11,7 @@ from functions.key_admin.models.fields import (
     PAGE_DEFAULT,
     PAGE_MAX,
     Bound,
+    Factor,
     Money,
     Sent,
     Sought,
@@ -109,6 +110,10 @@ Unpriced = Annotated[
     int, Field(description="of `requests`, those to models without a price: at $0 in `cost_usd`")
 ]
 
+Rated = Annotated[
+    Money, Field(description="what teams are charged: the cost times their `price_multiplier`")
+]
+
 
 class Total(BaseModel):
     """Sums. An adjustment adds tokens and money, and is no request."""
@@ -116,6 +121,7 @@ class Total(BaseModel):
     requests: int
     tokens: Tokens
     cost_usd: Money
+    rated_usd: Rated
     unpriced_requests: Unpriced
 
 
@@ -126,6 +132,7 @@ class UsageItem(BaseModel):
     requests: int
     tokens: Tokens
     cost_usd: Money
+    rated_usd: Rated
     unpriced_requests: Unpriced
 
 
@@ -144,6 +151,7 @@ class LeaderboardItem(BaseModel):
     requests: int
     tokens: Tokens
     cost_usd: Money
+    rated_usd: Rated
     unpriced_requests: Unpriced
 
 
@@ -183,6 +191,16 @@ class Record(BaseModel):
     client: str | None
     error_code: str | None
     tags: list[str]
+    service_tier: str | None
+    searches: int
+    unit_prices: Annotated[
+        dict[str, int] | None,
+        Field(description="pico-USD (1e-12 USD) per token of each class, and per search"),
+    ]
+    discount: Annotated[str, Field(description="of the account; in `unit_prices` already")]
+    priced_as: Annotated[str | None, Field(description="whose price it is")]
+    price_multiplier: Annotated[Factor, Field(description="of the team, when it was posted")]
+    rated_usd: Rated
 
 
 class RecordList(BaseModel):

@@ -11,18 +11,22 @@ from common.domain.admission import (
     KeyUnknown,
     Rebuilding,
     Stale,
+    Waiting,
 )
 from common.domain.ids import ulid_time_ms
 from common.domain.refusals import Reason, Refusal, Refused
 from common.identifiers import now_ms
 from common.state.admission import Snapshot
 from common.state.commands import RedisUnavailable
+from functions.relay.caller_body import CallerBody
 from functions.relay.open_request import OpenRequest
-from functions.relay.reservations import bounded, candidate_for, take
+from functions.relay.reservations import bounded, candidate_for, prices_of, take
 from functions.relay.services import Services
 from functions.relay.snapshots import KeySnapshot, UsableAccount
+from functions.relay.stages.access import check_access
 from functions.relay.stages.denied import denied, show_limits
-from functions.relay.stages.route import check_scope, route
+from functions.relay.stages.queue import Turn
+from functions.relay.stages.route import route
 
 # First call, a stale snapshot, a key found in Postgres, an account list that changed meanwhile.
 ROUNDS_MAX = 4
@@ -30,15 +34,28 @@ REBUILDING_RETRY_MS = 1_000
 STATE_RETRY_MS = 1_000
 
 
-async def admit(services: Services, request: OpenRequest) -> list[UsableAccount]:
-    """Open the lease; returns the accounts from the admitted one on. Raises `Refused`."""
+async def admit(services: Services, request: OpenRequest, body: CallerBody) -> list[UsableAccount]:
+    """Open the lease; returns the accounts from the admitted one on. Raises `Refused`.
+
+    Where a limit of concurrency has a queue, it waits there, and raises `ConnectionResetError` when
+    the caller left meanwhile.
+    """
+    turn: Turn | None = None
     try:
-        return await _admit(services, request)
+        while True:
+            admitted = await _admit(services, request, 0 if turn is None else turn.since_ms)
+            if not isinstance(admitted, Waiting):
+                return admitted
+            turn = turn or Turn(services, request, body, admitted)
+            await turn.pause(admitted)
     except RedisUnavailable as error:
         if error.sent and request.account is not None:
             # The lease may be open: it is closed as soon as Redis can be asked.
             request.admission_unknown = True
         raise Refused(state_unavailable()) from error
+    finally:
+        if turn is not None:
+            turn.end()
 
 
 async def authenticate(services: Services, request: OpenRequest) -> None:
@@ -47,8 +64,10 @@ async def authenticate(services: Services, request: OpenRequest) -> None:
         for _ in range(ROUNDS_MAX):
             answer = await services.admission.verify(request.key_hash, address=request.address)
             if isinstance(answer, Stale):
-                request.key = services.snapshots.update(request.key_hash, answer).record
-                check_scope(request)
+                snapshot = services.snapshots.update(request.key_hash, answer)
+                request.key, request.access = snapshot.record, snapshot.access
+                await services.follow_prices(answer.versions)
+                check_access(request)
                 return
             await _handle_key(services, request, answer)
     except RedisUnavailable as error:
@@ -56,17 +75,21 @@ async def authenticate(services: Services, request: OpenRequest) -> None:
     raise Refused(state_unavailable())
 
 
-async def _admit(services: Services, request: OpenRequest) -> list[UsableAccount]:
+async def _admit(
+    services: Services, request: OpenRequest, waits_since_ms: int
+) -> list[UsableAccount] | Waiting:
     current = False
     for _ in range(ROUNDS_MAX):
         snapshot = services.snapshots.key(request.key_hash)
         accounts: list[UsableAccount] = []
         if snapshot is not None:
-            request.key = snapshot.record
+            request.key, request.access = snapshot.record, snapshot.access
             request.rules = snapshot.rules_at(ulid_time_ms(request.id))
+            request.client_gone = snapshot.client_gone
             await _pin(services, request)
             try:
-                accounts = bounded(services, request, _route(services, request))
+                request.prices = services.prices
+                accounts = bounded(services, request, _route(services, request, snapshot))
             except Refused:
                 if current:
                     raise
@@ -74,7 +97,7 @@ async def _admit(services: Services, request: OpenRequest) -> list[UsableAccount
                 snapshot = None
         # Should the answer be lost, the record that closes the lease names the likely account.
         request.account = accounts[0] if accounts else None
-        tokens = services.estimates.of(request) if request.rules.packed else 0
+        tokens = services.estimates.of(request) if request.counted else 0
         answer = await services.admission.admit(
             request.id,
             _versions(services, request, snapshot),
@@ -82,7 +105,10 @@ async def _admit(services: Services, request: OpenRequest) -> list[UsableAccount
             address=request.address,
             tokens=tokens,
             rules=request.rules.packed,
+            waits_since_ms=waits_since_ms,
         )
+        if isinstance(answer, Waiting):
+            return answer
         if isinstance(answer, Admitted):
             request.admitted = True
             take(services, request, accounts[answer.index], answer.cap)
@@ -90,6 +116,7 @@ async def _admit(services: Services, request: OpenRequest) -> list[UsableAccount
             return accounts[answer.index :]
         if isinstance(answer, Stale):
             services.snapshots.update(request.key_hash, answer)
+            await services.follow_prices(answer.versions)
             current = True
         elif isinstance(answer, Denied):
             show_limits(request, answer.minutes)
@@ -111,12 +138,13 @@ async def _pin(services: Services, request: OpenRequest) -> None:
         raise Refused(refusal)
 
 
-def _route(services: Services, request: OpenRequest) -> list[UsableAccount]:
+def _route(services: Services, request: OpenRequest, snapshot: KeySnapshot) -> list[UsableAccount]:
+    unpriced = snapshot.unpriced_models or services.settings.unpriced_models
     return route(
         request,
         services.snapshots.accounts,
-        services.prices,
-        deny_unpriced=services.settings.unpriced_models == "deny",
+        prices_of(services, request),
+        deny_unpriced=unpriced == "deny",
     )
 
 
@@ -132,7 +160,8 @@ async def _handle_key(
     services.snapshots.forget(request.key_hash)
     match answer:
         case KeyRefused(status="expired"):
-            raise Refused(Refusal(Reason.EXPIRED_KEY, "This API key has expired."))
+            message = "This API key has expired: use another one, or have its end moved"
+            raise Refused(Refusal(Reason.EXPIRED_KEY, message))
         case KeyRefused():
             raise Refused(Refusal(Reason.REVOKED_KEY, "This API key has been revoked."))
         case Rebuilding():

@@ -26,8 +26,15 @@ def denied(answer: Denied, rules: RuleSet, moment_ms: int) -> Refusal:
     if answer.reason == "no_capacity":
         message = "Every account that serves this model is busy; try again."
         return Refusal(Reason.NO_CAPACITY, message, retry_after_ms=answer.retry_after_ms)
-    limit = rules.limits[answer.index]
     never = answer.retry_after_ms < 0
+    if answer.reason == "account_limited":
+        return Refusal(
+            Reason.ACCOUNT_LIMITED,
+            _of_accounts(answer.retry_after_ms),
+            retry_after_ms=None if never else answer.retry_after_ms,
+            should_retry=False if never else None,
+        )
+    limit = rules.limits[answer.index]
     by = RefusedBy(
         level=limit.level,
         rule=limit.name,
@@ -60,6 +67,14 @@ def show_limits(request: OpenRequest, minutes: Sequence[MinuteWindow], tokens: i
         if unit not in rates or rate.remaining < rates[unit].remaining:
             rates[unit] = rate
     request.limit_headers = request.dialect.rate_limit_headers(list(rates.values()), now_ms())
+
+
+def _of_accounts(retry_after_ms: int) -> str:
+    """Without figures: what accounts may use is no caller's business."""
+    at_limits = "Every account that serves this model is at a limit of its own"
+    if retry_after_ms < 0:
+        return f"{at_limits}, which does not reset by itself: ask whoever runs this Relay."
+    return f"{at_limits}; try again in {retry_after_ms / 1000:.3g} s."
 
 
 def _message(answer: Denied, by: RefusedBy) -> str:

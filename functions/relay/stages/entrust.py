@@ -14,6 +14,7 @@ from common.state.commands import RedisUnavailable
 from common.telemetry import logs
 from functions.relay.open_request import OpenRequest
 from functions.relay.records import draft_now
+from functions.relay.reservations import prices_of
 from functions.relay.services import Services
 from functions.relay.stages.admit import state_unavailable
 from functions.relay.stages.settle import RETRY_S_FIRST, RETRY_S_MAX
@@ -29,7 +30,7 @@ async def charge_worst_case(services: Services, request: OpenRequest) -> None:
     Raises `Refused` when that cannot be kept.
     """
     request.job_begun = True
-    draft = draft_now(services.prices, request)
+    draft = draft_now(prices_of(services, request), request)
     try:
         lost = await services.admission.renew({request.id: draft})
     except RedisUnavailable as error:
@@ -44,13 +45,13 @@ async def entrust(services: Services, request: OpenRequest, provider_id: str) ->
     """Keep the job with its reservation. Raises `Refused` when that takes too long."""
     if request.parsed is None or request.parsed.job is None:
         raise ValueError("only a job is entrusted")
-    draft = draft_now(services.prices, request)
+    draft = draft_now(prices_of(services, request), request)
     job = Job(
         kind=request.parsed.job,
         provider_id=provider_id,
         deadline_ms=ulid_time_ms(request.id) + JOB_MS_MAX,
         draft=usage.decode(draft.record),
-        reserved_nano=request.reserved_nano if request.rules.hard_money else -1,
+        reserved_nano=request.reserved_nano if request.is_bounded else -1,
     )
     request.entrusted = True
     keeping = services.run_in_background(_keep_until_done(services, job, draft))

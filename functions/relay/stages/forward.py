@@ -20,7 +20,6 @@ from functions.relay.reservations import candidate_for, take, with_cap
 from functions.relay.respond import Send
 from functions.relay.services import Services
 from functions.relay.snapshots import UsableAccount
-from functions.relay.stages.entrust import charge_worst_case, entrust
 
 
 class Interrupted(Exception):
@@ -83,9 +82,12 @@ async def _attempt(
 ) -> ProviderAnswer | None:
     """One attempt. None when the caller was answered; else the error that may be passed on."""
     if request.parsed is not None and request.parsed.job is not None:
+        from functions.relay.stages.entrust import charge_worst_case
+
         await charge_worst_case(services, request)
     exchange = _open_exchange(services, request, account)
     request.exchange = exchange
+    request.raw = False
     request.copy = None
     request.first_chunk_ns = None
     request.last_chunk_ns = time.perf_counter_ns()
@@ -94,7 +96,8 @@ async def _attempt(
         await exchange.open()
         content_type = exchange.header("content-type") or ""
         if exchange.status == 200 and content_type.startswith("text/event-stream"):
-            if not request.job_begun:  # a job goes on, so its id must be known
+            # A job goes on, so its id must be known.
+            if not request.draining and not request.job_begun:
                 _end_if_caller_gone(request)
             await streaming.copy_stream(
                 request, exchange, send, lambda: _remember(services, request, account)
@@ -177,6 +180,8 @@ async def _remember(services: Services, request: OpenRequest, account: UsableAcc
     job = request.parsed.job
     goes_on = request.answer is None or request.answer.unfinished
     if job is not None and goes_on:
+        from functions.relay.stages.entrust import entrust
+
         await entrust(services, request, made.stored_id)
     try:
         stored = StoredResponse(account.id, request.tenant, request.id if job and goes_on else "")

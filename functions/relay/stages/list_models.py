@@ -8,6 +8,7 @@ from functions.relay import respond
 from functions.relay.open_request import OpenRequest
 from functions.relay.respond import Send
 from functions.relay.services import Services
+from functions.relay.stages.access import allows_model
 
 
 async def list_models(services: Services, request: OpenRequest, query: str, send: Send) -> None:
@@ -51,4 +52,4 @@ def _models(services: Services, request: OpenRequest) -> list[str]:
                 for name in known
                 if not is_glob(name) and account.served_model(name) is not None
             )
-    return sorted(name for name in names if request.key.allows_model(name))
+    return sorted(name for name in names if allows_model(request, name))

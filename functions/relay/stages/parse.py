@@ -3,6 +3,7 @@
 from typing import Any
 
 from common.asgi import BodyTooLarge
+from common.caller import presented_key
 from common.dialects import DIALECTS, OPERATIONS
 from common.dialects.base import JSON, BadRequest
 from common.domain.keys import hash_key
@@ -14,7 +15,6 @@ from functions.relay.upload import KEPT_BYTES_MAX, Upload
 
 KEY_CHARACTERS_MAX = 512
 _NOT_SERVED = ("/v1/files", "/v1/batches")
-_KEY_HEADERS = (b"x-api-key", b"api-key", b"x-goog-api-key")
 
 
 def find_route(request: OpenRequest, scope: dict[str, Any]) -> Endpoint:
@@ -40,7 +40,7 @@ def find_route(request: OpenRequest, scope: dict[str, Any]) -> Endpoint:
 
 def read_key(request: OpenRequest) -> None:
     """The hash of the caller's key, from any of the headers SDKs use. Raises `Refused`."""
-    secret = _presented_key(request)
+    secret = presented_key(request.headers)
     if not secret:
         message = (
             "No API key was given. Send yours as `Authorization: Bearer <key>` or `x-api-key`."
@@ -77,18 +77,6 @@ async def read_body(request: OpenRequest, body: CallerBody) -> None:
         request.upload = Upload(request, body, reader, b"".join(chunks), length)
     except (BodyTooLarge, BadRequest) as error:
         raise Refused(refusal_of(error)) from None
-
-
-def _presented_key(request: OpenRequest) -> str:
-    authorization = request.header(b"authorization")
-    if authorization:
-        scheme, _, token = authorization.partition(" ")
-        if scheme.lower() == "bearer" and token.strip():
-            return token.strip()
-    for name in _KEY_HEADERS:
-        if value := request.header(name):
-            return value.strip()
-    return ""
 
 
 def _check_content(request: OpenRequest) -> int | None:

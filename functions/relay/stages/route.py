@@ -5,6 +5,7 @@ from common.domain.prices import PriceBook
 from common.domain.refusals import Reason, Refusal, Refused
 from functions.relay.open_request import OpenRequest
 from functions.relay.snapshots import UsableAccount
+from functions.relay.stages.access import check_access, check_model
 
 CANDIDATES_MAX = 8
 
@@ -13,13 +14,11 @@ def route(
     request: OpenRequest, accounts: list[UsableAccount], prices: PriceBook, *, deny_unpriced: bool
 ) -> list[UsableAccount]:
     """At most eight accounts, best first. Raises `Refused` when key or model forbid it."""
-    key, parsed, endpoint = request.key, request.parsed, request.endpoint
-    if key is None or parsed is None or endpoint is None:
+    parsed, endpoint = request.parsed, request.endpoint
+    if parsed is None or endpoint is None:
         raise ValueError("key, body and endpoint come before the route")
-    check_scope(request)
-    if not key.allows_model(parsed.model):
-        message = f"This API key may not use the model {parsed.model!r}"
-        raise Refused(Refusal(Reason.MODEL_NOT_ALLOWED, message, field="model"))
+    check_access(request)
+    check_model(request, parsed.model)
     able = [
         account
         for account in accounts
@@ -34,27 +33,17 @@ def route(
             f"at {endpoint.path}"
         )
         raise Refused(Refusal(Reason.MODEL_NOT_FOUND, message, field="model"))
-    if deny_unpriced and all(
-        prices.find(_served(account, parsed.model)) is None for account in able
-    ):
+    if deny_unpriced:
+        able = [one for one in able if prices.find(_served(one, parsed.model)) is not None]
+    if not able:
         message = (
-            f"The model {parsed.model!r} has no price in price book {prices.version}, and "
-            "this installation refuses models without one"
+            f"The model {parsed.model!r} has no price in price book {prices.version}, and models "
+            "without one are refused here: an administrator can give it a price (relayctl prices "
+            "import), or have it served and priced later (unpriced_models: quarantine)"
         )
         raise Refused(Refusal(Reason.MODEL_NOT_FOUND, message, field="model"))
     able.sort(key=lambda account: order_of(account, request.id))
     return able[:CANDIDATES_MAX]
-
-
-def check_scope(request: OpenRequest) -> None:
-    """The key must allow the endpoint. Raises `Refused`."""
-    if request.key is None or request.endpoint is None:
-        raise ValueError("key and endpoint come before the scope")
-    if request.endpoint.scope is None:
-        return
-    if not request.key.allows_scope(request.endpoint.scope):
-        message = f"This API key lacks the scope {request.endpoint.scope!r}"
-        raise Refused(Refusal(Reason.SCOPE_NOT_ALLOWED, message))
 
 
 def _served(account: UsableAccount, model: str) -> str:

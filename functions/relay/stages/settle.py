@@ -11,14 +11,16 @@ import msgspec
 
 from common.domain import usage
 from common.domain.admission import Settled, SettledLate, Skipped
+from common.domain.ids import ulid_time_ms
 from common.domain.settlement import adjustment, use_of
 from common.domain.usage import Status, UsageRecord
 from common.identifiers import new_ulid
-from common.job_settlement import count_used, report_exceeded
 from common.state.commands import RedisUnavailable
 from common.telemetry import logs
+from common.telemetry.settled import count_used, report_exceeded
 from functions.relay.open_request import OpenRequest
 from functions.relay.records import final_record
+from functions.relay.reservations import held_rules, prices_of
 from functions.relay.services import Services
 
 RETRY_S_FIRST = 0.05
@@ -29,7 +31,7 @@ def settle(
     services: Services, request: OpenRequest, status: Status, finish_cause: str
 ) -> asyncio.Task[None]:
     """Start to settle an admitted request that is over."""
-    record = final_record(services.prices, request, status, finish_cause)
+    record = final_record(prices_of(services, request), request, status, finish_cause)
     if record.usage_source == "reported" and status == "ok":
         services.estimates.learn(request, record.tokens)
     services.unsettled.add(request.id)
@@ -56,13 +58,13 @@ async def _settle(services: Services, request: OpenRequest, record: UsageRecord)
         record.id,
         usage.encode(record),
         use=use,
-        rules=request.rules.packed,
+        rules=held_rules(request),
         # A job has its lease until it is settled: without one, somebody else settled it.
         append_unleased=request.admitted and not request.entrusted,
         cooldown=request.cooldown,
     )
     if isinstance(answer, SettledLate):
-        record = adjustment(record, usage.decode(answer.draft), new_ulid())
+        record = adjustment(record, usage.decode(answer.draft), new_ulid(ulid_time_ms(record.id)))
         answer = await services.admission.adjust(request.id, usage.encode(record), use=use)
         logs.log("settled_late", level="warning", request_id=request.id)
     if request.entrusted:
@@ -71,7 +73,7 @@ async def _settle(services: Services, request: OpenRequest, record: UsageRecord)
         return
     if isinstance(answer, Settled) and answer.first:
         count_used(record)
-        if request.rules.hard_money and use.nano > request.reserved_nano:
+        if request.is_bounded and use.nano > request.reserved_nano:
             report_exceeded(record, request.reserved_nano, use.nano)
     if isinstance(answer, Settled):
         announce(services, record, answer.outbox_id)

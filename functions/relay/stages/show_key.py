@@ -1,14 +1,14 @@
 """`GET /v1/key`: what the caller's own key is, may, and has used; what limits it at all levels."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from common.domain.limits import POLICY_OF_HARD, Limit
-from common.domain.money import PICO_PER_NANO, usd_text
+from common.domain.keys import KeyRecord
+from common.domain.limit_figures import figures, written
 from common.identifiers import now_ms
 from common.state.commands import RedisUnavailable
+from common.state.projection import DAY_MS, first_use
 from common.telemetry import logs
 from functions.relay import respond
 from functions.relay.open_request import OpenRequest
@@ -29,7 +29,9 @@ async def show_key(services: Services, request: OpenRequest, send: Send) -> None
         "team_id": key.team_id,
         "scopes": key.scopes,
         "models": {"allow": key.models_allow, "deny": key.models_deny},
-        "expires_at": _written(key.expires_at_ms),
+        "access": _access(request),
+        "expires_at": written(key.expires_at_ms),
+        "activation": await _activation(services, key),
         "limits": key.policy.limits,
         "budgets": key.policy.budgets,
         "calendar": key.policy.calendar,
@@ -39,6 +41,41 @@ async def show_key(services: Services, request: OpenRequest, send: Send) -> None
     }
     headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
     await respond.whole(request, send, 200, headers, msgspec.json.encode(shown))
+
+
+def _access(request: OpenRequest) -> list[dict[str, Any]]:
+    """The access rules of all levels that have some; the key's scopes and models stand apart."""
+    return [
+        {
+            "level": one.level,
+            "models": {
+                "allow": one.policy.access.models_allow,
+                "deny": one.policy.access.models_deny,
+            },
+            "scopes": one.policy.access.scopes,
+            "dialects": one.policy.access.dialects,
+            "clients": one.policy.access.clients,
+            "addresses": one.policy.access.addresses,
+        }
+        for one in request.access
+    ]
+
+
+async def _activation(services: Services, key: KeyRecord) -> dict[str, Any] | None:
+    """When a key that lasts some days from its first use was used, and ends; null before that."""
+    if key.activation_days is None:
+        return None
+    try:
+        first_ms = await first_use(services.redis, services.settings.state_prefix, key.id)
+    except RedisUnavailable as error:
+        logs.log("activation_unknown", level="warning", key_id=key.id, error=str(error))
+        return None
+    lasts_ms = key.activation_days * DAY_MS
+    return {
+        "days": key.activation_days,
+        "activated_at": written(first_ms),
+        "expires_at": written(None if first_ms is None else first_ms + lasts_ms),
+    }
 
 
 async def _applied(services: Services, request: OpenRequest) -> list[dict[str, Any]] | None:
@@ -54,29 +91,7 @@ async def _applied(services: Services, request: OpenRequest) -> list[dict[str, A
     except RedisUnavailable as error:
         logs.log("limits_unknown", level="warning", request_id=request.id, error=str(error))
         return None
-    return [
-        _limit(limit, used, reserved)
-        for limit, (used, reserved) in zip(rules.limits, counted, strict=True)
-    ]
-
-
-def _limit(limit: Limit, used: int, reserved: int) -> dict[str, Any]:
-    rule = limit.rule
-    shown = {
-        "level": limit.level,
-        "limit": limit.name,
-        "most": _figure(limit, rule.most),
-        "used": _figure(limit, used),
-        "remaining": _figure(limit, max(rule.most - used - reserved, 0)),
-        "resets_at": _written(rule.time_ms or None) if rule.kind in ("d", "m") else None,
-    }
-    if rule.kind == "m":
-        shown |= {"reserved": _figure(limit, reserved), "policy": POLICY_OF_HARD[rule.hard]}
-    return shown
-
-
-def _figure(limit: Limit, amount: int) -> int | str:
-    return usd_text(amount * PICO_PER_NANO) if limit.is_money else amount
+    return figures(rules.limits, counted)
 
 
 async def _use(services: Services, request: OpenRequest) -> dict[str, Any] | None:
@@ -87,10 +102,3 @@ async def _use(services: Services, request: OpenRequest) -> dict[str, Any] | Non
     except Exception as error:  # noqa: BLE001 - the rest of the answer needs no Postgres
         logs.log("use_unknown", level="warning", request_id=request.id, error=str(error))
         return None
-
-
-def _written(moment_ms: int | None) -> str | None:
-    if moment_ms is None:
-        return None
-    moment = datetime.fromtimestamp(moment_ms / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

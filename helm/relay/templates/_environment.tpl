@@ -31,12 +31,17 @@
 {{- end }}
 {{- end -}}
 
-{{/* What `relay` and `key_admin` have beyond that. */}}
-{{- define "relay.env.public" -}}
+{{/* Where events go, for all who send any. */}}
+{{- define "relay.env.sink" -}}
 {{- with include "relay.sinkUrl" . }}
 - name: K_SINK
   value: {{ . | quote }}
 {{- end }}
+{{- end -}}
+
+{{/* What `relay` and `key_admin` have beyond that. */}}
+{{- define "relay.env.public" -}}
+{{ include "relay.env.sink" . }}
 {{ include "relay.secretVariable" (dict "name" "RELAY_ENCRYPTION_KEYS" "secret" (printf "%s-internal" .Release.Name) "key" "RELAY_ENCRYPTION_KEYS" "optional" true) }}
 {{ include "relay.secretVariable" (dict "name" "RELAY_EDGE_TOKEN" "secret" (printf "%s-internal" .Release.Name) "key" "RELAY_EDGE_TOKEN" "optional" true) }}
 {{- include "relay.env.providers" . }}
@@ -68,6 +73,10 @@ geminiApiKey: GEMINI_API_KEY
 {{ include "relay.env.public" . | trim }}
 - name: RELAY_UNPRICED_MODELS
   value: {{ .Values.config.unpricedModels }}
+- name: RELAY_BUDGET_THRESHOLDS
+  value: {{ .Values.config.budgetThresholds | quote }}
+- name: RELAY_DEFAULT_TOKEN_LIMIT
+  value: {{ int64 .Values.config.defaultTokenLimit | quote }}
 {{- if .Values.storage.data.external.enabled }}
 - name: RELAY_PRICE_BOOK_DIRECTORY
   value: /app/external-data
@@ -88,12 +97,14 @@ geminiApiKey: GEMINI_API_KEY
 
 {{- define "relay.env.usage-aggregation" -}}
 {{ include "relay.env.common" . }}
+{{ include "relay.env.sink" . | trim }}
 - name: RELAY_SWEEP_INTERVAL_S
   value: {{ int .Values.config.rateLimitCleanupInterval | quote }}
 {{- end -}}
 
 {{- define "relay.env.cleanup" -}}
 {{ include "relay.env.common" . }}
+{{ include "relay.env.sink" . | trim }}
 - name: RELAY_LEDGER_RETENTION_DAYS
   value: {{ include "relay.ledgerDays" . | quote }}
 - name: RELAY_ROLLUP_RETENTION_DAYS

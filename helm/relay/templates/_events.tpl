@@ -10,6 +10,7 @@ ones run in the values' time zone. */}}
 - {task: partitions, schedule: "17 0 * * *", timezone: {{ $daily }}}
 - {task: projection, schedule: "*/10 * * * *", timezone: Etc/UTC}
 - {task: retention, schedule: "40 0 * * *", timezone: {{ $daily }}}
+- {task: reconcile, schedule: {{ .Values.config.reconcileSchedule | quote }}, timezone: Etc/UTC}
 - {task: key_expiry, schedule: {{ include "relay.cleanupSchedule" . | quote }}, timezone: Etc/UTC}
 {{- end -}}
 

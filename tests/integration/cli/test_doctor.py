@@ -174,7 +174,7 @@ def test_models_without_a_price(found, client, postgres_url):
     status, text = found(0)["prices"]
     assert status == "warning"
     assert "stand at $0: own (3) -> " in text
-    assert "RELAY_PRICE_BOOK_DIRECTORY" in text
+    assert "relayctl prices import" in text
 
 
 def test_stores_that_are_away(found, client):

@@ -38,6 +38,8 @@ DEATHS = [
     ("partitions", "idempotent_replies"),
     ("projection", "changes"),
     ("projection", "api_key_secrets"),
+    ("reconcile", "spend_totals"),
+    ("reconcile", "counter_drifts"),
     ("retention", "ledger"),
     ("retention", "ledger_partitions"),
     ("retention", "usage_rollups"),

@@ -13,7 +13,14 @@ import pytest
 from cli.dev.ports import free_port
 from common.domain.ids import is_ulid, ulid_to_uuid, uuid_to_ulid
 from common.domain.keys import hash_key
-from tests.support.key_admin import KEYS, MASTER_KEY, UNLIMITED, environment_of, served_key_admin
+from tests.support.key_admin import (
+    KEYS,
+    MASTER_KEY,
+    OPEN_KEY,
+    UNLIMITED,
+    environment_of,
+    served_key_admin,
+)
 
 ROOT = Path(__file__).parents[3]
 
@@ -57,8 +64,9 @@ def test_a_key_is_made_and_shown_once(key_admin):
     assert made == {
         "id": made["id"], "name": "Ops & \N{SNOWMAN}", "user_id": "alice", "team_id": None,
         "key_prefix": key[:11], "status": "active", "scopes": [],
-        "models": {"allow": [], "deny": []}, **UNLIMITED, "account_id": None,
-        "group_id": None, "tags": [], "expires_at": None, "created_at": made["created_at"],
+        "models": {"allow": [], "deny": []}, **UNLIMITED, **OPEN_KEY, "account_id": None,
+        "group_id": None, "tags": [], "expires_at": None, "activation": None,
+        "created_at": made["created_at"],
         "updated_at": made["created_at"], "revoked_at": None, "last_used_at": None,
     }  # fmt: skip
     shown = key_admin.get(answer.headers["location"])

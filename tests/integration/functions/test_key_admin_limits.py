@@ -13,6 +13,7 @@ LIMITS = {
     "requests_per_minute": 60, "tokens_per_minute": 1000, "requests_per_day": 500,
     "tokens_per_day": 9000, "concurrency": 3,
     "window": {"minutes": 5, "requests": 100, "tokens": 2000, "usd": "0.50"},
+    "queue": {"max_waiting": 5, "timeout_ms": 2000},
 }  # fmt: skip
 BUDGETS = [
     {"period": "month", "usd": "50.00", "policy": "deny"},

@@ -115,10 +115,13 @@ def summed(records):
     tokens = Counter(dict.fromkeys(TOKEN_CLASSES, 0))
     for record in records:
         tokens.update({name: getattr(record.tokens, name) for name in TOKEN_CLASSES})
+    cost = f"{sum((Decimal(record.cost_usd) for record in records), Decimal()):.12f}"
     return {
         "requests": sum(record.kind == "usage" for record in records),
         "tokens": dict(tokens),
-        "cost_usd": f"{sum((Decimal(record.cost_usd) for record in records), Decimal()):.12f}",
+        "cost_usd": cost,
+        # The teams are not there, and so have no multiplier.
+        "rated_usd": cost,
         "unpriced_requests": sum(
             record.kind == "usage" and record.price_version == "unpriced" for record in records
         ),
@@ -283,7 +286,8 @@ def test_records_are_shown_as_they_were_written(key_admin, records):
         tokens = {name: row.pop(name) for name in TOKEN_CLASSES}
         ids = {name: getattr(record, name) for name in ("id", "adjusts", "key_id", "team_id")}
         assert shown[record.id] == {
-            **row, **ids, "account_id": record.account_id, "tokens": tokens
+            **row, **ids, "account_id": record.account_id, "tokens": tokens,
+            "price_multiplier": "1", "rated_usd": record.cost_usd,
         }  # fmt: skip
 
 

@@ -3,12 +3,15 @@
 import asyncio
 import json
 
+import msgspec
 import pytest
 
 from common.domain.ids import ulid_to_uuid
+from common.domain.thresholds import Passed
 from common.domain.usage import encode
-from common.events.types import CRON_TASK, USAGE_RECORDED
+from common.events.types import BUDGET_THRESHOLD, CRON_TASK, USAGE_RECORDED
 from common.identifiers import now_ms
+from tests.support.event_receiver import Answer, Receiver
 from tests.support.event_worker import EventWorker, is_empty_204, is_problem
 from tests.support.usage_records import make_record, signed
 
@@ -196,3 +199,65 @@ async def test_both_health_paths_answer(function):
 async def test_it_stops_orderly(function):
     assert is_empty_204(await function.post(USAGE_RECORDED, {"records": [signed(make_record())]}))
     assert function.process.stop() == 0
+
+
+MARK = Passed("money:user:alice:day:2026-11-26", 10**9, 80, 8 * 10**8, 1_795_737_600_000)
+
+
+async def pass_mark(function, passed=MARK):
+    packed = msgspec.msgpack.encode(passed)
+    await function.commands.call("XADD", "{relay}:thresholds", "*", "p", packed)
+
+
+@pytest.fixture
+def receiver():
+    made = Receiver()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def telling(postgres_url, redis_url, tmp_path, receiver):
+    target = "functions.usage_aggregation.main:application"
+    function = EventWorker(target, tmp_path, postgres_url, redis_url, K_SINK=receiver.url)
+    function.process.start()
+    yield function
+    await function.close()
+
+
+async def test_a_part_of_a_budget_that_is_spent_becomes_an_event_until_it_is_taken(
+    telling, receiver
+):
+    await pass_mark(telling)
+    await telling.commands.call("XADD", "{relay}:thresholds", "*", "p", b"garbage")
+    receiver.answers = [Answer(503), Answer(202)]
+    for _ in range(3):
+        assert is_empty_204(await telling.post(USAGE_RECORDED, {"records": []}))
+    first, second = receiver.delivered
+    assert first.id == second.id == MARK.event_id("{relay}")
+    assert second.headers["ce-type"] == BUDGET_THRESHOLD
+    assert second.headers["ce-subject"] == "user:alice"
+    assert second.headers["ce-source"] == "/relay/usage_aggregation"
+    assert json.loads(second.body) == {
+        "scope": "user",
+        "scope_id": "alice",
+        "period": "day",
+        "period_id": "day:2026-11-26",
+        "period_ends_at": "2026-11-27T00:00:00Z",
+        "budget_usd": "1.000000000000",
+        "spent_usd": "0.800000000000",
+        "threshold_percent": 80,
+    }
+    assert await telling.commands.call("XLEN", "{relay}:thresholds") == 0
+
+
+async def test_without_a_sink_it_is_in_the_log_and_waits_no_longer(function):
+    await pass_mark(function)
+    assert is_empty_204(await function.post(USAGE_RECORDED, {"records": []}))
+    (line,) = function.lines("budget_threshold")
+    assert (line["scope"], line["percent"]) == ("user:alice", 80)
+    assert await function.commands.call("XLEN", "{relay}:thresholds") == 0
+
+
+async def test_events_for_others_are_acknowledged(function):
+    assert is_empty_204(await function.post(BUDGET_THRESHOLD, {"scope": "user"}))

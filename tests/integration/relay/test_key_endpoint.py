@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from common.domain.keys import ALL_SCOPES, KeyRecord, hash_key
+from common.domain.access import ALL_SCOPES
+from common.domain.keys import KeyRecord, hash_key
 from common.identifiers import new_ulid, now_ms
 from common.store import keys, ledger, partitions
 from common.store.database import Database
@@ -16,7 +17,7 @@ from tests.support.usage_records import make_record
 
 MEMBERS = {
     "object", "id", "name", "user_id", "team_id", "scopes", "models", "expires_at", "limits",
-    "budgets", "calendar", "applied", "tags", "use",
+    "budgets", "calendar", "applied", "tags", "use", "access", "activation",
 }  # fmt: skip
 TEAM = "01ARYZ6S41TSV4RRFFQ69G5FAV"
 NOTHING = "0.000000000000"
@@ -95,7 +96,9 @@ def test_who_has_no_key_is_told_so_in_its_dialect(relay):
 @pytest.mark.parametrize("endpoint", METERED)
 def test_an_endpoint_needs_its_scope(relay, echo, endpoint):
     (scope,) = [known.scope for known in ENDPOINTS if known.name == endpoint]
-    key = relay.project_key(scopes=[other for other in ALL_SCOPES if other != scope])
+    # `chat` holds `messages`, which the SDKs of another dialect ask for.
+    holding = {scope, "chat"} if scope == "messages" else {scope}
+    key = relay.project_key(scopes=[other for other in ALL_SCOPES if other not in holding])
     options = asked(endpoint).options
     options["headers"]["authorization"] = f"Bearer {key}"
     answer = relay.client.post(**options)

@@ -40,7 +40,7 @@ from common.state.projection import put_key, set_epoch
 PREFIX = "{relay}"
 KEY_HASH = hash_key("cr_test")
 RECORD = KeyRecord(id="01KEY", user_id="alice", version=7)
-SNAPSHOT = Snapshot(KEY_HASH, "7 0 0 0", 0)
+SNAPSHOT = Snapshot(KEY_HASH, "7 0 0 0 0", 0)
 START_MS = 1_800_000_000_000
 
 
@@ -57,6 +57,8 @@ class World:
         return Admission(self.commands, PREFIX, self.now_ms)
 
     async def prepare(self) -> None:
+        # In a Cluster the connection is then with the node that has all keys.
+        await self.commands.call("DEL", f"{PREFIX}:epoch")
         await self.commands.call("FLUSHALL")
         await put_key(self.commands, PREFIX, KEY_HASH, RECORD, "active", None)
         await set_epoch(self.commands, PREFIX, "01EPOCH")
@@ -73,8 +75,8 @@ class World:
 
 
 @pytest.fixture
-async def world(redis_url):
-    world = World(redis_url)
+async def world(admission_url):
+    world = World(admission_url)
     await world.prepare()
     yield world
     await world.commands.close()
@@ -102,9 +104,9 @@ async def test_a_full_account_is_passed_over_and_a_denial_changes_nothing(world)
 
 
 async def test_an_old_snapshot_gets_the_current_records(world):
-    answer = await world.admit("r1", candidate("a"), snapshot=Snapshot(KEY_HASH, "6 0 0 0", 0))
+    answer = await world.admit("r1", candidate("a"), snapshot=Snapshot(KEY_HASH, "6 0 0 0 0", 0))
     assert isinstance(answer, Stale)
-    assert (answer.versions, answer.accounts_version) == ("7 0 0 0", 0)
+    assert (answer.versions, answer.accounts_version) == ("7 0 0 0 0", 0)
     assert b'"user_id":"alice"' in answer.key_record
     assert await world.admission.open_leases() == 0
 
@@ -339,8 +341,8 @@ class Histories(RuleBasedStateMachine):
         assert found == +self.posted
 
 
-def test_random_histories_keep_counts_and_outbox_right(redis_url):
-    Histories.url = redis_url
+def test_random_histories_keep_counts_and_outbox_right(admission_url):
+    Histories.url = admission_url
     run_state_machine_as_test(
         Histories,
         settings=settings(

@@ -36,8 +36,8 @@ from tests.support.limited_world import (
 
 
 @pytest.fixture
-async def world(redis_url):
-    made = World(redis_url)
+async def world(admission_url):
+    made = World(admission_url)
     await made.prepare()
     yield made
     await made.commands.close()

@@ -36,6 +36,11 @@ async def test_a_record_is_written_as_it_was(ledger_database):
         error_code="rate_limited",
         tags=["a", "ü b", '{"', ""],
         cache_hit=True,
+        service_tier="priority",
+        searches=2,
+        unit_prices={"input": 250_000, "search": 10**10},
+        discount="0.15",
+        priced_as="gpt-4o-mini",
     )
     assert await insert(ledger_database, record) == [ulid_to_uuid(record.id)]
     (row,) = await rows(ledger_database, "SELECT * FROM ledger")
@@ -45,6 +50,8 @@ async def test_a_record_is_written_as_it_was(ledger_database):
         expected[name] = ulid_to_uuid(getattr(record, name))
     expected["occurred_at"] = datetime.fromisoformat(record.occurred_at)
     expected["cost_usd"] = Decimal(record.cost_usd)
+    # Of the team, which is not there.
+    expected["price_multiplier"] = 1
     assert row == expected
 
 

@@ -78,6 +78,21 @@ SENT = [
         ("POST", "/internal/teams"),
         {"name": "a", "limits": {"tokens_per_day": 9}},
     ),
+    (
+        ("teams", "create", "--name", "a", "--client-gone", "drain"),
+        ("POST", "/internal/teams"),
+        {"name": "a", "client_gone": {"policy": "drain"}},
+    ),
+    (
+        ("teams", "update", ID, "--client-gone", "inherit"),
+        ("PATCH", f"/internal/teams/{ID}"),
+        {"client_gone": None},
+    ),
+    (
+        ("organisation", "update", "--client-gone", "drain:60"),
+        ("PATCH", "/internal/organisation"),
+        {"client_gone": {"policy": "drain", "drain_seconds": 60}},
+    ),
     (("teams", "delete", ID), ("DELETE", f"/internal/teams/{ID}"), None),
     (
         ("accounts", "update", ID, "--disabled", "--model", "a", "--model", "b=c=d"),
@@ -325,3 +340,49 @@ def test_a_limit_that_is_none_is_said_before_anything_is_sent(run, arguments):
     answer = run("organisation", "update", *arguments)
     assert answer.exit_code == 2
     assert run.server.asked == []
+
+
+@pytest.mark.parametrize("value", ["stop", "cancel:5", "drain:", "drain:-1", "drain:5:5", ""])
+def test_what_is_no_policy_for_a_caller_who_leaves_is_refused(run, value):
+    done = run("teams", "update", ID, "--client-gone", value)
+    assert done.exit_code == 2
+    assert "--client-gone" in done.output
+    assert run.server.asked == []
+
+
+RECEIPT = {
+    "request_id": ID, "cost_usd": "0.000008550000", "balance_usd": "0.000007550000",
+    "tokens": {"input": 9, "output": 12},
+    "price": {"version": "2026-11-25", "lines": [
+        {"token_class": "input", "count": 9, "unit_usd": "0.000000150000",
+         "cost_usd": "0.000001350000"},
+        {"token_class": "output", "count": 12, "unit_usd": "0.000000600000",
+         "cost_usd": "0.000007200000"},
+    ]},
+    "adjustments": [{"id": ID, "occurred_at": "2026-11-25T02:00:00.000Z", "price_version": "2",
+                     "cost_usd": "-0.000001000000", "balance_usd": "0.000007550000"}],
+    "policy": {"limits": [], "client_gone": {"policy": "cancel", "applied": False}},
+}  # fmt: skip
+
+
+def test_a_receipt_is_shown_line_by_line(run):
+    run.server.says(RECEIPT)
+    done = run("usage", "receipt", ID)
+    assert done.exit_code == 0
+    (asked,) = run.server.asked
+    assert asked.path == f"/internal/usage/requests/{ID}/receipt"
+    fields, lines, adjustments = done.output.split("\n\n")
+    assert "price.version" in fields
+    assert "price.lines" not in fields
+    assert [line.split() for line in lines.splitlines()] == [
+        ["CLASS", "COUNT", "USD", "EACH", "COST", "USD"],
+        ["input", "9", "0.00000015", "0.00000135"],
+        ["output", "12", "0.00000060", "0.00000720"],
+        ["TOTAL", "-", "0.00000855"],
+    ]
+    assert adjustments.splitlines()[1].split()[-2:] == ["-0.000001", "0.00000755"]
+
+
+def test_a_receipt_as_json_is_what_was_answered(run):
+    run.server.says(RECEIPT)
+    assert json.loads(run("usage", "receipt", ID, "--output", "json").output) == RECEIPT

@@ -10,6 +10,7 @@ from cli.admin import (
     organisation,
     output,
     quarantine,
+    receipts,
     teams,
     usage,
     users,
@@ -18,6 +19,7 @@ from functions.key_admin.models import accounts as account_models
 from functions.key_admin.models import directory, operations
 from functions.key_admin.models import keys as key_models
 from functions.key_admin.models import limits as limit_models
+from functions.key_admin.models import receipts as receipt_models
 from functions.key_admin.models import usage as usage_models
 
 # Fields that this version of Relay does not enforce, and so never has anything in.
@@ -30,6 +32,7 @@ SHAPES = [
     (teams.SHAPE, directory.TeamAnswer, set()),
     (organisation.SHAPE, limit_models.OrganisationAnswer, set()),
     (usage.RECORDS, usage_models.Record, set()),
+    (receipts.SHAPE, receipt_models.AdminReceipt, {"object"}),
     (audit.SHAPE, operations.AuditAnswer, set()),
     (quarantine.SHAPE, operations.QuarantineAnswer, set()),
     (dead_letters.SHAPE, operations.DeadLetterAnswer, set()),

@@ -52,6 +52,7 @@ def test_defaults():
         ("RELAY_QUARANTINE_RETENTION_DAYS", "1.5", worker_settings),
         ("RELAY_INSTALLATION", "a}b", relay_settings),
         ("RELAY_UNPRICED_MODELS", "maybe", relay_settings),
+        ("RELAY_BUDGET_THRESHOLDS", "half", relay_settings),
         ("K_SINK", "kafka://x", relay_settings),
         ("PROXY_MASTER_KEY", "", key_admin_settings),
         ("PROXY_MASTER_KEY", "m" * 15, key_admin_settings),

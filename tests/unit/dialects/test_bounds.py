@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.dialects import BOUNDS, CAPS, OPERATIONS
+from common.dialects import OPERATIONS
 from common.dialects.anthropic import bounds as anthropic
 from common.dialects.bounds import Unreadable
 from common.dialects.openai import bounds as openai
+from common.dialects.worst_cases import BOUNDS, CAPS
 
 PNG = "data:image/png;base64," + "A" * 4000
 
@@ -84,9 +85,10 @@ def test_what_the_body_does_not_hold_counts_as_the_window(endpoint, members):
     ("endpoint", "members", "named"),
     [
         ("chat.completions", {"web_search_options": {"a": 1}}, "web_search_options"),
+        ("chat.completions", {"web_search_options": {}}, "web_search_options"),
         ("chat.completions", {"prediction": {"type": "content"}}, "prediction"),
         ("chat.completions", {"tools": [{"type": "function"}, {"type": "new"}]}, "tools[1] (new)"),
-        ("chat.completions", {"service_tier": "priority"}, "service_tier (priority)"),
+        ("chat.completions", {"service_tier": "newest"}, "service_tier (newest)"),
         ("responses", {"prompt": {"id": "p"}}, "prompt"),
         ("responses", {"tools": [{"type": "web_search"}]}, "tools[0] (web_search)"),
         ("responses", {"tools": [{"type": "mcp"}]}, "tools[0] (mcp)"),
@@ -102,6 +104,17 @@ def test_what_the_body_does_not_hold_counts_as_the_window(endpoint, members):
 def test_what_has_no_bound_is_named(endpoint, members, named):
     found, _ = bound(endpoint, messages=[], **members)
     assert found.unbounded == named
+
+
+@pytest.mark.parametrize("endpoint", ["chat.completions", "responses"])
+@pytest.mark.parametrize(
+    ("asked", "tier"),
+    [(None, "standard"), ("auto", "standard"), ("flex", "standard"), ("priority", "priority"),
+     ("fast", "priority")],
+)  # fmt: skip
+def test_the_dearest_tier_that_may_serve_is_bounded(endpoint, asked, tier):
+    found, _ = bound(endpoint, messages=[], service_tier=asked)
+    assert (found.tier, found.unbounded) == (tier, None)
 
 
 @pytest.mark.parametrize("hidden", [b"1e999", b"[" * 2000 + b"]" * 2000])

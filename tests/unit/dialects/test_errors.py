@@ -24,6 +24,7 @@ STATUS = {
     "scope_not_allowed": 403,
     "model_not_allowed": 403,
     "model_not_found": 404,
+    "request_not_found": 404,
     "unknown_route": 404,
     "method_not_allowed": 405,
     "rate_limited": 429,

@@ -67,7 +67,15 @@ def test_a_policy_of_everything_gives_all_its_rules():
         Rule("m", money_key("user:a", month.id), "n", 5 * 10**9, month.end_ms, 1, 0),
     }
     assert (rules.money, rules.hard_money) == (True, True)
-    assert msgspec.msgpack.decode(rules.packed)[0] == ["c", "user:a", "r", 3, 0, 0, 1]
+    assert msgspec.msgpack.decode(rules.packed)[0] == ["c", "user:a", "r", 3, 0, 0, 1, []]
+
+
+def test_budgets_have_the_marks_of_their_level():
+    marks = {"user": (50, 100), "key": (90,)}
+    found = compile_rules([applied(ALL)], NOW_MS, marks).limits
+    told = {limit.rule.marks for limit in found if limit.rule.kind == "m"}
+    assert told == {(50, 100)}
+    assert {limit.rule.marks for limit in found if limit.rule.kind != "m"} == {()}
 
 
 def test_nothing_limited_is_no_rule():

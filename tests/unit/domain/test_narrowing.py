@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.domain.access import ALL_SCOPES
 from common.domain.accounts import AccountRecord
-from common.domain.keys import ALL_SCOPES, KeyRecord
+from common.domain.keys import KeyRecord
 from common.domain.narrowing import (
     narrowed_account,
     narrowed_key,
@@ -15,7 +16,15 @@ from common.domain.narrowing import (
     sooner,
 )
 from common.domain.periods import Calendar
-from common.domain.policies import NO_POLICY, Budget, Limits, Policy, Window
+from common.domain.policies import (
+    NO_POLICY,
+    Budget,
+    ClientGone,
+    Limits,
+    Policy,
+    Queue,
+    Window,
+)
 
 MODELS = ("gpt-4o", "gpt-4o-mini", "o3", "claude-3", "")
 PATTERNS = st.lists(
@@ -106,8 +115,19 @@ def test_active_is_only_what_is_so_before_and_after():
          Policy(budgets=(Budget("day", "2"),), calendar=Calendar("Asia/Tokyo"))),
         (Policy(Limits(window=Window(5, 9, 9, "10"))), Policy(Limits(window=Window(5, 8, 10, "9"))),
          Policy(Limits(window=Window(5, 8, 9, "9")))),
+        (NO_POLICY, Policy(Limits(concurrency=2, queue=Queue(5, 9))),
+         Policy(Limits(concurrency=2, queue=Queue(5, 9)))),
+        (Policy(Limits(concurrency=2)), Policy(Limits(concurrency=3, queue=Queue(5, 9))),
+         Policy(Limits(concurrency=2))),
+        (Policy(Limits(concurrency=2, queue=Queue(5, 9))),
+         Policy(Limits(concurrency=1, queue=Queue(6, 8))),
+         Policy(Limits(concurrency=1, queue=Queue(5, 8)))),
         (Policy(Limits(window=Window(5, 9))), Policy(Limits(window=Window(6, 1))),
          Policy(Limits(window=Window(5, 9)))),
+        # What is no right stays as it was until the commit.
+        (NO_POLICY, Policy(Limits(1), client_gone=ClientGone("drain")), Policy(Limits(1))),
+        (Policy(client_gone=ClientGone("drain")), Policy(Limits(1)),
+         Policy(Limits(1), client_gone=ClientGone("drain"))),
     ],
 )  # fmt: skip
 def test_until_a_change_is_committed_the_limits_of_both_hold(old, new, both):

@@ -6,9 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.domain.ids import encode_ulid
+from common.domain.policies import AppliedLimit, AppliedPolicy
 from common.domain.postable import (
     AHEAD_MS_MAX,
     CHARACTERS_MAX,
+    JSON_BYTES_MAX,
     MILLISECONDS_MAX,
     TAGS_MAX,
     TOKENS_MAX,
@@ -115,15 +117,42 @@ def test_durations_and_counts_are_bounded(name):
         assert refusal(**{name: number}) == f"{name}: {number}"
 
 
+# Members with defaults: records that were written before them are read all the same.
+LATER = {
+    *("service_tier", "searches", "unit_prices", "discount", "priced_as"),
+    *("reported_usage", "policy"),
+}
+
+
 @pytest.mark.parametrize("name", [field.name for field in msgspec.structs.fields(make_record())])
 def test_a_missing_or_misshapen_member_is_named(name):
     members = msgspec.to_builtins(make_record())
     misshapen = members | {name: object}
     del members[name]
-    with pytest.raises(NotPostable, match=name):
-        read_record(members)
+    if name in LATER:
+        # What an earlier version wrote and left in the outbox is posted too.
+        assert getattr(read_record(members), name) == getattr(make_record(), name)
+    else:
+        with pytest.raises(NotPostable, match=name):
+            read_record(members)
     with pytest.raises(NotPostable, match=name):
         read_record(misshapen)
+
+
+def test_prices_and_searches_are_bounded():
+    check_record(make_record(id=ulid(), unit_prices={"input": 0}, searches=3), NOW_MS)
+    assert refusal(unit_prices={"input": -1}) == "unit_prices: input: -1"
+    assert refusal(unit_prices={"\0": 1}) == "unit_prices: contains a NUL"
+    assert refusal(unit_prices={str(n): 1 for n in range(33)}) == "unit_prices: more than 32"
+    assert refusal(searches=-1) == "searches: -1"
+
+
+def test_what_is_kept_as_json_is_bounded():
+    check_record(make_record(id=ulid(), reported_usage={"input_tokens": 9}), NOW_MS)
+    assert refusal(reported_usage={"a": "\0"}) == "reported_usage: contains a NUL"
+    assert refusal(reported_usage={"a": "b" * JSON_BYTES_MAX}).startswith("reported_usage: longer")
+    most = AppliedPolicy(limits=(AppliedLimit("team", "window.usd", "\0"),))
+    assert refusal(policy=most) == "policy: contains a NUL"
 
 
 @pytest.mark.parametrize("value", [None, [], "text", 7, {}])

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.domain.prices import InvalidPriceBook, LongContext, ModelPrice, PriceBook
+from common.domain.model_prices import LongContext, ModelPrice
+from common.domain.prices import InvalidPriceBook, PriceBook
 from common.domain.usage import TOKEN_CLASSES, Tokens
 
 RATES = {

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.domain.model_prices import LongContext, ModelPrice
 from common.domain.money import nano_ceiling
-from common.domain.prices import LongContext, ModelPrice
 from common.domain.reservation import Bound, Charge, charge_of
 from common.domain.usage import Tokens
 

@@ -46,6 +46,8 @@ FIELDS = [
     "provider", "dialect", "endpoint", "model_requested", "model_served", "status",
     "finish_cause", "tokens", "usage_source", "cost_usd", "price_version", "latency_ms",
     "first_token_ms", "attempts", "cache_hit", "redactions", "client", "error_code", "tags",
+    "service_tier", "searches", "unit_prices", "discount", "priced_as",
+    "reported_usage", "policy",
 ]  # fmt: skip
 
 

@@ -181,5 +181,7 @@ def test_the_sink_is_the_address_of_this_broker():
         for variable in document["spec"]["template"]["spec"]["containers"][0]["env"]
         if variable["name"] == "K_SINK"
     }
-    assert set(sinks) == {"relay-relay", "relay-key-admin"}
+    assert set(sinks) == {
+        *("relay-relay", "relay-key-admin", "relay-usage-aggregation", "relay-cleanup"),
+    }
     assert all(sink.endswith(f".svc.cluster.local{broker.path}") for sink in sinks.values())

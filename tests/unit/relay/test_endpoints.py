@@ -3,25 +3,25 @@
 import pytest
 
 from common.dialects import DIALECTS, OPERATIONS
-from common.domain.keys import ALL_SCOPES
+from common.domain.access import ALL_SCOPES
 from functions.relay.endpoints import ENDPOINTS, Endpoint, dialect_of, find_endpoint, methods_of
 
 # Whoever adds a route adds it here too: path, methods, scope, dialect, whether it is metered.
 ROUTES = {
     "chat.completions": ("/v1/chat/completions", "POST", "chat", "openai", True),
     "completions": ("/v1/completions", "POST", "chat", "openai", True),
-    "messages": ("/v1/messages", "POST", "chat", "anthropic", True),
-    "messages.count_tokens": ("/v1/messages/count_tokens", "POST", "chat", "anthropic", True),
-    "messages.batches": ("/v1/messages/batches", "POST", "chat", "anthropic", True),
-    "messages.batches.list": ("/v1/messages/batches", "GET", "chat", "anthropic", False),
+    "messages": ("/v1/messages", "POST", "messages", "anthropic", True),
+    "messages.count_tokens": ("/v1/messages/count_tokens", "POST", "messages", "anthropic", True),
+    "messages.batches": ("/v1/messages/batches", "POST", "messages", "anthropic", True),
+    "messages.batches.list": ("/v1/messages/batches", "GET", "messages", "anthropic", False),
     "messages.batches.stored": (
-        "/v1/messages/batches/{id}", "GET DELETE", "chat", "anthropic", False,
+        "/v1/messages/batches/{id}", "GET DELETE", "messages", "anthropic", False,
     ),
     "messages.batches.cancel": (
-        "/v1/messages/batches/{id}/cancel", "POST", "chat", "anthropic", False,
+        "/v1/messages/batches/{id}/cancel", "POST", "messages", "anthropic", False,
     ),
     "messages.batches.results": (
-        "/v1/messages/batches/{id}/results", "GET", "chat", "anthropic", False,
+        "/v1/messages/batches/{id}/results", "GET", "messages", "anthropic", False,
     ),
     "responses": ("/v1/responses", "POST", "responses", "openai", True),
     "responses.stored": ("/v1/responses/{id}", "GET DELETE", "responses", "openai", False),

@@ -35,6 +35,7 @@ def routed(*accounts, model="gpt-4o", request_id=""):
         parsed=SimpleNamespace(model=model),
         endpoint=SimpleNamespace(scope="chat", dialect="openai", path="/v1/chat/completions"),
         pinned_account_id=None,
+        access=(),
     )
     found = route(request, list(accounts), PRICES, deny_unpriced=False)  # type: ignore[arg-type]
     return [one.name for one in found]

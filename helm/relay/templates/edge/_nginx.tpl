@@ -63,7 +63,7 @@ http {
         "~*^[^?]*(?:/|%2f)(?:\.|%2e){1,2}(?:\?|\z)" "nowhere";
         "~^[^?]*#" "nowhere";
         "~^/health/(?:live|ready)(?:\?|\z)" "edge";
-        "~^/v1/usage/" "key_admin";
+        "~^/v1/usage(?:[/?]|\z)" "key_admin";
         "~^/v1(?:beta)?/" "relay";
 {{- if .exposeInternal }}
         "~^/internal/" "key_admin";
@@ -81,7 +81,7 @@ http {
         "~%[0-9a-fA-F]{2}" "nowhere";
         "~/ | /| \z" "nowhere";
         "~^/health/(?:live|ready)\z" "edge";
-        "~^/v1/usage/" "key_admin";
+        "~^/v1/usage(?:/|\z)" "key_admin";
         "~^/v1(?:beta)?/" "relay";
         "~^/internal/" "key_admin";
         "~^/(?:admin|auth/|portal)" "key_admin";

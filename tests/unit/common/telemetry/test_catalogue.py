@@ -32,8 +32,8 @@ def test_names_follow_the_conventions(metric):
 @pytest.mark.parametrize("metric", METRICS)
 def test_labels_have_few_values(metric):
     assert set(metric.labels) <= {
-        *("account", "class", "endpoint", "function", "model", "provider", "reason", "result"),
-        *("period", "state", "status", "store", "task", "type"),
+        *("account", "class", "direction", "endpoint", "function", "model", "provider", "reason"),
+        *("period", "result", "state", "status", "store", "task", "type"),
     }
 
 

@@ -1,0 +1,133 @@
+"""Events that tell people of money: a part of a budget is spent, a counter was wrong."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Literal, cast
+
+from common.domain.money import PICO_PER_NANO, usd_text
+from common.domain.periods import NEVER_MS
+from common.domain.policies import Level
+from common.domain.reconciliation import Drift
+from common.domain.thresholds import Passed, subject_of
+from common.events.announce import Announcement
+from common.events.types import BUDGET_THRESHOLD, SPEND_DRIFT, BudgetThreshold, SpendDrift
+from common.identifiers import new_ulid, now_ms
+from common.state import locks, thresholds
+from common.state.commands import RedisCommands
+from common.telemetry import logs
+
+# Sends one event; says why it was not taken, or an empty text.
+Send = Callable[[Announcement], Awaitable[str]]
+AT_ONCE = 100
+# One sender at a time, so that consumers seldom see an event twice; its id is the same anyway.
+LOCK_MS = 60_000
+_LOCK = "thresholds"
+
+
+async def announce_thresholds(
+    commands: RedisCommands, prefix: str, source: str, send: Send | None
+) -> int:
+    """Send what waits, at most `AT_ONCE`; returns how many were taken.
+
+    Without anywhere to send to (`send` None) they are in the log only. One that is not taken stays
+    for the next call, with all after it. Raises `RedisUnavailable`.
+    """
+    found = await thresholds.waiting(commands, prefix, AT_ONCE)
+    token = new_ulid()
+    if not found or not await locks.take(commands, prefix, _LOCK, token, LOCK_MS):
+        return 0
+    sent = 0
+    try:
+        # Read again: who held the lock may have sent some of them.
+        for one in await thresholds.waiting(commands, prefix, AT_ONCE):
+            if one.passed is not None and not await _tell(one.passed, one, prefix, source, send):
+                break
+            await thresholds.taken(commands, prefix, one.entry_id)
+            sent += 1
+    finally:
+        await locks.free(commands, prefix, _LOCK, token)
+    return sent
+
+
+async def announce_drift(source: str, drift: Drift, repaired: bool, send: Send | None) -> None:
+    """Send an event of a counter that was wrong; one that is not taken is in the log."""
+    data = _drift_data(drift, repaired)
+    logs.log(
+        "counter_drift",
+        level="warning",
+        counter=drift.counter.key,
+        figure=drift.figure,
+        counted=data.counted,
+        expected=data.expected,
+        repaired=repaired,
+    )
+    if send is None:
+        return
+    named = f"{drift.name}\0{drift.difference}\0{repaired}"
+    event_id = f"drift-{hashlib.sha256(named.encode()).hexdigest()[:32]}"
+    announcement = Announcement(event_id, SPEND_DRIFT, source, drift.counter.scope, now_ms(), data)
+    if reason := await send(announcement):
+        logs.log("event_not_taken", level="warning", event_type=SPEND_DRIFT, reason=reason)
+
+
+async def _tell(
+    passed: Passed, entry: thresholds.Waiting, prefix: str, source: str, send: Send | None
+) -> bool:
+    try:
+        data = _threshold_data(passed)
+    except ValueError as error:
+        logs.log("threshold_unreadable", level="error", error=str(error))
+        return True
+    logs.log(
+        "budget_threshold",
+        scope=passed.scope,
+        period=passed.period,
+        budget_usd=passed.budget_usd,
+        spent_usd=passed.spent_usd,
+        percent=passed.percent,
+    )
+    if send is None:
+        return True
+    announcement = Announcement(
+        passed.event_id(prefix), BUDGET_THRESHOLD, source, passed.scope, entry.time_ms, data
+    )
+    if reason := await send(announcement):
+        logs.log("event_not_taken", level="warning", event_type=BUDGET_THRESHOLD, reason=reason)
+    return not reason
+
+
+def _threshold_data(passed: Passed) -> BudgetThreshold:
+    level, subject = subject_of(passed.scope)
+    ends_at = None
+    if passed.ends_ms != NEVER_MS:
+        ends_at = datetime.fromtimestamp(passed.ends_ms / 1000, UTC).isoformat()
+        ends_at = ends_at.replace("+00:00", "Z")
+    period = cast("Literal['total', 'day', 'week', 'month']", passed.period.partition(":")[0])
+    return BudgetThreshold(
+        scope=cast("Level", level),
+        scope_id=subject,
+        period=period,
+        period_id=passed.period,
+        period_ends_at=ends_at,
+        budget_usd=passed.budget_usd,
+        spent_usd=passed.spent_usd,
+        threshold_percent=passed.percent,
+    )
+
+
+def _drift_data(drift: Drift, repaired: bool) -> SpendDrift:
+    def shown(amount: int) -> str:
+        return usd_text(amount * PICO_PER_NANO) if drift.counter.money else str(amount)
+
+    level, subject = subject_of(drift.counter.scope)
+    return SpendDrift(
+        scope=cast("Level", level),
+        scope_id=subject,
+        period_id=drift.counter.span.id,
+        figure=drift.figure,
+        counted=shown(drift.counted),
+        expected=shown(drift.expected),
+        difference=shown(drift.difference),
+        repaired=repaired,
+    )

@@ -1,0 +1,1 @@
+"""What Gemini's usage figures mean; there is no endpoint of this dialect yet."""

@@ -1,0 +1,2 @@
+-- Where a task stopped.
+SELECT after FROM task_cursors WHERE task = %s
