@@ -90,9 +90,21 @@ connection.
 
 A response that OpenAI stores belongs to the account that made it: reading, cancelling, deleting it
 and going on from it (`previous_response_id`) go there, for 31 days, for the same team (or key,
-where it has none). None of it is billed again. `background: true` is refused (400, `param`
-`background`): such a response is answered before it has used anything, and nothing would record
-what it uses later.
+where it has none). None of it is billed again.
+
+### Responses in the background, message batches
+
+`background: true` on `/v1/responses`, streamed or not, and `/v1/messages/batches` go on at the
+provider after they were answered. What they may cost at most stays reserved until their provider
+says what they used ([limits.md](limits.md#jobs)): then one record is posted under the
+`x-request-id` of the call that began them; a batch's has the sums of all its requests, at half the
+price. Reading one that has ended settles it at once; `cleanup` settles those that nobody reads,
+within minutes. What is still in progress cannot be deleted (400): cancel it first.
+
+A batch has at most 10,000 requests and 32 MiB, all of one model, and needs the scope `chat`; its
+`results_url` is Relay's. The list of batches is the team's own (or key's), newest first, with
+`limit` up to 100, `after_id`, `before_id`. OpenAI's `/v1/files` and `/v1/batches` are not served
+(404).
 
 ### Receipts
 

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from functions.cleanup.run import Outcome
     from functions.cleanup.turn import Turn
 
-TASKS = ("key_expiry", "leases", "outbox", "partitions", "projection", "reconcile", "retention")
+TASKS = (
+    "jobs",
+    "key_expiry",
+    "leases",
+    "outbox",
+    "partitions",
+    "projection",
+    "reconcile",
+    "retention",
+)
 _COUNTS = Shape("counts", (), ("task", "dry_run", "what", "count"))
 EXIT_FAILED = 1
 EXIT_WRONG_SETTINGS = 2
@@ -53,6 +62,8 @@ def cleanup(task: str, dry_run: bool, output: str) -> None:
     RELAY_DATABASE_URL, RELAY_REDIS_URL   the stores (those of a `relayctl dev` that runs on
                                           RELAY_STATE_DIR)
     RELAY_INSTALLATION                    whose keys in Redis, if it has a name
+    RELAY_INTERNAL_SECRET, RELAY_ENCRYPTION_KEYS, OPENAI_API_KEY, ANTHROPIC_API_KEY,
+    RELAY_PRICE_BOOK_DIRECTORY            for jobs: the accounts and prices, as relay has them
     RELAY_LEDGER_RETENTION_DAYS           what retention keeps; 0 is for ever (0)
     RELAY_ROLLUP_RETENTION_DAYS           (0)
     RELAY_AUDIT_RETENTION_DAYS            (365)
@@ -62,7 +73,7 @@ def cleanup(task: str, dry_run: bool, output: str) -> None:
     when a setting is wrong, 3 when another run of the task goes on.
     """  # noqa: D301 - \b is click's mark for text it must not rewrap
     from common.identifiers import now_ms
-    from common.settings import SettingsError, worker_settings
+    from common.settings import SettingsError, cleanup_settings
     from common.state.address import InvalidRedisURL
     from common.telemetry import logs
     from functions.cleanup.turn import Turn
@@ -73,7 +84,7 @@ def cleanup(task: str, dry_run: bool, output: str) -> None:
     turn = Turn(now_ms(), dry_run=dry_run)
     environment = store_environment()
     try:
-        settings = worker_settings(environment, takes_events=False)
+        settings = cleanup_settings(environment, takes_events=False)
         outcome = asyncio.run(_run(settings, task, turn))
     except SettingsError as error:
         _end(f"{error}{without_stores(environment)}", EXIT_WRONG_SETTINGS)

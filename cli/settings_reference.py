@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from common.settings import (
+    cleanup_settings,
     exporter_settings,
     key_admin_settings,
     relay_settings,
@@ -31,7 +32,7 @@ READERS: dict[str, tuple[Callable[[Mapping[str, str]], Any], ...]] = {
     "relay": (serve_settings, relay_settings),
     "key_admin": (serve_settings, key_admin_settings),
     "usage_aggregation": (serve_settings, worker_settings),
-    "cleanup": (serve_settings, worker_settings),
+    "cleanup": (serve_settings, cleanup_settings),
     "exporter": (serve_settings, exporter_settings),
 }
 

@@ -42,6 +42,7 @@ class Worker:
     def __init__(self, settings: WorkerSettings) -> None:
         # Whether the process ends: what a handler cannot finish then is nobody's fault.
         self.stopping = False
+        self.settings = settings
         self.prefix = settings.state_prefix
         self.retention = settings.retention
         self.sweep_interval_s = settings.sweep_interval_s
@@ -80,11 +81,17 @@ class EventFunction:
     """
 
     def __init__(
-        self, name: str, handlers: Mapping[str, Handler], *, dead_letters: str = ""
+        self,
+        name: str,
+        handlers: Mapping[str, Handler],
+        *,
+        dead_letters: str = "",
+        settings: Callable[[], WorkerSettings] = worker_settings,
     ) -> None:
         self._name = name
         self._handlers = handlers
         self._dead_letters = dead_letters
+        self._settings = settings
         self._worker: Worker | None = None
         self._running = 0
         self._idle = asyncio.Event()
@@ -94,7 +101,7 @@ class EventFunction:
     def worker(self) -> Worker:
         """The connections. Raises `SettingsError` at the first use if a setting is wrong."""
         if self._worker is None:
-            self._worker = Worker(worker_settings())
+            self._worker = Worker(self._settings())
         return self._worker
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:

@@ -26,7 +26,13 @@ class _Effective(msgspec.Struct):
     effective: str = ""
 
 
+class _Imported(msgspec.Struct):
+    effective_ms: int
+    book: msgspec.Raw
+
+
 _effective_decoder = msgspec.json.Decoder(_Effective)
+_books_decoder = msgspec.json.Decoder(list[_Imported])
 DIRECTORY = Path(__file__).parent / "price_books"
 
 
@@ -87,6 +93,15 @@ def price_history(imported: Sequence[DatedBook]) -> PriceHistory:
         data = path.read_bytes()
         vendored.append(DatedBook(effective_ms_of(data), PriceBook.from_json(data)))
     return PriceHistory(vendored, imported)
+
+
+def imported_books(books: bytes) -> list[DatedBook]:
+    """The operator's own, as Redis has them (JSON). Raises `InvalidPriceBook`."""
+    try:
+        found = _books_decoder.decode(books)
+    except msgspec.DecodeError as error:
+        raise InvalidPriceBook(f"imported price books: {error}") from error
+    return [DatedBook(one.effective_ms, PriceBook.from_json(one.book)) for one in found]
 
 
 def is_book_name(version: str) -> bool:

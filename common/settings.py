@@ -135,7 +135,10 @@ class Retention(msgspec.Struct, frozen=True):
 
 
 class WorkerSettings(msgspec.Struct, frozen=True):
-    """What the event functions `usage_aggregation` and `cleanup` need."""
+    """What the event functions `usage_aggregation` and `cleanup` need.
+
+    Only `cleanup` asks providers, about jobs: as `relay` does, by the same accounts and prices.
+    """
 
     redis_url: str
     database_url: str
@@ -144,6 +147,9 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     log_level: str
     retention: Retention = Retention()
     sweep_interval_s: int = 5
+    encryption_keys: tuple[tuple[str, bytes], ...] = ()
+    accounts: tuple[BuiltInAccount, ...] = ()
+    price_book_directory: str = ""
     sink_url: str = ""
     ce_overrides: str = ""
 
@@ -234,6 +240,23 @@ def worker_settings(
         sweep_interval_s=whole(environment, "RELAY_SWEEP_INTERVAL_S", 5, 0, 86_400),
         sink_url=_sink_url(environment),
         ce_overrides=environment.get("K_CE_OVERRIDES", ""),
+    )
+
+
+def cleanup_settings(
+    environment: Environment = os.environ, *, takes_events: bool = True
+) -> WorkerSettings:
+    """The settings of `cleanup`, which asks providers about jobs. Raises `SettingsError`.
+
+    Without an encryption key credentials are opened by the internal secret, so a command line
+    tool takes that too where it is given.
+    """
+    with_secret = takes_events or bool(environment.get("RELAY_INTERNAL_SECRET"))
+    return msgspec.structs.replace(
+        worker_settings(environment, takes_events=with_secret),
+        encryption_keys=_encryption_keys(environment),
+        accounts=_built_in_accounts(environment),
+        price_book_directory=environment.get("RELAY_PRICE_BOOK_DIRECTORY", ""),
     )
 
 

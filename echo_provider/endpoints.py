@@ -4,6 +4,9 @@ from typing import Any
 
 from echo_provider import anthropic_answers, openai_answers
 from echo_provider.anthropic_requests import parse_messages
+from echo_provider.batch_store import PATH as BATCHES
+from echo_provider.batch_store import BatchStore
+from echo_provider.batches import batches_parser
 from echo_provider.completions import parse_completions
 from echo_provider.dialects import ANTHROPIC, OPENAI
 from echo_provider.embeddings import parse_embeddings
@@ -38,13 +41,18 @@ _AUDIO = frozenset({"bytes", "chunks", "huge_event", "usage"})
 _PICTURE = frozenset({"bytes", "usage"})
 
 
-def endpoints(responses: ResponseStore) -> dict[str, Endpoint]:
-    """The endpoints of one server, which keeps its responses in that store."""
+def endpoints(responses: ResponseStore, batches: BatchStore) -> dict[str, Endpoint]:
+    """The endpoints of one server, which keeps its responses and batches in those stores."""
     ends = {"failed", "background_ms"}
     writes = {"cache_write", "cache_write_1h"}
     return {
         CHAT: Endpoint(dialect=OPENAI, parse=_chat, faults=_TEXT),
         MESSAGES: Endpoint(dialect=ANTHROPIC, parse=_messages, faults=_TEXT | writes),
+        BATCHES: Endpoint(
+            dialect=ANTHROPIC,
+            parse=batches_parser(batches),
+            faults=_TEXT | writes | {"background_ms"},
+        ),
         COUNT_TOKENS: Endpoint(dialect=ANTHROPIC, parse=_count_tokens),
         COMPLETIONS: Endpoint(dialect=OPENAI, parse=parse_completions, faults=_TEXT),
         EMBEDDINGS: Endpoint(dialect=OPENAI, parse=parse_embeddings, faults=frozenset({"usage"})),

@@ -63,14 +63,18 @@ class Exchange:
         except Refusal as refusal:
             await self._refuse(refusal)
 
-    async def get(self, make: Callable[[], dict[str, Any]]) -> None:
-        """Answer a GET with what `make` gives. Raises like `post`."""
+    async def get(self, make: Callable[[], dict[str, Any] | bytes]) -> None:
+        """Answer a GET with what `make` gives; bytes are lines of JSON. Raises like `post`."""
         try:
             self._authenticate()
             self._faults = parse_faults(self._header_faults(), self._times)
             _check_applicable(self._faults, "whole", frozenset(), self._request.path)
             if not await self._spoil():
-                await self._send_whole(encoded(make()))
+                made = make()
+                if isinstance(made, bytes):
+                    await self._send_whole(made, "application/x-jsonl")
+                else:
+                    await self._send_whole(encoded(made))
         except Refusal as refusal:
             await self._refuse(refusal)
 

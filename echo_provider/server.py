@@ -8,6 +8,8 @@ from urllib.parse import parse_qs
 
 from echo_provider import models, reports
 from echo_provider.anthropic_requests import no_such_model as anthropic_no_such_model
+from echo_provider.batch_store import PATH as BATCHES
+from echo_provider.batch_store import BatchStore
 from echo_provider.connection import (
     ClientGone,
     Connection,
@@ -42,7 +44,8 @@ class EchoServer:
         self.recorder = Recorder()
         self._times = Times()
         self._responses = ResponseStore()
-        self._endpoints = endpoints(self._responses)
+        self._batches = BatchStore()
+        self._endpoints = endpoints(self._responses, self._batches)
         self._busy = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -126,6 +129,8 @@ class EchoServer:
             await self._post(connection, request)
         elif path.startswith(f"{RESPONSES}/"):
             await self._kept_response(connection, request)
+        elif path == BATCHES or path.startswith(f"{BATCHES}/"):
+            await self._kept_batch(connection, request)
         else:
             await self._get(connection, request)
 
@@ -140,6 +145,15 @@ class EchoServer:
         exchange = Exchange(connection, request, OPENAI, record, self._times)
         query = _query(request)
         answer = exchange.get(lambda: self._responses.answer(request.method, request.path, query))
+        await self._listed(request, record, answer)
+
+    async def _kept_batch(self, connection: Connection, request: Request) -> None:
+        record = _record(request, ANTHROPIC.name)
+        exchange = Exchange(connection, request, ANTHROPIC, record, self._times)
+        query, host = _query(request), request.headers.get("host", "")
+        answer = exchange.get(
+            lambda: self._batches.answer(request.method, request.path, query, host)
+        )
         await self._listed(request, record, answer)
 
     async def _listed(

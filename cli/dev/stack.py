@@ -137,7 +137,7 @@ class Stack:
         }
         if name == "key_admin":
             environment["PROXY_MASTER_KEY"] = self._master_key
-        if name in ("relay", "key_admin"):  # key_admin only lists the accounts
+        if name in ("relay", "key_admin", "cleanup"):  # key_admin only lists the accounts
             environment |= self._options.providers or self._echo_account()
         record = {"port": self._ports[name], "metrics_port": self._metrics_ports[name]}
         command = _served(f"functions.{name}.main:application")

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from common.domain.jobs import JobKind
 from common.domain.rates import Rate
 from common.domain.refusals import Refusal
 from common.domain.usage import Tokens
@@ -39,7 +40,8 @@ class ParsedRequest(msgspec.Struct, frozen=True):
     `max_output_tokens` is the caller's own cap per choice; `include_usage` says that the caller
     reads usage figures in the stream; `stream_options` holds that member's bytes if present.
     `input_estimate` are input tokens where the body's size does not tell them. `follows` is the
-    stored response that this one goes on from, and `stored` says that the provider keeps it.
+    stored response that this one goes on from, and `stored` says that the provider keeps it. `job`
+    says that it goes on after it was answered, `job_output_tokens` what a whole batch may generate.
     `service_tier` is the one that was asked for.
     """
 
@@ -52,6 +54,8 @@ class ParsedRequest(msgspec.Struct, frozen=True):
     input_estimate: int | None = None
     follows: str | None = None
     stored: bool = False
+    job: JobKind | None = None
+    job_output_tokens: int | None = None
     service_tier: str | None = None
 
 
@@ -59,14 +63,16 @@ class WholeAnswer(msgspec.Struct, frozen=True):
     """What a whole answer says of itself.
 
     `tokens` is None when the provider reports none; `stored_id` is what it keeps it under.
-    `service_tier` is how it was served, in the provider's words, and `searches` are web searches
-    that the provider ran; `usage` holds the figures as they came, JSON.
+    `unfinished`: it is a job that goes on, of that id. `service_tier` is how it was served, in the
+    provider's words, and `searches` are web searches that the provider ran; `usage` holds the
+    figures as they came, JSON.
     """
 
     tokens: Tokens | None
     model: str | None
     output_estimate: int
     stored_id: str | None = None
+    unfinished: bool = False
     service_tier: str | None = None
     searches: int = 0
     usage: bytes = b""

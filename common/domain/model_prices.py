@@ -133,6 +133,13 @@ class ModelPrice(TierRates, frozen=True, kw_only=True):
         given = tokens.input + tokens.cache_read + tokens.cache_write_5m + tokens.cache_write_1h
         return rates.for_length(given)
 
+    def rates_for_record(self, tokens: Tokens, tier: Tier = "standard") -> Rates | None:
+        """As `rates_for`, for a whole record.
+
+        A batch's tokens are a sum, which says nothing of the length of any of its requests.
+        """
+        return self.at_tier(tier) if tier == "batch" else self.rates_for(tokens, tier)
+
     def cost_pico(self, tokens: Tokens) -> int:
         """What the tokens cost at the standard tier, in pico-USD; exact.
 

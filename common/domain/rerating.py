@@ -18,6 +18,7 @@ from common.domain.usage import Tokens, UsageRecord
 UNPRICED = "unpriced"
 PRICED_LATER = "priced_later"
 REPRICED = "repriced"
+BATCHES = "messages.batches"
 
 
 class Posted(msgspec.Struct, frozen=True):
@@ -57,9 +58,11 @@ def correction(
     rates = None
     if price is not None:
         price = price.discounted(record.discount)
-        rates = price.rates_for(posted.tokens, tier_of(record.service_tier))
+        rates = price.rates_for_record(posted.tokens, tier_of(record.service_tier))
     if rates is None:
         return "unpriced"
+    if record.endpoint == BATCHES and posted.priced and not record.unit_prices:
+        return None  # long and short requests: what each of them used is not in the record
     unit_prices, cost = rates.priced(posted.tokens, posted.searches)
     if cost == posted.cost_pico and (posted.priced or not posted.tokens.total):
         return None

@@ -19,7 +19,8 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
     `input_tokens` None: as much as the context window; `windowed` False says that the window
     bounds each of many inputs, not all. `choices` multiply the output. `caches`: the caller asks
     for cache writes, which cost more. `default_cap` is the output that the provider stops at by
-    itself. `unbounded` names what has no bound. `tier` is the dearest that may serve it.
+    itself. `unbounded` names what has no bound. `tier` is the dearest that may serve it. `parts`
+    are the requests of a batch with the output cap of each, which is not lowered.
     """
 
     input_tokens: int | None
@@ -33,6 +34,7 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
     default_cap: int | None = None
     unbounded: str | None = None
     tier: Tier = "standard"
+    parts: "tuple[tuple[Bound, int], ...]" = ()
 
 
 class Charge(msgspec.Struct, frozen=True, array_like=True):
@@ -59,11 +61,14 @@ def charge_of(price: ModelPrice, bound: Bound, caller_cap: int | None) -> Charge
     """The worst case at a price. Without a cap of the caller's the catalogue's default counts."""
     if bound.free:
         return Charge(0, 0, -1, 0)
+    if bound.parts:
+        return Charge(_parts_nano(price, bound), 0, -1, 0)
     tokens = _input_tokens(price, bound)
-    # A dearer tier may fall back to the standard one, and either may charge for its length.
-    served: list[TierRates] = [price]
-    if bound.tier != "standard" and (dearer := price.at_tier(bound.tier)) is not None:
-        served.append(dearer)
+    # A dearer tier may fall back to the standard one (a batch stays one), and either may charge for
+    # its length.
+    served: list[TierRates] = [] if bound.tier == "batch" else [price]
+    if bound.tier != "standard" and (other := price.at_tier(bound.tier)) is not None:
+        served.append(other)
     tiers: list[Rates] = [*served, *(one.for_length(tokens) for one in served)]
     input_nano = _nano(tokens * max(_input_rate(rates, bound) for rates in tiers))
     if not bound.generates:
@@ -74,6 +79,12 @@ def charge_of(price: ModelPrice, bound: Bound, caller_cap: int | None) -> Charge
         wanted = bound.default_cap or min(price.default_max_output_tokens, price.max_output_tokens)
     least = min(max(price.min_output_tokens, bound.least_output), wanted)
     return Charge(input_nano, output_nano, wanted, least)
+
+
+def _parts_nano(price: ModelPrice, bound: Bound) -> int:
+    """The worst case of a whole batch: a price depends on the length of one request."""
+    worst = sum(charge_of(price, part, cap).worst_nano(cap) for part, cap in bound.parts)
+    return min(worst, AMOUNT_MAX)
 
 
 def _input_tokens(price: ModelPrice, bound: Bound) -> int:

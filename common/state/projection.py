@@ -62,6 +62,12 @@ async def put_accounts(commands: RedisCommands, prefix: str, version: int, accou
     return bool(await commands.script(Script.load("put_accounts"), keys, arguments))
 
 
+async def read_accounts(commands: RedisCommands, prefix: str) -> bytes:
+    """The list of accounts (JSON) as it is projected; an empty one where there is none."""
+    found: bytes | None = await commands.call("HGET", f"{prefix}:accounts", "r")
+    return found or b"[]"
+
+
 async def note_ahead(
     commands: RedisCommands, prefix: str, kind: AheadKind, subject: str, version: int
 ) -> None:

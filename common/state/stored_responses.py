@@ -1,22 +1,26 @@
-"""Which account keeps a stored response, and for whom.
+"""Which account keeps a stored response or a batch, and for whom.
 
-A response id means something only to the credential that made it, and only its own tenant may read
+An id means something only to the credential that made it, and only its own tenant may read
 it or go on from it. The keys carry no hash tag: they are no part of admission, and spread.
 """
 
 import msgspec
 
+from common.identifiers import now_ms
 from common.state.commands import RedisCommands
 
 # OpenAI keeps stored responses for 30 days (platform.openai.com/docs/guides/your-data).
 KEPT_MS = 31 * 24 * 3600 * 1000
+# The newest so many can be listed.
+BATCHES_MAX = 10_000
 
 
 class StoredResponse(msgspec.Struct, frozen=True, array_like=True):
-    """`tenant` is the team, or the key where it has none."""
+    """`tenant` is the team, or the key where it has none. `request_id`: of a job, else empty."""
 
     account_id: str
     tenant: str
+    request_id: str = ""
 
 
 _decoder = msgspec.json.Decoder(StoredResponse)
@@ -36,15 +40,39 @@ class StoredResponses:
 
     async def find(self, response_id: str, tenant: str) -> str | None:
         """The account of a tenant's own response; None for anybody else's."""
+        stored = await self.find_stored(response_id, tenant)
+        return stored.account_id if stored is not None else None
+
+    async def find_stored(self, response_id: str, tenant: str) -> StoredResponse | None:
+        """What is known of a tenant's own response; None for anybody else's."""
         value = await self._commands.call("GET", self._key(response_id))
         if value is None:
             return None
         stored = _decoder.decode(value)
-        return stored.account_id if stored.tenant == tenant else None
+        return stored if stored.tenant == tenant else None
 
     async def forget(self, response_id: str) -> None:
         """The response was deleted."""
         await self._commands.call("DEL", self._key(response_id))
+
+    async def list_batch(self, batch_id: str, tenant: str) -> None:
+        """Let a batch be listed for its tenant, as long as it is kept."""
+        key, made_ms = self._batches(tenant), now_ms()
+        await self._commands.call("ZADD", key, "NX", made_ms, batch_id)
+        await self._commands.call("ZREMRANGEBYSCORE", key, "-inf", made_ms - KEPT_MS)
+        await self._commands.call("PEXPIRE", key, KEPT_MS)
+
+    async def batches(self, tenant: str) -> list[str]:
+        """The ids of a tenant's batches, the newest first."""
+        ids = await self._commands.call("ZREVRANGE", self._batches(tenant), 0, BATCHES_MAX - 1)
+        return [batch_id.decode() for batch_id in ids]
+
+    async def unlist_batch(self, batch_id: str, tenant: str) -> None:
+        """The batch was deleted."""
+        await self._commands.call("ZREM", self._batches(tenant), batch_id)
+
+    def _batches(self, tenant: str) -> str:
+        return f"{self._prefix}:batches:{tenant}"
 
     def _key(self, response_id: str) -> str:
         return f"{self._prefix}:response:{response_id}"

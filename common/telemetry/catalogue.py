@@ -64,6 +64,12 @@ COUNTERS_REPAIRED = Counter(
 LEASES_EXPIRED = Counter(
     "relay_leases_expired_total", "Leases of relays that died, posted as interrupted"
 )
+JOBS_OPEN = Gauge("relay_jobs_open", "Background responses and batches that are not settled yet")
+JOBS_LOOKS = Counter(
+    "relay_job_looks_total",
+    "Looks at jobs by `cleanup`, by type and result (settled, open, unreachable)",
+    ("type", "result"),
+)
 REBUILDS = Counter("relay_projection_rebuilds_total", "Rebuilds of the projection in Redis")
 DEAD_LETTERS = Counter("relay_dead_letters_total", "Events that nobody took, by type", ("type",))
 TASK_RUNS = Counter(

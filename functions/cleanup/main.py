@@ -7,12 +7,16 @@
 from typing import Any
 
 from common.event_function import EventFunction
+from common.settings import cleanup_settings
 from functions.cleanup.dead_letters import keep_dead_letter
 from functions.cleanup.run import run_task
 
 DEAD_LETTERS = "/dead-letters"
 application = EventFunction(
-    "cleanup", {"/": run_task, DEAD_LETTERS: keep_dead_letter}, dead_letters=DEAD_LETTERS
+    "cleanup",
+    {"/": run_task, DEAD_LETTERS: keep_dead_letter},
+    dead_letters=DEAD_LETTERS,
+    settings=cleanup_settings,
 )
 
 

@@ -10,6 +10,7 @@ from common.settings import ExporterSettings
 from common.state.admission import Admission
 from common.state.client import RedisPyCommands
 from common.state.condition import clock_ahead_ms, cooldowns
+from common.state.jobs import Jobs
 from common.state.leases import count_over
 from common.state.outbox import Outbox
 from common.state.projection import has_epoch
@@ -25,6 +26,7 @@ _REDIS_GAUGES = (
     catalogue.OUTBOX_DEPTH,
     catalogue.OUTBOX_AGE_SECONDS,
     catalogue.LEASES,
+    catalogue.JOBS_OPEN,
     catalogue.ACCOUNTS_RESTING,
     catalogue.PROJECTION_READY,
 )
@@ -80,6 +82,7 @@ class Stores:
         catalogue.OUTBOX_AGE_SECONDS.set(age_ms / 1000)
         # Both are counted a moment apart.
         catalogue.LEASES.replace({("open",): max(leases - over, 0), ("over",): over})
+        catalogue.JOBS_OPEN.set(await Jobs(self._redis, self._prefix).count())
         catalogue.ACCOUNTS_RESTING.set(sum(until_ms > redis_ms for until_ms in rests.values()))
 
     async def _ask_postgres(self) -> None:

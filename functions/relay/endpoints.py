@@ -8,7 +8,7 @@ import msgspec
 from common.dialects import OPERATIONS
 
 # What serves a route: `forward` is admitted and settled, everything else uses nothing.
-Kind = Literal["forward", "stored", "models", "model", "key"]
+Kind = Literal["forward", "stored", "batches", "models", "model", "key"]
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -45,11 +45,22 @@ def _stored(name: str, path: str, *methods: str) -> Endpoint:
     )  # fmt: skip
 
 
+def _batch(name: str, path: str, *methods: str, kind: Kind = "stored") -> Endpoint:
+    return Endpoint(
+        name, path, methods, "messages", "anthropic", kind, "the batch is billed when it has ended"
+    )
+
+
 ENDPOINTS = (
     _forwarded("chat.completions", "/v1/chat/completions", "chat"),
     _forwarded("completions", "/v1/completions", "chat"),
     _forwarded("messages", "/v1/messages", "messages", "anthropic"),
     _forwarded("messages.count_tokens", "/v1/messages/count_tokens", "messages", "anthropic"),
+    _forwarded("messages.batches", "/v1/messages/batches", "messages", "anthropic"),
+    _batch("messages.batches.list", "/v1/messages/batches", "GET", kind="batches"),
+    _batch("messages.batches.stored", "/v1/messages/batches/{id}", "GET", "DELETE"),
+    _batch("messages.batches.cancel", "/v1/messages/batches/{id}/cancel", "POST"),
+    _batch("messages.batches.results", "/v1/messages/batches/{id}/results", "GET"),
     _forwarded("responses", "/v1/responses", "responses"),
     _stored("responses.stored", "/v1/responses/{id}", "GET", "DELETE"),
     _stored("responses.cancel", "/v1/responses/{id}/cancel", "POST"),
@@ -66,7 +77,11 @@ ENDPOINTS = (
     Endpoint("model", "/v1/models/{id}", ("GET",), "models", None, "model", "answered by relay"),
     Endpoint("key", "/v1/key", ("GET",), None, None, "key", "answered by relay"),
 )
-_BY_PATH = {endpoint.path: endpoint for endpoint in ENDPOINTS if "{" not in endpoint.path}
+# A path's routes by method.
+_BY_PATH: dict[str, dict[str, Endpoint]] = {}
+for _endpoint in ENDPOINTS:
+    if "{" not in _endpoint.path:
+        _BY_PATH.setdefault(_endpoint.path, {}).update(dict.fromkeys(_endpoint.methods, _endpoint))
 # A model's name may have slashes, a response's id has none.
 _ID = {"model": "(.+)", "stored": "([^/]+)"}
 _PATTERNS = tuple(
@@ -76,14 +91,22 @@ _PATTERNS = tuple(
 )
 
 
-def find_endpoint(path: str) -> tuple[Endpoint | None, str]:
-    """The route of a path, whatever the method, and the id in it; None for an unknown path."""
+def find_endpoint(path: str, method: str = "") -> tuple[Endpoint | None, str]:
+    """The route of a path and the id in it; None for an unknown path.
+
+    For a method that the path does not take it is one of the path's routes.
+    """
     if (found := _BY_PATH.get(path)) is not None:
-        return found, ""
+        return found.get(method) or next(iter(found.values())), ""
     for endpoint, pattern in _PATTERNS:
         if (match := pattern.fullmatch(path)) is not None:
             return endpoint, match[1]
     return None, ""
+
+
+def methods_of(endpoint: Endpoint) -> tuple[str, ...]:
+    """The methods that the path of a route takes."""
+    return tuple(_BY_PATH.get(endpoint.path, endpoint.methods))
 
 
 def dialect_of(path: str, headers: list[tuple[bytes, bytes]]) -> str:

@@ -132,7 +132,7 @@ class Heartbeat:
     async def _renew(self) -> None:
         drafts: dict[str, Draft] = {}
         for request in self._requests.values():
-            if request.admitted and request.account is not None:
+            if request.admitted and request.account is not None and not request.entrusted:
                 drafts |= self._draft(request)
         if not drafts:
             return

@@ -40,6 +40,10 @@ class OpenRequest:
     response_started: bool = False
     # The caller was sent the whole answer: whatever comes after it spoils nothing.
     complete: bool = False
+    # A job: its provider is being asked, so it may run whatever is heard of it; and it is kept as
+    # one that goes on, to be settled when its provider says what it used.
+    job_begun: bool = False
+    entrusted: bool = False
 
     def __init__(self, request_id: str, scope: dict[str, Any], address: str) -> None:
         self.id = request_id
@@ -106,6 +110,11 @@ class OpenRequest:
         self.admission_unknown = False
 
     @property
+    def is_bounded(self) -> bool:
+        """Whether a hard budget, of a level or of the account, rests on what is reserved."""
+        return self.rules.hard_money or self.account_rules.hard_money
+
+    @property
     def draining(self) -> bool:
         """Whether the answer is read for its figures alone, and nobody is sent anything."""
         return self.drain_until_ns is not None
@@ -113,7 +122,8 @@ class OpenRequest:
     def drain(self, exchange: Exchange | None) -> bool:
         """The caller left: read on if its tenant wants that and there is something to learn."""
         chosen = self.client_gone.chosen
-        if chosen.policy != "drain" or exchange is None or self.raw:
+        # A job goes on by itself, and is asked for its figures later.
+        if chosen.policy != "drain" or exchange is None or self.raw or self.job_begun:
             return False
         self.keep_alive = None
         self.drain_until_ns = time.perf_counter_ns() + chosen.drain_seconds * 1_000_000_000
@@ -149,6 +159,11 @@ class OpenRequest:
         if self.first_chunk_ns is None:
             return None
         return (self.first_chunk_ns - self.started_ns) // 1_000_000
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is a job that goes on without this process, which has not seen its end."""
+        return self.entrusted and not (self.copy is not None and self.copy.reported_complete)
 
     def header(self, name: bytes) -> str | None:
         """The first header of that lower-case name."""

@@ -56,7 +56,7 @@ async def handle(services: Services, scope: dict[str, Any], receive: Any, send: 
     finally:
         request.task = None
         services.heartbeat.leave(request)
-        if request.admitted or request.admission_unknown:
+        if (request.admitted or request.admission_unknown) and not request.goes_on:
             settle(services, request, *_outcome(request))
         _report(request)
     await body.drain()
@@ -111,6 +111,10 @@ async def _serve_unmetered(
             await pass_stored(services, request, scope["path"], query, send)
         finally:
             watching.cancel()
+    elif kind == "batches":
+        from functions.relay.stages.list_batches import list_batches
+
+        await list_batches(services, request, query, send)
     elif kind == "key":
         from functions.relay.stages.show_key import show_key
 

@@ -3,8 +3,6 @@
 What has no price is recorded as `unpriced` at $0, counted and logged, to be priced later.
 """
 
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -13,15 +11,14 @@ from common.dialects.base import StreamCopy, WholeAnswer
 from common.domain import usage
 from common.domain.accounts import AccountRecord
 from common.domain.admission import Draft
-from common.domain.ids import ulid_time_ms
 from common.domain.money import PICO_PER_NANO, nano_ceiling, pico_from_usd, usd_text
 from common.domain.policies import DEFAULT_GONE, AppliedPolicy
 from common.domain.prices import PriceBook
 from common.domain.reported_usage import reported_usage
 from common.domain.rerating import UNPRICED
 from common.domain.service_tiers import tier_of
+from common.domain.settlement import occurred_at
 from common.domain.usage import Status, Tokens, UsageRecord, UsageSource
-from common.identifiers import new_ulid
 from functions.relay.account_prices import price_at
 from functions.relay.open_request import OpenRequest
 
@@ -31,7 +28,20 @@ MODEL_CHARACTERS_MAX = 256
 
 def draft_for(prices: PriceBook, request: OpenRequest, account: AccountRecord) -> Draft:
     """The record to post if the relay dies while this account serves the request."""
-    tokens = _estimated_tokens(request)
+    return _draft(prices, request, account, _estimated_tokens(request))
+
+
+def draft_now(prices: PriceBook, request: OpenRequest) -> Draft:
+    """The draft with the output seen so far, for a lease's renewal; of a job, its worst case."""
+    if request.account is None:
+        raise ValueError("a request without an account has no draft")
+    tokens = _worst_tokens(prices, request) if request.job_begun else _estimated_tokens(request)
+    return _draft(prices, request, request.account, tokens)
+
+
+def _draft(
+    prices: PriceBook, request: OpenRequest, account: AccountRecord, tokens: Tokens
+) -> Draft:
     record = _record(
         prices,
         request,
@@ -45,20 +55,13 @@ def draft_for(prices: PriceBook, request: OpenRequest, account: AccountRecord) -
     return Draft(usage.encode(record), tokens.total, nano)
 
 
-def draft_now(prices: PriceBook, request: OpenRequest) -> Draft:
-    """The draft with the output seen so far, for a lease's renewal."""
-    if request.account is None:
-        raise ValueError("a request without an account has no draft")
-    return draft_for(prices, request, request.account)
-
-
 def final_record(
     prices: PriceBook, request: OpenRequest, status: Status, finish_cause: str
 ) -> UsageRecord:
     """The record of a request that is over. An account must have been chosen."""
     if request.account is None:
         raise ValueError("a request without an account has no record")
-    tokens, source = _used_tokens(request, status)
+    tokens, source = _used_tokens(prices, request, status)
     record = _record(
         prices,
         request,
@@ -70,23 +73,6 @@ def final_record(
     )
     request.tokens = tokens
     return msgspec.structs.replace(record, reported_usage=_reported_usage(request))
-
-
-def adjustment(final: UsageRecord, charged: UsageRecord) -> UsageRecord:
-    """What a late settle adds to the interrupted record that was posted before it."""
-    # Of the time of what it adjusts: so it falls on the same periods as in the counters.
-    made = new_ulid(ulid_time_ms(final.id))
-    cost_pico = pico_from_usd(final.cost_usd) - pico_from_usd(charged.cost_usd)
-    return msgspec.structs.replace(
-        final,
-        id=made,
-        kind="adjustment",
-        adjusts=final.id,
-        occurred_at=_occurred_at(made),
-        tokens=final.tokens.minus(charged.tokens),
-        searches=final.searches - charged.searches,
-        cost_usd=usd_text(cost_pico),
-    )
 
 
 def _record(
@@ -104,13 +90,16 @@ def _record(
     served = account.served_model(request.parsed.model) or request.parsed.model
     price = price_at(prices, account, request.parsed.model)
     searches, service_tier = _searches(request), _service_tier(request)
-    rates = price.rates_for(tokens, tier_of(service_tier)) if price is not None else None
+    rates = price.rates_for_record(tokens, tier_of(service_tier)) if price is not None else None
     unit_prices, cost = rates.priced(tokens, searches) if rates is not None else ({}, 0)
+    if request.job_begun and source == "estimated" and request.is_bounded:
+        # An estimate charges at most what was reserved.
+        cost = min(cost, request.reserved_nano * PICO_PER_NANO)
     return UsageRecord(
         id=request.id,
         kind="usage",
         adjusts=None,
-        occurred_at=_occurred_at(request.id),
+        occurred_at=occurred_at(request.id),
         key_id=request.key.id,
         user_id=request.key.user_id,
         team_id=request.key.team_id,
@@ -187,7 +176,9 @@ def _model_named(request: OpenRequest) -> str | None:
     return named[:MODEL_CHARACTERS_MAX].replace("\0", "") if named else None
 
 
-def _used_tokens(request: OpenRequest, status: Status) -> tuple[Tokens, UsageSource]:
+def _used_tokens(
+    prices: PriceBook, request: OpenRequest, status: Status
+) -> tuple[Tokens, UsageSource]:
     """What the provider reported, else an estimate; nothing when it served nothing.
 
     A request that failed before any output is not charged: providers do not charge it either.
@@ -200,7 +191,23 @@ def _used_tokens(request: OpenRequest, status: Status) -> tuple[Tokens, UsageSou
     half_sent = request.upload is not None and not request.upload.complete
     if (status == "error" or half_sent) and request.first_chunk_ns is None:
         return Tokens(), "reported"
+    if request.job_begun:
+        return _worst_tokens(prices, request), "estimated"
     return _estimated_tokens(request), "estimated"
+
+
+def _worst_tokens(prices: PriceBook, request: OpenRequest) -> Tokens:
+    """What a job may use that nobody has seen the end of: all that it may generate."""
+    if request.parsed is None or request.account is None:
+        raise ValueError("only a request with an account has begun")
+    parsed, output = request.parsed, request.output_bound
+    if parsed.job_output_tokens is not None:
+        output = parsed.job_output_tokens
+    if output is None:
+        price = prices.find(request.account.served_model(parsed.model) or parsed.model)
+        default = price.default_max_output_tokens if price is not None else 0
+        output = parsed.max_output_tokens or default
+    return Tokens(input=request.input_estimate, output=output)
 
 
 def _estimated_tokens(request: OpenRequest) -> Tokens:
@@ -223,17 +230,6 @@ def _estimated_tokens(request: OpenRequest) -> Tokens:
         audio_input=reported.audio_input,
         audio_output=reported.audio_output,
     )
-
-
-def _occurred_at(ulid: str) -> str:
-    second, millisecond = divmod(ulid_time_ms(ulid), 1000)
-    return f"{_second_text(second)}.{millisecond:03d}Z"
-
-
-@lru_cache(maxsize=256)
-def _second_text(second: int) -> str:
-    """Most records are of a second that was written before; `strftime` costs 5 us."""
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _client(request: OpenRequest) -> str | None:

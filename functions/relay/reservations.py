@@ -2,16 +2,14 @@
 
 import msgspec
 
-from common.domain.admission import Candidate, Use
+from common.domain.admission import Candidate
 from common.domain.ids import ulid_time_ms
 from common.domain.limits import RuleSet, joined
 from common.domain.model_prices import ModelPrice
-from common.domain.money import nano_ceiling, pico_from_usd
 from common.domain.policies import NO_POLICY
 from common.domain.prices import PriceBook
 from common.domain.refusals import Reason, Refusal, Refused
 from common.domain.reservation import Bound, Charge, charge_of
-from common.domain.usage import UsageRecord
 from functions.relay.account_prices import price_at
 from functions.relay.open_request import OpenRequest
 from functions.relay.records import draft_for
@@ -19,11 +17,6 @@ from functions.relay.services import Services
 from functions.relay.snapshots import UsableAccount
 
 _encoder = msgspec.msgpack.Encoder()
-
-
-def use_of(record: UsageRecord) -> Use:
-    """What a record counts in limits and budgets."""
-    return Use(record.tokens.total, nano_ceiling(pico_from_usd(record.cost_usd)))
 
 
 def candidate_for(services: Services, request: OpenRequest, account: UsableAccount) -> Candidate:
@@ -101,15 +94,10 @@ def take(services: Services, request: OpenRequest, account: UsableAccount, cap: 
     request.account_rules = rules_of(services, request, account)
     charge = _charge(services, request, account, request.account_rules)
     request.reserved_nano = charge.worst_nano(-1 if cap is None else cap)
-    if is_bounded(request) and cap is not None:
+    if request.is_bounded and cap is not None:
         request.output_bound = cap * _bound(request).choices
         if request.parsed is not None and cap != request.parsed.max_output_tokens:
             request.output_cap = cap
-
-
-def is_bounded(request: OpenRequest) -> bool:
-    """Whether a hard budget, of a level or of the account, rests on what is reserved."""
-    return request.rules.hard_money or request.account_rules.hard_money
 
 
 def held_rules(request: OpenRequest) -> bytes:

@@ -5,9 +5,8 @@ Nothing connects before its first use: the first request pays for what it needs,
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
-
-import msgspec
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from common import draining, secrets
 from common.domain.price_history import DatedBook, PriceHistory
@@ -15,7 +14,7 @@ from common.domain.prices import InvalidPriceBook, PriceBook
 from common.events.emit import Emitter
 from common.identifiers import new_ulid, now_ms
 from common.keyring import Keyring
-from common.price_book import overridden_price_book
+from common.price_book import imported_books, overridden_price_book
 from common.providers.http import UpstreamClient
 from common.settings import RelaySettings, relay_settings
 from common.state.admission import Admission
@@ -29,13 +28,10 @@ from functions.relay.key_lookup import KeyLookup
 from functions.relay.snapshots import Snapshots
 from functions.relay.token_estimates import TokenEstimates
 
+if TYPE_CHECKING:
+    from common.job_settlement import JobSettlement
+    from common.state.jobs import Jobs
 
-class _Book(msgspec.Struct):
-    effective_ms: int
-    book: msgspec.Raw
-
-
-_books_decoder = msgspec.json.Decoder(list[_Book])
 EMIT_S_MAX = 4.0
 # What is read for its figures alone ends this much earlier, to be settled like the rest.
 DRAIN_RESERVE_S = 2.0
@@ -81,6 +77,24 @@ class Services:
         """The prices that hold now."""
         return self._history.at(now_ms())
 
+    def prices_at(self, moment_ms: int) -> PriceBook:
+        """The prices that held at a moment in ms since 1970."""
+        return self._history.at(moment_ms)
+
+    @cached_property
+    def jobs(self) -> "Jobs":
+        """What goes on at providers: most requests do not."""
+        from common.state.jobs import Jobs
+
+        return Jobs(self.redis, self.settings.state_prefix)
+
+    @cached_property
+    def job_settlement(self) -> "JobSettlement":
+        """How jobs are settled at a caller's read."""
+        from common.job_settlement import JobSettlement
+
+        return JobSettlement(self.admission, self.jobs, self.upstream, self.prices_at)
+
     async def follow_prices(self, versions: str) -> None:
         """Read the operator's own prices if Redis has others. Raises `RedisUnavailable`.
 
@@ -91,11 +105,8 @@ class Services:
         version, books = await read_prices(self.redis, self.settings.state_prefix)
         self._prices_version = version
         try:
-            imported = [
-                DatedBook(one.effective_ms, PriceBook.from_json(one.book))
-                for one in _books_decoder.decode(books)
-            ]
-        except (msgspec.DecodeError, InvalidPriceBook) as error:
+            imported = imported_books(books)
+        except InvalidPriceBook as error:
             logs.log("price_book_refused", level="error", version=version, error=str(error))
             return
         self._history = PriceHistory([DatedBook(0, self._own_book)], imported)

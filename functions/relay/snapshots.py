@@ -9,12 +9,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from common.domain.accounts import (
-    AccountRecord,
-    account_limits,
-    built_in_account_id,
-    credential_name,
-)
+from common.accounts import UsableAccount, built_in_accounts, stored_accounts
+from common.domain.accounts import account_limits
 from common.domain.admission import Stale
 from common.domain.keys import KeyRecord
 from common.domain.limits import NO_MARKS, NO_RULES, RuleSet, compile_rules
@@ -36,12 +32,12 @@ from common.domain.policies import (
 )
 from common.keyring import Keyring
 from common.settings import BuiltInAccount
-from common.telemetry import logs
+
+__all__ = ["KeySnapshot", "Snapshots", "UsableAccount"]
 
 KEYS_MAX = 10_000
 
 _key_decoder = msgspec.json.Decoder(KeyRecord)
-_accounts_decoder = msgspec.json.Decoder(list[AccountRecord])
 _policy_decoder = msgspec.json.Decoder(Policy)
 
 
@@ -70,19 +66,6 @@ class KeySnapshot(msgspec.Struct):
         return self.rules
 
 
-class UsableAccount(AccountRecord, frozen=True):
-    """An account with its credential opened.
-
-    One value, so that no request that is open while both are changed sends the new credential
-    to the old address.
-    """
-
-    credential: str = ""
-
-    def __repr__(self) -> str:
-        return f"UsableAccount(id={self.id!r}, name={self.name!r})"
-
-
 class Snapshots:
     """The keys last seen, bounded, and the accounts: those of the environment and of the store."""
 
@@ -98,7 +81,7 @@ class Snapshots:
         self._keyring = keyring
         self._marks = marks
         self._keys: OrderedDict[str, KeySnapshot] = OrderedDict()
-        self._built_in = [_built_in_account(account) for account in built_in]
+        self._built_in = built_in_accounts(built_in)
         self.accounts: list[UsableAccount] = self._built_in
         self.accounts_version = 0
         self._account_rules: dict[str, tuple[UsableAccount, RuleSet]] = {}
@@ -132,9 +115,8 @@ class Snapshots:
         if len(self._keys) > KEYS_MAX:
             self._keys.popitem(last=False)
         if current.accounts_version != self.accounts_version:
-            stored = _accounts_decoder.decode(current.accounts_record)
-            opened = [self._open(record) for record in stored]
-            self.accounts = self._built_in + [one for one in opened if one is not None]
+            stored = stored_accounts(current.accounts_record, self._keyring)
+            self.accounts = self._built_in + stored
             self.accounts_version = current.accounts_version
             self._account_rules = {}
         return snapshot
@@ -159,26 +141,6 @@ class Snapshots:
         calendars = [one.policy.calendar for one in applied if one.level == "organisation"]
         policy = Policy(Limits(tokens_per_day=most), calendar=(*calendars, Calendar())[0])
         return (*limiting, Applied("default", key_scope(record.id), policy))
-
-    def _open(self, record: AccountRecord) -> UsableAccount | None:
-        """Unseal the credential once a change; an account whose does not open is left out."""
-        try:
-            plain = self._keyring.unseal(record.sealed_credential, credential_name(record.id))
-        except ValueError as error:
-            logs.log("account_sealed", level="error", account_id=record.id, error=str(error))
-            return None
-        return UsableAccount(**msgspec.structs.asdict(record), credential=plain)
-
-
-def _built_in_account(account: BuiltInAccount) -> UsableAccount:
-    return UsableAccount(
-        id=built_in_account_id(account.provider),
-        name=f"built-in {account.provider}",
-        provider=account.provider,
-        base_url=account.base_url,
-        built_in=True,
-        credential=account.api_key,
-    )
 
 
 def _policies(record: KeyRecord, policies: tuple[bytes, bytes, bytes]) -> tuple[Applied, ...]:

@@ -148,3 +148,60 @@ def test_the_key_needs_the_scope(stack):
         ):
             with pytest.raises(anthropic.PermissionDeniedError, match="scope 'chat'"):
                 call(**given)
+
+
+def batch_of(*contents):
+    return [
+        {"custom_id": f"r{number}", "params": asking(content)}
+        for number, content in enumerate(contents)
+    ]
+
+
+def test_a_batch_from_its_beginning_to_its_end(client, ledgered):
+    slowly = {"x-echo-fault": "background_ms=200"}
+    raw = client.messages.batches.with_raw_response.create(
+        requests=batch_of("one two", "three"), extra_headers=slowly
+    )
+    batch = raw.parse()
+    assert (batch.processing_status, batch.request_counts.processing) == ("in_progress", 2)
+    while batch.processing_status != "ended":
+        batch = client.messages.batches.retrieve(batch.id)
+    assert batch.request_counts.succeeded == 2
+    texts = {
+        one.custom_id: one.result.message.content[0].text
+        for one in client.messages.batches.results(batch.id)
+    }
+    assert texts == {"r0": "one two", "r1": "three"}
+    record = ledgered(raw)
+    assert (record["endpoint"], record["status"]) == ("messages.batches", "ok")
+    assert (record["tokens"]["input"], record["tokens"]["output"]) == (3, 3)
+    assert client.messages.batches.delete(batch.id).type == "message_batch_deleted"
+    with pytest.raises(anthropic.NotFoundError, match="not found"):
+        client.messages.batches.retrieve(batch.id)
+
+
+def test_batches_are_listed_and_cancelled(client, stack):
+    never = {"x-echo-fault": "background_ms=3600000"}
+    made = [
+        client.messages.batches.create(requests=batch_of("a"), extra_headers=never).id
+        for _ in range(3)
+    ]
+    listed = [batch.id for batch in client.messages.batches.list(limit=2)]
+    assert listed[:3] == made[::-1]
+    with pytest.raises(anthropic.BadRequestError, match="cancel it first"):
+        client.messages.batches.delete(made[0])
+    for identifier in made:
+        assert client.messages.batches.cancel(identifier).request_counts.canceled == 1
+    other = stack.create_key("another")
+    with anthropic.Anthropic(base_url=stack.url, api_key=other, max_retries=0) as another:
+        assert list(another.messages.batches.list()) == []
+        for ask in (another.messages.batches.retrieve, another.messages.batches.cancel):
+            with pytest.raises(anthropic.NotFoundError):
+                ask(made[0])
+
+
+def test_what_is_no_batch_is_refused_by_name(client):
+    mixed = batch_of("a", "b")
+    mixed[1]["params"]["model"] = "claude-sonnet-4-5"
+    with pytest.raises(anthropic.BadRequestError, match=r"requests\[1\]"):
+        client.messages.batches.create(requests=mixed)

@@ -107,10 +107,34 @@ def test_a_response_is_read_again_and_deleted(sdk, stream):
             ask(made.id)
 
 
-def test_a_response_in_the_background_is_refused_by_name(sdk):
-    with pytest.raises(openai.BadRequestError, match="background") as error:
-        sdk.responses.create(model=MODEL, input="a b", background=True)
-    assert error.value.param == "background"
+def test_a_response_in_the_background_is_polled_to_its_end(sdk, ledgered):
+    slowly = {"x-echo-fault": "background_ms=200"}
+    raw = sdk.responses.with_raw_response.create(
+        model=MODEL, input="a b", background=True, extra_headers=slowly
+    )
+    made = raw.parse()
+    assert (made.status, made.background) == ("queued", True)
+    while made.status in ("queued", "in_progress"):
+        made = sdk.responses.retrieve(made.id)
+    assert (made.status, made.output_text) == ("completed", "a b")
+    record = ledgered(raw)
+    assert (record["endpoint"], record["status"]) == ("responses", "ok")
+    assert (record["tokens"]["input"], record["tokens"]["output"]) == (2, 2)
+
+
+def test_a_response_in_the_background_is_streamed(sdk):
+    events = list(sdk.responses.create(model=MODEL, input="a b", background=True, stream=True))
+    assert [events[0].type, events[1].type] == ["response.created", "response.queued"]
+    assert events[-1].response.usage.output_tokens == 2
+
+
+def test_a_response_in_the_background_is_cancelled(sdk):
+    never = {"x-echo-fault": "background_ms=3600000"}
+    made = sdk.responses.create(model=MODEL, input="a b", background=True, extra_headers=never)
+    with pytest.raises(openai.BadRequestError, match="cancel it first"):
+        sdk.responses.delete(made.id)
+    assert sdk.responses.cancel(made.id).status == "cancelled"
+    sdk.responses.delete(made.id)
 
 
 def test_what_is_not_stored_and_what_is_anothers(stack, sdk):

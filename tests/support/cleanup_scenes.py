@@ -7,18 +7,22 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from common.domain import usage
 from common.domain.ids import first_ulid, ulid_to_uuid
 from common.domain.keys import KeyRecord, hash_key
 from common.domain.policies import Applied, Budget, Limits, Policy, key_scope
 from common.domain.reconciliation import Counter, counters_of
+from common.domain.settlement import use_of
 from common.domain.usage import encode
 from common.event_function import Worker
 from common.identifiers import new_ulid, now_ms
 from common.projection import rebuild
 from common.settings import Retention, WorkerSettings
+from common.state.jobs import Jobs
 from common.state.projection import has_epoch
 from common.store import audit, idempotency, inspection, keys, ledger, partitions
 from tests.support.event_worker import PREFIX, EventWorker
+from tests.support.job_provider import JobProvider, begin_jobs, money_of
 from tests.support.processes import INTERNAL_SECRET
 from tests.support.usage_records import make_record, ulid_at
 
@@ -45,6 +49,7 @@ class Scene:
         self.function = function
         self.redis_url = redis_url
         self.workers: list[Worker] = []
+        self.providers: list[JobProvider] = []
 
     def worker(self, retention: Retention = RETENTION) -> Worker:
         """Another process's connections, as far as the stores can tell."""
@@ -65,6 +70,8 @@ class Scene:
             await self.workers.pop().stop()
 
     async def close(self) -> None:
+        for provider in self.providers:
+            provider.close()
         await self.rest()
         await self.function.close()
 
@@ -139,6 +146,23 @@ async def leases(scene: Scene) -> Check:
     async def check() -> None:
         assert await scene.function.open_leases() == 0
         assert len(await scene.function.waiting()) == 2
+
+    return check
+
+
+async def jobs(scene: Scene) -> Check:
+    """A response and a batch have ended, and hold what they reserved."""
+    provider = JobProvider()
+    scene.providers.append(provider)
+    begun = await begin_jobs(scene.function, provider.url)
+
+    async def check() -> None:
+        posted = [usage.decode(entry.record) for entry in await scene.function.outbox.read(10)]
+        assert {record.id for record in posted} == {record.id for record in begun}
+        assert sorted((one.tokens.input, one.tokens.output) for one in posted) == [(7, 5), (30, 12)]
+        assert await money_of(scene.function) == (sum(use_of(one).nano for one in posted), 0)
+        assert await scene.function.open_leases() == 0
+        assert await Jobs(scene.function.commands, PREFIX).count() == 0
 
     return check
 
@@ -287,6 +311,7 @@ def counters_of_key(record: KeyRecord) -> list[Counter]:
 
 
 SEEDS: dict[str, Callable[[Scene], Awaitable[Check]]] = {
+    "jobs": jobs,
     "key_expiry": key_expiry,
     "leases": leases,
     "outbox": outbox,

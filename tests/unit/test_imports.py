@@ -25,8 +25,10 @@ ALLOWED = {
     "functions.usage_aggregation": {
         *("cloudevents", "msgspec", "psycopg", "psycopg_pool", "pyreqwest", "redis"),
     },
+    # cryptography when there is an open job, pyreqwest then too and at an event of its own.
     "functions.cleanup": {
-        *("cloudevents", "msgspec", "psycopg", "psycopg_pool", "pyreqwest", "redis"),
+        *("cloudevents", "cryptography", "msgspec", "psycopg", "psycopg_pool", "pyreqwest"),
+        "redis",
     },
     "functions.exporter": {"msgspec", "psycopg", "psycopg_pool", "redis"},
     "common.serve": {"granian", "msgspec", "prometheus_client"},

@@ -11,6 +11,12 @@ def _messages() -> Operation:
     return Messages()
 
 
+def _message_batches() -> Operation:
+    from common.dialects.anthropic.message_batches import MessageBatches
+
+    return MessageBatches()
+
+
 def _count_tokens() -> Operation:
     from common.dialects.anthropic.count_tokens import CountTokens
 
@@ -19,5 +25,6 @@ def _count_tokens() -> Operation:
 
 MAKERS: dict[str, Callable[[], Operation]] = {
     "messages": _messages,
+    "messages.batches": _message_batches,
     "messages.count_tokens": _count_tokens,
 }

@@ -60,7 +60,7 @@ def chat_bound(body: bytes) -> Bound:
 def responses_bound(body: bytes) -> Bound:
     """POST /v1/responses."""
     given = read(body)
-    unbounded = _unbounded(given, ("background", "prompt"))
+    unbounded = _unbounded(given, ("prompt",))
     tokens: int | None
     try:
         tokens = len(body) + _items_beyond_bytes(given.get("input"))

@@ -27,6 +27,8 @@ _TERMINAL = frozenset(
     }
 )
 
+# Statuses of a response that goes on.
+UNFINISHED = frozenset({"queued", "in_progress"})
 _SEARCH_CALL = b"web_search_call"
 
 

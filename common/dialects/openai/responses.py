@@ -16,7 +16,12 @@ from common.dialects.base import (
 from common.dialects.bodies import check_model, check_positive, read_fields
 from common.dialects.json_operation import JsonOperation
 from common.dialects.openai.errors import type_of
-from common.dialects.openai.items import ItemStreamCopy, read_usage, searches_in
+from common.dialects.openai.items import (
+    UNFINISHED,
+    ItemStreamCopy,
+    read_usage,
+    searches_in,
+)
 from common.dialects.openai.tokens import asked_tier
 from common.dialects.refused import status_of
 from common.domain.refusals import Refusal
@@ -35,6 +40,7 @@ class _Request(msgspec.Struct):
 class _Answer(msgspec.Struct):
     object: str
     id: str | None = None
+    status: str | None = None
     model: str | None = None
     output: msgspec.Raw = msgspec.Raw()
     usage: msgspec.Raw = msgspec.Raw()
@@ -43,11 +49,8 @@ class _Answer(msgspec.Struct):
 
 _request_decoder = msgspec.json.Decoder(_Request)
 _answer_decoder = msgspec.json.Decoder(_Answer)
-# It is answered before it has used anything, and is free to read later: nothing would settle it.
-_NO_BACKGROUND = (
-    "Responses in the background are not served here, because their use is not known when they "
-    "are answered: leave 'background' out, and stream what takes long"
-)
+# OpenAI refuses it too: what is not kept cannot be asked for.
+_NOT_KEPT = "A response in the background must be stored: leave 'store' out, or set it to true"
 
 
 class Responses(JsonOperation):
@@ -59,14 +62,15 @@ class Responses(JsonOperation):
         given = read_fields(body, _request_decoder)
         check_model(given.model)
         check_positive(given.max_output_tokens, "max_output_tokens")
-        if given.background:
-            raise BadRequest(_NO_BACKGROUND, "background")
+        if given.background and given.store is False:
+            raise BadRequest(_NOT_KEPT, "store")
         return ParsedRequest(
             model=given.model,
             stream=bool(given.stream),
             max_output_tokens=given.max_output_tokens,
             follows=given.previous_response_id,
             stored=given.store is not False,
+            job="response" if given.background else None,
             service_tier=asked_tier(given.service_tier),
         )
 
@@ -86,6 +90,7 @@ class Responses(JsonOperation):
             answer.model,
             size,
             stored_id=answer.id,
+            unfinished=answer.status in UNFINISHED and answer.id is not None,
             service_tier=word(answer.service_tier),
             searches=searches_in(bytes(answer.output)),
             usage=usage,

@@ -81,6 +81,10 @@ async def _attempt(
     services: Services, request: OpenRequest, account: UsableAccount, send: Send
 ) -> ProviderAnswer | None:
     """One attempt. None when the caller was answered; else the error that may be passed on."""
+    if request.parsed is not None and request.parsed.job is not None:
+        from functions.relay.stages.entrust import charge_worst_case
+
+        await charge_worst_case(services, request)
     exchange = _open_exchange(services, request, account)
     request.exchange = exchange
     request.raw = False
@@ -92,7 +96,8 @@ async def _attempt(
         await exchange.open()
         content_type = exchange.header("content-type") or ""
         if exchange.status == 200 and content_type.startswith("text/event-stream"):
-            if not request.draining:
+            # A job goes on, so its id must be known.
+            if not request.draining and not request.job_begun:
                 _end_if_caller_gone(request)
             await streaming.copy_stream(
                 request, exchange, send, lambda: _remember(services, request, account)
@@ -155,25 +160,38 @@ async def _pass_whole(
         raise UpstreamFailed(Failure(Reason.UPSTREAM_GARBAGE, message))
     request.first_chunk_ns = time.perf_counter_ns()
     request.answer = answer
-    _end_if_caller_gone(request)
     # Before the caller has the id and may ask for it.
     await _remember(services, request, request.account)
+    _end_if_caller_gone(request)
     await respond.whole(request, send, exchange.status, to_caller(exchange.headers), body)
     request.complete = True
 
 
 async def _remember(services: Services, request: OpenRequest, account: UsableAccount) -> None:
-    """Keep which account has a stored response; should Redis be away, it cannot be read again."""
+    """Keep which account has a stored response, and of a job that it goes on.
+
+    Should Redis be away, a response cannot be read again, and a job is refused. Raises `Refused`.
+    """
     if request.parsed is None or not request.parsed.stored:
         return
     made = request.copy or request.answer
     if made is None or made.stored_id is None:
         return
+    job = request.parsed.job
+    goes_on = request.answer is None or request.answer.unfinished
+    if job is not None and goes_on:
+        from functions.relay.stages.entrust import entrust
+
+        await entrust(services, request, made.stored_id)
     try:
-        stored = StoredResponse(account.id, request.tenant)
+        stored = StoredResponse(account.id, request.tenant, request.id if job and goes_on else "")
         await services.stored.remember(made.stored_id, stored)
+        if job == "message_batch":
+            await services.stored.list_batch(made.stored_id, request.tenant)
     except RedisUnavailable as error:
         logs.log("response_forgotten", level="warning", request_id=request.id, error=str(error))
+    if request.entrusted and request.copy is not None:
+        _end_if_caller_gone(request)
 
 
 async def pass_error(
@@ -232,6 +250,7 @@ async def _move(
         if request.account is not None:
             request.cooldown = (request.account.id, cooldown_ms)
         return []
+    request.job_begun = False
     candidates = [candidate_for(services, request, account) for account in rest]
     try:
         answer = await services.admission.move(

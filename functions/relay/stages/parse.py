@@ -9,24 +9,28 @@ from common.dialects.base import JSON, BadRequest
 from common.domain.keys import hash_key
 from common.domain.refusals import Reason, Refusal, Refused
 from functions.relay.caller_body import BODY_BYTES_MAX, CallerBody, refusal_of
-from functions.relay.endpoints import Endpoint, dialect_of, find_endpoint
+from functions.relay.endpoints import Endpoint, dialect_of, find_endpoint, methods_of
 from functions.relay.open_request import OpenRequest
 from functions.relay.upload import KEPT_BYTES_MAX, Upload
 
 KEY_CHARACTERS_MAX = 512
+_NOT_SERVED = ("/v1/files", "/v1/batches")
 
 
 def find_route(request: OpenRequest, scope: dict[str, Any]) -> Endpoint:
     """The endpoint of path and method; sets the dialect to answer in. Raises `Refused`."""
     path = scope["path"]
-    endpoint, request.path_id = find_endpoint(path)
+    endpoint, request.path_id = find_endpoint(path, scope["method"])
     dialect = endpoint.dialect if endpoint is not None else None
     request.dialect = DIALECTS[dialect or dialect_of(path, request.headers)]
     if endpoint is None:
-        raise Refused(Refusal(Reason.UNKNOWN_ROUTE, f"Unknown request URL: {path}"))
+        message = f"Unknown request URL: {path}"
+        if path.startswith(_NOT_SERVED):
+            message = f"OpenAI's files and batches are not served here: {path}"
+        raise Refused(Refusal(Reason.UNKNOWN_ROUTE, message))
     request.method = scope["method"]
     if request.method not in endpoint.methods:
-        allowed = ", ".join(endpoint.methods)
+        allowed = ", ".join(methods_of(endpoint))
         message = f"{path} takes {allowed}, not {request.method}"
         raise Refused(Refusal(Reason.METHOD_NOT_ALLOWED, message, allow=allowed))
     request.endpoint = endpoint

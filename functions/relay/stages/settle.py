@@ -11,13 +11,16 @@ import msgspec
 
 from common.domain import usage
 from common.domain.admission import Settled, SettledLate, Skipped
-from common.domain.rerating import UNPRICED
+from common.domain.ids import ulid_time_ms
+from common.domain.settlement import adjustment, use_of
 from common.domain.usage import Status, UsageRecord
+from common.identifiers import new_ulid
 from common.state.commands import RedisUnavailable
-from common.telemetry import catalogue, logs
+from common.telemetry import logs
+from common.telemetry.settled import count_used, report_exceeded
 from functions.relay.open_request import OpenRequest
-from functions.relay.records import adjustment, final_record
-from functions.relay.reservations import held_rules, is_bounded, prices_of, use_of
+from functions.relay.records import final_record
+from functions.relay.reservations import held_rules, prices_of
 from functions.relay.services import Services
 
 RETRY_S_FIRST = 0.05
@@ -56,21 +59,30 @@ async def _settle(services: Services, request: OpenRequest, record: UsageRecord)
         usage.encode(record),
         use=use,
         rules=held_rules(request),
-        append_unleased=request.admitted,
+        # A job has its lease until it is settled: without one, somebody else settled it.
+        append_unleased=request.admitted and not request.entrusted,
         cooldown=request.cooldown,
     )
     if isinstance(answer, SettledLate):
-        record = adjustment(record, usage.decode(answer.draft))
+        record = adjustment(record, usage.decode(answer.draft), new_ulid(ulid_time_ms(record.id)))
         answer = await services.admission.adjust(request.id, usage.encode(record), use=use)
         logs.log("settled_late", level="warning", request_id=request.id)
+    if request.entrusted:
+        await services.jobs.forget(request.id)
     if isinstance(answer, Skipped):
         return
     if isinstance(answer, Settled) and answer.first:
-        _count(record)
-        if is_bounded(request) and use.nano > request.reserved_nano:
-            _report_exceeded(request, record, use.nano)
-    if isinstance(answer, Settled) and services.emitter is not None:
-        services.emitter.add(_event_object(services, record, answer.outbox_id))
+        count_used(record)
+        if request.is_bounded and use.nano > request.reserved_nano:
+            report_exceeded(record, request.reserved_nano, use.nano)
+    if isinstance(answer, Settled):
+        announce(services, record, answer.outbox_id)
+
+
+def announce(services: Services, record: UsageRecord, outbox_id: str) -> None:
+    """Send the event of a record that is in the outbox."""
+    if services.emitter is not None:
+        services.emitter.add(_event_object(services, record, outbox_id))
 
 
 def _event_object(services: Services, record: UsageRecord, outbox_id: str) -> dict[str, object]:
@@ -80,26 +92,3 @@ def _event_object(services: Services, record: UsageRecord, outbox_id: str) -> di
     made["outbox_id"] = outbox_id
     made[SIGNATURE_MEMBER] = sign(made, services.events_key)
     return made
-
-
-def _count(record: UsageRecord) -> None:
-    model = record.model_served or record.model_requested
-    for name in usage.TOKEN_CLASSES:
-        if count := getattr(record.tokens, name):
-            catalogue.TOKENS.increment(count, **{"class": name, "model": model})
-    catalogue.COST_USD.increment(float(record.cost_usd), model=model)
-    if record.price_version == UNPRICED and record.tokens.total:
-        catalogue.UNPRICED.increment()
-        logs.log("unpriced", level="warning", request_id=record.id, model=model)
-
-
-def _report_exceeded(request: OpenRequest, record: UsageRecord, nano: int) -> None:
-    """A bound that did not hold is posted in full all the same, and never in silence."""
-    catalogue.RESERVATION_EXCEEDED.increment(model=record.model_served or record.model_requested)
-    logs.log(
-        "reservation_exceeded",
-        level="warning",
-        request_id=record.id,
-        reserved_nano_usd=request.reserved_nano,
-        spent_nano_usd=nano,
-    )

@@ -1,16 +1,25 @@
-"""Stored: what is asked of a stored response goes to the account that keeps it.
+"""Stored: what is asked of a stored response or batch goes to the account that keeps it.
 
-It was billed when it was made, so nothing is admitted and nothing settled; only its own tenant is
-let through, and everybody else is told what the provider would tell of an unknown id.
+It was admitted when it was made, so nothing is admitted; only its own tenant is let through, and
+everybody else is told what the provider would tell of an unknown id. An answer that shows that a
+job has ended settles it.
 """
 
 import asyncio
+import contextlib
 
+import msgspec
+
+from common.dialects.bodies import loads
+from common.dialects.spans import set_member
+from common.domain.accounts import DIALECT_OF_PROVIDER
+from common.domain.jobs import Job
 from common.domain.refusals import Reason, Refusal, Refused
 from common.providers import PROVIDERS
 from common.providers.headers import to_caller, to_provider
 from common.providers.http import Exchange, UpstreamFailed
 from common.state.commands import RedisUnavailable
+from common.state.stored_responses import StoredResponse
 from functions.relay import respond
 from functions.relay.open_request import OpenRequest
 from functions.relay.respond import Send
@@ -18,26 +27,44 @@ from functions.relay.services import Services
 from functions.relay.snapshots import UsableAccount
 from functions.relay.stages.admit import state_unavailable
 from functions.relay.stages.forward import give_up, pass_error
+from functions.relay.stages.settle import announce
 from functions.relay.streaming import BrokenOff
+
+# Routes whose answer is the job's own object.
+_SHOWING = frozenset(
+    {
+        "messages.batches.cancel",
+        "messages.batches.stored",
+        "responses.cancel",
+        "responses.stored",
+    }
+)
 
 
 async def pass_stored(
     services: Services, request: OpenRequest, path: str, query: str, send: Send
 ) -> None:
     """Ask the account, and pass on what it says, as it arrives. Raises `Refused`."""
-    account = await _account(services, request)
-    exchange = _open_exchange(services, request, account, path, query)
+    account, stored = await account_of(services, request, request.path_id)
+    job = await _job(services, stored)
+    if job is not None and request.method == "DELETE":
+        await _settle_before(services, job, account)
+    exchange = open_exchange(services, request, account, path, query)
     try:
         await exchange.open()
         if exchange.status >= 300:
             await _pass_error(request, exchange, send)
             return
-        await respond.start(request, send, exchange.status, to_caller(exchange.headers))
-        while (chunk := await exchange.read_chunk()) is not None:
-            await respond.part(send, chunk)
-        await respond.end(send)
+        if _is_shown_whole(request, exchange, job):
+            await _pass_shown(services, request, account, exchange, job, send)
+        else:
+            await respond.start(request, send, exchange.status, to_caller(exchange.headers))
+            while (chunk := await exchange.read_chunk()) is not None:
+                await respond.part(send, chunk)
+            await respond.end(send)
         if request.method == "DELETE" and exchange.status == 200:
             await services.stored.forget(request.path_id)
+            await services.stored.unlist_batch(request.path_id, request.tenant)
     except UpstreamFailed as failed:
         if request.response_started:
             request.reason = failed.failure.reason
@@ -52,36 +79,126 @@ async def pass_stored(
         await exchange.close()
 
 
-async def _pass_error(request: OpenRequest, exchange: Exchange, send: Send) -> None:
-    answer = await pass_error(request, exchange, await exchange.read_all(), send)
-    if answer is not None:
-        await give_up(request, answer.failure, answer, send)
-
-
-async def _account(services: Services, request: OpenRequest) -> UsableAccount:
+async def account_of(
+    services: Services, request: OpenRequest, identifier: str
+) -> tuple[UsableAccount, StoredResponse]:
+    """The account that keeps the tenant's own response or batch. Raises `Refused`."""
     try:
-        account_id = await services.stored.find(request.path_id, request.tenant)
+        stored = await services.stored.find_stored(identifier, request.tenant)
     except RedisUnavailable as error:
         raise Refused(state_unavailable()) from error
-    for account in services.snapshots.accounts:
-        if account.id == account_id and account.enabled:
-            return account
-    message = f"Response with id {request.path_id[:100]!r} not found."
+    dialect = request.endpoint.dialect if request.endpoint is not None else None
+    for account in services.snapshots.accounts if stored is not None else ():
+        if (
+            stored is not None
+            and account.id == stored.account_id
+            and account.enabled
+            and DIALECT_OF_PROVIDER[account.provider] == dialect
+        ):
+            return account, stored
+    what = "Message batch" if dialect == "anthropic" else "Response"
+    message = f"{what} with id {identifier[:100]!r} not found."
     raise Refused(Refusal(Reason.MODEL_NOT_FOUND, message, field="id"))
 
 
-def _open_exchange(
-    services: Services, request: OpenRequest, account: UsableAccount, path: str, query: str
+def open_exchange(
+    services: Services,
+    request: OpenRequest,
+    account: UsableAccount,
+    path: str,
+    query: str,
+    *,
+    method: str = "",
 ) -> Exchange:
+    """The request to the account; `method` is the caller's unless given."""
     provider = PROVIDERS[account.provider]
     headers = to_provider(request.headers, request.id, account.provider, request.tenant)
     headers += provider.credential_headers(account.credential)
     url = provider.url(account.base_url, path) + (f"?{query}" if query else "")
     return services.upstream.exchange(
-        request.method,
+        method or request.method,
         url,
         headers,
         b"",
         account.provider,
         timeout_ms=services.heartbeat.longest_exchange_ms(stream=True),
     )
+
+
+def with_own_address(request: OpenRequest, body: bytes) -> bytes:
+    """The batch with Relay's address of its results: SDKs ask there, with the caller's key."""
+    batch = loads(body)
+    if not isinstance(batch, dict) or not batch.get("results_url"):
+        return body
+    path = f"/v1/messages/batches/{batch.get('id')}/results"
+    host = request.header(b"x-forwarded-host") or request.header(b"host")
+    scheme = request.header(b"x-forwarded-proto") or "http"
+    url = f"{scheme}://{host}{path}" if host else path
+    return set_member(body, "results_url", msgspec.json.encode(url))
+
+
+async def _job(services: Services, stored: StoredResponse) -> Job | None:
+    """The job that the id belongs to, while it is not settled."""
+    if not stored.request_id:
+        return None
+    with contextlib.suppress(RedisUnavailable):
+        return await services.jobs.find(stored.request_id)
+    return None
+
+
+async def _settle_before(services: Services, job: Job, account: UsableAccount) -> None:
+    """What is deleted can be asked for no more. Raises `Refused` while it goes on."""
+    try:
+        outcome, posted = await services.job_settlement.collect(job, account)
+    except RedisUnavailable as error:
+        raise Refused(state_unavailable()) from error
+    if outcome == "open":
+        message = "It is still in progress: cancel it first, or wait until it has ended."
+        raise Refused(Refusal(Reason.INVALID_REQUEST, message, field="id"))
+    if posted is not None:
+        announce(services, posted.record, posted.outbox_id)
+
+
+def _is_shown_whole(request: OpenRequest, exchange: Exchange, job: Job | None) -> bool:
+    endpoint = request.endpoint
+    if endpoint is None or endpoint.name not in _SHOWING or request.method == "DELETE":
+        return False
+    is_json = (exchange.header("content-type") or "").startswith("application/json")
+    return is_json and (job is not None or endpoint.dialect == "anthropic")
+
+
+async def _pass_shown(
+    services: Services,
+    request: OpenRequest,
+    account: UsableAccount,
+    exchange: Exchange,
+    job: Job | None,
+    send: Send,
+) -> None:
+    """Pass a response or batch on; its job, if it shows to have ended, is settled before that."""
+    body = await exchange.read_all()
+    if job is not None:
+        with contextlib.suppress(RedisUnavailable):  # the task settles it
+            state, posted = await services.job_settlement.collect_shown(job, body)
+            if posted is not None:
+                announce(services, posted.record, posted.outbox_id)
+            elif state is not None and state.ended and state.result is None:
+                services.run_in_background(_collect(services, job, account))
+    headers = to_caller(exchange.headers)
+    if request.dialect is not None and request.dialect.name == "anthropic":
+        body = with_own_address(request, body)
+    await respond.whole(request, send, exchange.status, headers, body)
+
+
+async def _collect(services: Services, job: Job, account: UsableAccount) -> None:
+    """Read the results of an ended batch and settle it; should that fail, the task does."""
+    with contextlib.suppress(RedisUnavailable):
+        _, posted = await services.job_settlement.collect(job, account)
+        if posted is not None:
+            announce(services, posted.record, posted.outbox_id)
+
+
+async def _pass_error(request: OpenRequest, exchange: Exchange, send: Send) -> None:
+    answer = await pass_error(request, exchange, await exchange.read_all(), send)
+    if answer is not None:
+        await give_up(request, answer.failure, answer, send)

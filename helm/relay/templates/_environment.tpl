@@ -44,6 +44,11 @@
 {{ include "relay.env.sink" . }}
 {{ include "relay.secretVariable" (dict "name" "RELAY_ENCRYPTION_KEYS" "secret" (printf "%s-internal" .Release.Name) "key" "RELAY_ENCRYPTION_KEYS" "optional" true) }}
 {{ include "relay.secretVariable" (dict "name" "RELAY_EDGE_TOKEN" "secret" (printf "%s-internal" .Release.Name) "key" "RELAY_EDGE_TOKEN" "optional" true) }}
+{{- include "relay.env.providers" . }}
+{{- end -}}
+
+{{/* The built-in accounts, for who asks providers. */}}
+{{- define "relay.env.providers" -}}
 {{- $secret := include "relay.providerSecret" . }}
 {{- if or .Values.secrets.create .Values.secrets.existingSecret }}
 {{- range $value, $name := include "relay.providerVariables" . | fromYaml }}
@@ -108,6 +113,12 @@ geminiApiKey: GEMINI_API_KEY
   value: {{ int .Values.config.auditRetentionDays | quote }}
 - name: RELAY_QUARANTINE_RETENTION_DAYS
   value: {{ int .Values.config.quarantineRetentionDays | quote }}
+{{ include "relay.secretVariable" (dict "name" "RELAY_ENCRYPTION_KEYS" "secret" (printf "%s-internal" .Release.Name) "key" "RELAY_ENCRYPTION_KEYS" "optional" true) }}
+{{- include "relay.env.providers" . }}
+{{- if .Values.storage.data.external.enabled }}
+- name: RELAY_PRICE_BOOK_DIRECTORY
+  value: /app/external-data
+{{- end }}
 {{- end -}}
 
 {{/* No key and no secret but the stores' passwords. */}}

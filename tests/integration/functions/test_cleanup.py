@@ -18,7 +18,10 @@ from functions.cleanup.lease import LEASE_MS
 from tests.support.event_worker import PREFIX, EventWorker, is_empty_204, is_problem
 from tests.support.usage_records import make_record
 
-TASKS = ("leases", "outbox", "partitions", "projection", "key_expiry", "retention", "reconcile")
+TASKS = (
+    *("leases", "outbox", "partitions", "projection", "key_expiry", "retention", "reconcile"),
+    "jobs",
+)
 
 
 @pytest.fixture
@@ -232,7 +235,7 @@ async def test_without_postgres_503_and_the_lock_is_free_again(function, postgre
     postgres_server.stop()
     answers = await asyncio.gather(*(tick(function, task) for task in TASKS))
     status = dict(zip(TASKS, [answer.status_code for answer in answers], strict=True))
-    assert status == dict.fromkeys(TASKS, 503) | {"leases": 204}
+    assert status == dict.fromkeys(TASKS, 503) | {"leases": 204, "jobs": 204}
     assert answers[1].headers["retry-after"] == "2"
     assert (await function.client.get("/health/ready")).status_code == 200
     assert await function.commands.call("KEYS", f"{PREFIX}:lock:*") == []

@@ -66,7 +66,7 @@ async def run(scene, task, **options):
 
 
 def test_every_task_is_here():
-    assert set(SEEDS) == set(TASKS) == {task for task, _ in DEATHS} | {"leases"}
+    assert set(SEEDS) == set(TASKS) == {task for task, _ in DEATHS} | {"jobs", "leases"}
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -123,6 +123,22 @@ async def test_killed_while_redis_says_nothing_is_as_once(scene, redis_server):
         await ticking
     redis_server.resume()
     await after_the_lock(scene, "leases")
+    await check()
+
+
+async def test_killed_in_the_middle_of_a_providers_answer_is_as_once(scene):
+    """The state of both jobs was read, of one half of its file of results."""
+    check = await SEEDS["jobs"](scene)
+    (provider,) = scene.providers
+    provider.stalls = True
+    scene.function.process.start()
+    ticking = asyncio.create_task(tick(scene, "jobs"))
+    await until(lambda: provider.stalled)
+    scene.function.process.kill()
+    with pytest.raises(httpx.HTTPError):
+        await ticking
+    provider.stalls = False
+    await after_the_lock(scene, "jobs")
     await check()
 
 

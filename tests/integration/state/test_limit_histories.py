@@ -1,4 +1,4 @@
-"""Limits and budgets on a real Redis: a state machine of callers, crashes, moves, late settles."""
+"""Limits and budgets on a real Redis: a state machine of callers, crashes, moves and jobs."""
 
 import asyncio
 from collections import Counter
@@ -24,6 +24,7 @@ from common.domain.admission import (
     SettledLate,
     Use,
 )
+from common.domain.jobs import Job
 from common.domain.limits import compile_rules
 from common.domain.policies import (
     Applied,
@@ -33,8 +34,10 @@ from common.domain.policies import (
     Window,
 )
 from common.state.admission import LEASE_MS
+from common.state.jobs import Jobs
 from tests.support.limited_world import (
     KEY,
+    PREFIX,
     START_MS,
     TEAM,
     USER,
@@ -42,6 +45,7 @@ from tests.support.limited_world import (
     candidate,
     money,
 )
+from tests.support.usage_records import make_record
 
 PERIODS = {"organisation": "total", TEAM: "month", USER: "day", KEY: "week"}
 AMOUNTS = (8_000, 9_000, 10_000, 30_000)
@@ -179,7 +183,7 @@ class Histories(RuleBasedStateMachine):
     )
     def move(self, request_id, input_nano, output_nano, to):
         held = self.open.get(request_id)
-        if held is None:
+        if held is None or "job" in held:
             return
         held["attempt"] += 1
         one = candidate(
@@ -205,9 +209,23 @@ class Histories(RuleBasedStateMachine):
         held = self.open.get(request_id)
         if held is not None:
             held["draft"] = int(held["nano"] * share)
-            held["end"] = self.world.now_ms + LEASE_MS
+            held["end"] = max(held["end"], self.world.now_ms + LEASE_MS)
             draft = Draft(b"draft", held["draft_tokens"], held["draft"])
             assert self.run(self.world.admission.renew({request_id: draft})) == []
+
+    @rule(request_id=requests, share=st.floats(0, 1), leases=st.integers(2, 5))
+    def entrust(self, request_id, share, leases):
+        """The request goes on as a job, longer than any relay's lease."""
+        held = self.open.get(request_id)
+        if held is None or not held["nano"] or "job" in held:
+            return
+        held |= {"job": 1, "draft": int(held["nano"] * share)}
+        held["end"] = self.world.now_ms + leases * LEASE_MS
+        job = Job("response", "resp", held["end"], make_record(id=request_id))
+        draft = Draft(b"draft", held["draft_tokens"], held["draft"])
+        for _ in range(2):
+            jobs = Jobs(self.world.commands, PREFIX, self.world.now_ms)
+            assert self.run(jobs.entrust(job, draft, 1000)) == "entrusted"
 
     @rule(
         request_id=consumes(requests),
@@ -225,7 +243,13 @@ class Histories(RuleBasedStateMachine):
         use = Use(tokens, nano)
         for _ in range(times):
             answer = self.run(
-                self.world.admission.settle(request_id, b"record", use=use, rules=self.rules.packed)
+                self.world.admission.settle(
+                    request_id,
+                    b"record",
+                    use=use,
+                    rules=self.rules.packed,
+                    append_unleased=held is not None and "job" not in held,
+                )
             )
             if isinstance(answer, SettledLate):
                 assert held is None
@@ -260,9 +284,10 @@ class Histories(RuleBasedStateMachine):
             assert self.spent_on[account] + reserved <= self.most_on[account]
 
     @invariant()
-    def concurrency_is_the_open_requests(self):
+    def concurrency_is_the_open_requests_that_are_no_jobs(self):
         inflight = Counter(self.run(self.world.hash("inflight")))
-        assert inflight[TEAM] == len(self.open) <= 4
+        on_accounts = sum("job" not in held for held in self.open.values())
+        assert inflight[TEAM] == on_accounts <= 4
 
 
 @pytest.mark.timeout(900)

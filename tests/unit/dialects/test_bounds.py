@@ -89,7 +89,6 @@ def test_what_the_body_does_not_hold_counts_as_the_window(endpoint, members):
         ("chat.completions", {"prediction": {"type": "content"}}, "prediction"),
         ("chat.completions", {"tools": [{"type": "function"}, {"type": "new"}]}, "tools[1] (new)"),
         ("chat.completions", {"service_tier": "newest"}, "service_tier (newest)"),
-        ("responses", {"background": True}, "background"),
         ("responses", {"prompt": {"id": "p"}}, "prompt"),
         ("responses", {"tools": [{"type": "web_search"}]}, "tools[0] (web_search)"),
         ("responses", {"tools": [{"type": "mcp"}]}, "tools[0] (mcp)"),

@@ -89,12 +89,19 @@ def test_an_answer_without_figures_is_never_free(status):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_the_background_is_refused_by_name(stream):
-    with pytest.raises(BadRequest, match="leave 'background' out") as caught:
-        parsed(background=True, stream=stream)
-    assert (caught.value.field, caught.value.status) == ("background", 400)
+def test_the_background_is_a_job(stream):
+    assert parsed(background=True, stream=stream).job == "response"
     for value in (False, None):
         assert parsed(background=value, stream=stream) == parsed(stream=stream)
+    with pytest.raises(BadRequest, match="must be stored") as caught:
+        parsed(background=True, stream=stream, store=False)
+    assert (caught.value.field, caught.value.status) == ("store", 400)
+
+
+@pytest.mark.parametrize("status", ["queued", "in_progress", "completed", "failed", None])
+def test_an_answer_that_goes_on_is_unfinished(status):
+    assert read(status=status).unfinished is (status in ("queued", "in_progress"))
+    assert not read(status=status, id=None).unfinished
 
 
 def test_figures_count_whatever_the_status():

@@ -95,6 +95,8 @@ def test_the_tasks_of_this_release():
     assert tasks["relay-outbox"] != tasks["relay-leases"]
     assert tasks["relay-outbox"] == tasks["relay-projection"]
     assert tasks["relay-key-expiry"] == "0 * * * *"
+    # Wakes no pod of its own.
+    assert tasks["relay-jobs"] == tasks["relay-leases"]
 
 
 def test_retention_runs_once_a_day_after_the_partitions_are_made():

@@ -4,7 +4,7 @@ import pytest
 
 from common.dialects import DIALECTS, OPERATIONS
 from common.domain.access import ALL_SCOPES
-from functions.relay.endpoints import ENDPOINTS, Endpoint, dialect_of, find_endpoint
+from functions.relay.endpoints import ENDPOINTS, Endpoint, dialect_of, find_endpoint, methods_of
 
 # Whoever adds a route adds it here too: path, methods, scope, dialect, whether it is metered.
 ROUTES = {
@@ -12,6 +12,17 @@ ROUTES = {
     "completions": ("/v1/completions", "POST", "chat", "openai", True),
     "messages": ("/v1/messages", "POST", "messages", "anthropic", True),
     "messages.count_tokens": ("/v1/messages/count_tokens", "POST", "messages", "anthropic", True),
+    "messages.batches": ("/v1/messages/batches", "POST", "messages", "anthropic", True),
+    "messages.batches.list": ("/v1/messages/batches", "GET", "messages", "anthropic", False),
+    "messages.batches.stored": (
+        "/v1/messages/batches/{id}", "GET DELETE", "messages", "anthropic", False,
+    ),
+    "messages.batches.cancel": (
+        "/v1/messages/batches/{id}/cancel", "POST", "messages", "anthropic", False,
+    ),
+    "messages.batches.results": (
+        "/v1/messages/batches/{id}/results", "GET", "messages", "anthropic", False,
+    ),
     "responses": ("/v1/responses", "POST", "responses", "openai", True),
     "responses.stored": ("/v1/responses/{id}", "GET DELETE", "responses", "openai", False),
     "responses.cancel": ("/v1/responses/{id}/cancel", "POST", "responses", "openai", False),
@@ -93,7 +104,10 @@ def test_a_route_without_a_meter_cannot_be_made(name, kind, because):
 @EVERY
 def test_a_route_is_found_by_its_path(endpoint):
     path = endpoint.path.replace("{id}", "an-id")
-    assert find_endpoint(path) == (endpoint, "an-id" if path != endpoint.path else "")
+    for method in endpoint.methods:
+        identifier = "an-id" if path != endpoint.path else ""
+        assert find_endpoint(path, method) == (endpoint, identifier)
+        assert method in methods_of(find_endpoint(path, "PATCH")[0])
 
 
 @pytest.mark.parametrize(

@@ -216,7 +216,7 @@ async def test_the_heart_goes_on_beating(monkeypatch):
     good = {"admitted": True, "account": "a", "started_ns": time.perf_counter_ns()}
     good |= {"last_chunk_ns": good["started_ns"], "exchange": None}
     for name, draft in (("spoilt", broken), ("well", lambda: b"draft")):
-        beat.enter(SimpleNamespace(id=name, draft=draft, prices=None, **good))
+        beat.enter(SimpleNamespace(id=name, draft=draft, prices=None, entrusted=False, **good))
     beat.start()
     for _ in range(3):
         assert await asyncio.wait_for(renewed.get(), 5) == {"well": b"draft"}
