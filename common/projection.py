@@ -33,7 +33,6 @@ from common.state.projection import (
     put_policy,
     put_prices,
     raise_counter,
-    set_epoch,
 )
 from common.store import accounts, keys, policies, price_books
 from common.store.database import Connection, Database
@@ -137,14 +136,16 @@ async def count_ahead(database: Database, commands: RedisCommands, prefix: str) 
 
 
 async def rebuild(database: Database, commands: RedisCommands, prefix: str) -> bool:
-    """Project everything and set the epoch last; false when another process is at it."""
+    """Project everything and set the epoch last.
+
+    False when another process is at it, or when Redis was flushed meanwhile: then again.
+    """
     token = new_ulid()
     if not await locks.take(commands, prefix, REBUILD_LOCK, token, REBUILD_LOCK_MS):
         return False
     try:
         await project_all(database, commands, prefix)
-        await set_epoch(commands, prefix, token)
-        return True
+        return await locks.finish_rebuild(commands, prefix, REBUILD_LOCK, token)
     finally:
         await locks.free(commands, prefix, REBUILD_LOCK, token)
 

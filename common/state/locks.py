@@ -33,5 +33,14 @@ async def free(commands: RedisCommands, prefix: str, name: str, token: str) -> N
     await commands.script(Script.load("release_lock"), [_key(prefix, name)], [token])
 
 
+async def finish_rebuild(commands: RedisCommands, prefix: str, name: str, token: str) -> bool:
+    """Make the token the epoch; false, and nothing is done, when it holds the lock no longer.
+
+    So it is after a flush in the middle of a rebuild: what was projected before it is gone.
+    """
+    keys = [f"{prefix}:epoch", _key(prefix, name)]
+    return bool(await commands.script(Script.load("finish_rebuild"), keys, [token]))
+
+
 def _key(prefix: str, name: str) -> str:
     return f"{prefix}:lock:{name}"

@@ -99,6 +99,22 @@ async def test_a_rebuild_brings_every_key_over_several_pages(world, monkeypatch)
     assert await world.commands.call("KEYS", f"{PREFIX}:lock:*") == []
 
 
+async def test_a_flush_in_the_middle_of_a_rebuild_leaves_no_half_projection(world, monkeypatch):
+    await world.create()
+    put = projection.put
+
+    async def put_and_flush(*arguments):
+        await put(*arguments)
+        await world.commands.call("FLUSHALL")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(projection, "put", put_and_flush)
+        assert await rebuild(*world.stores) is False
+    assert not await has_epoch(world.commands, PREFIX)
+    assert await rebuild(*world.stores) is True
+    assert await has_epoch(world.commands, PREFIX)
+
+
 async def test_a_rebuild_of_nothing_says_so_too(world):
     assert await rebuild(*world.stores) is True
     assert await has_epoch(world.commands, PREFIX)
@@ -172,7 +188,9 @@ async def test_a_lock_that_another_took_meanwhile_is_not_freed(world, monkeypatc
         await put(commands, prefix, secrets)
 
     monkeypatch.setattr(projection, "put", outlived)
-    assert await rebuild(*world.stores) is True
+    # Whoever has the lock now says when the projection is complete.
+    assert await rebuild(*world.stores) is False
+    assert not await has_epoch(world.commands, PREFIX)
     assert await world.commands.call("GET", f"{PREFIX}:lock:rebuild") == b"another"
 
 
