@@ -5,7 +5,7 @@ yesterday gives numbers a second time that Redis and relays know as something el
 yesterday has keys that were revoked since. So nothing is admitted (the epoch goes first) until
 
 1. every record in Postgres has a version that nobody has ever seen,
-2. Redis has forgotten what it knew of keys, limits and accounts, and has it from Postgres,
+2. Redis has forgotten what it knew of keys, limits, accounts and prices, and has it from Postgres,
 3. leases that are over are charged, and what waits in the outbox is in the ledger,
 4. counters show what the ledger says, and what is open, exactly.
 
@@ -58,7 +58,7 @@ async def after_restore(
         forgotten = await forget_projection(commands, prefix)
         tell(f"{forgotten} records forgotten in Redis")
         await project_all(database, commands, prefix, _holding(commands, prefix, token))
-        tell("keys, limits and accounts are those of Postgres")
+        tell("keys, limits, accounts and prices are those of Postgres")
         while await expire(commands, prefix, EXPIRED_AT_ONCE):
             pass
         while await drain(database, Outbox(commands, prefix), age_ms=0):

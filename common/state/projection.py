@@ -156,7 +156,7 @@ async def forget_epoch(commands: RedisCommands, prefix: str) -> None:
 
 
 async def forget_projection(commands: RedisCommands, prefix: str) -> int:
-    """Forget keys, limits and accounts, of whatever version; returns how many there were.
+    """Forget keys, limits, accounts and prices, of whatever version; returns how many there were.
 
     Only without an epoch: else keys that are good would be refused as unknown.
     """
@@ -169,7 +169,8 @@ async def forget_projection(commands: RedisCommands, prefix: str) -> int:
                 forgotten += int(await commands.call("UNLINK", *found))
             if place == b"0":
                 break
-    await commands.call("DEL", f"{prefix}:versions", f"{prefix}:accounts", f"{prefix}:ahead")
+    others = ("versions", "accounts", "prices", "ahead")
+    await commands.call("DEL", *(f"{prefix}:{name}" for name in others))
     return forgotten
 
 

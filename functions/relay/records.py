@@ -145,9 +145,13 @@ def _searches(request: OpenRequest) -> int:
 
 
 def _policy(request: OpenRequest) -> AppliedPolicy | None:
-    """What held for the request; None where nothing was set."""
+    """What held for the request; None where nothing was set.
+
+    Of an account's own limits callers are told only the cap that was sent for its budget.
+    """
     rules = request.rules
-    if not rules.applied and request.client_gone is DEFAULT_GONE:
+    nothing = not rules.applied and request.client_gone is DEFAULT_GONE
+    if nothing and request.output_cap is None:
         return None
     asked = request.parsed.max_output_tokens if request.parsed is not None else None
     return AppliedPolicy(

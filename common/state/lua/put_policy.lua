@@ -1,4 +1,5 @@
--- put_policy: writes the policy of a scope, or the operator's prices (scope `prices`), into the projection unless a newer one is there.
+-- put_policy: writes the policy of a scope, or the operator's prices (scope `prices`), into the
+-- projection unless a newer one is there.
 --   KEYS[1]  <prefix>:policy:<scope>   KEYS[2]  <prefix>:versions, which admit compares
 --   ARGV[1]  version   ARGV[2]  record, '' = no limits   ARGV[3]  scope
 -- Returns 1 when written, 0 when a newer version stays.

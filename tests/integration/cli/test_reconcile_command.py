@@ -13,8 +13,9 @@ from cli.main import relayctl
 from common import reconciliation
 from common.domain.policies import Budget, Limits, Policy
 from common.domain.usage import Tokens
-from common.identifiers import now_ms
-from common.store import ledger, partitions
+from common.identifiers import new_ulid, now_ms
+from common.state.projection import put_prices, read_prices
+from common.store import ledger, partitions, price_books
 from common.store.database import Database
 from tests.support.books import PREFIX, Books
 from tests.support.echo import EchoProcess
@@ -139,6 +140,11 @@ def test_after_a_restore_everything_is_made_anew_before_anything_is_admitted(run
             )
             await connection.execute("SELECT setval('projection_versions', 1)")
             await connection.execute("UPDATE api_keys SET version = 1")
+            begins = datetime.now(UTC)
+            for name in ("first", "second"):
+                await price_books.add(connection, new_ulid(), name, {}, begins, "x")
+        # What was imported after the backup: of a version that Postgres gives out again.
+        await put_prices(books.commands, PREFIX, 10**6, b'["lost"]')
         return keep, old
 
     async def after(books):
@@ -147,14 +153,24 @@ def test_after_a_restore_everything_is_made_anew_before_anything_is_admitted(run
             row,
             await books.commands.call("GET", f"{PREFIX}:epoch"),
             await books.commands.call("XLEN", f"{PREFIX}:outbox"),
+            await read_prices(books.commands, PREFIX),
+            await books.commands.call("HGET", f"{PREFIX}:versions", "prices"),
+            [one.name for one in await books_imported(books)],
         )
+
+    async def books_imported(books):
+        async with books.database.transaction() as connection:
+            return await price_books.imported(connection)
 
     keep, old = with_books(before)
     done = run("--after-restore")
-    (_, version), epoch, waiting = with_books(after)
+    (_, version), epoch, waiting, prices, prices_version, names = with_books(after)
     assert version > max(known for _, known in old)
     assert epoch not in (None, b"01EPOCH")
     assert waiting == 0
+    assert b"lost" not in prices[1]
+    assert int(prices_version) == prices[0] > 10**6
+    assert names == ["second", "first"]
     assert done.stdout.count("raised") == 1
     steps = [line for line in done.stderr.splitlines() if line]
     assert steps[0] == "nothing is admitted from now on"

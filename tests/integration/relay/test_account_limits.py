@@ -91,6 +91,15 @@ def test_a_hard_budget_of_an_account_caps_refuses_and_is_counted(bare_relay, ech
     assert dear.headers["x-should-retry"] == "false"
 
 
+def test_a_cap_for_an_accounts_budget_is_in_the_record_where_nothing_else_limits(relay, echo):
+    relay.project_accounts(account(echo, "openai", 1, "0.01"))
+    assert relay.client.post(CHAT, json=ask("openai")).status_code == 200
+    settled(relay, 1)
+    (record,) = relay.records()
+    assert (record.policy.limits, record.policy.output_cap) == ((), 4096)
+    assert record.policy.reserved_usd is None  # the figures of accounts are not the caller's
+
+
 @pytest.fixture(scope="module")
 def running_bare_relay(tmp_path_factory, running_redis, running_echo):
     """Without built-in accounts, and with a default limit of tokens."""
