@@ -53,14 +53,13 @@ def trail(key_admin: KeyAdmin, subject_id: str) -> list[tuple[str, Any, Any]]:
 
 def kept(key_admin: KeyAdmin, *tables: str) -> dict[str, list[str]]:
     """The rows of these tables as text, or of all; bytes are hexadecimal digits in it."""
-    names = tables or [
-        row["tablename"]
-        for row in key_admin.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-    ]
-    return {
-        name: [row["text"] for row in key_admin.rows(f'SELECT t::text AS text FROM "{name}" AS t')]
-        for name in names
-    }
+    with psycopg.connect(key_admin.database_url) as connection:
+        every = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        names = tables or [name for (name,) in connection.execute(every)]
+        return {
+            name: [text for (text,) in connection.execute(f'SELECT t::text FROM "{name}" AS t')]
+            for name in names
+        }
 
 
 def in_redis(key_admin: KeyAdmin) -> str:

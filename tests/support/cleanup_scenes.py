@@ -1,5 +1,6 @@
 """What each cleanup task finds due, and what must be there when it is through: for tests."""
 
+import functools
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -74,14 +75,18 @@ class Scene:
             provider.close()
         await self.rest()
         await self.function.close()
+        self._connection.close()
 
     def rows(self, statement: str, *values: Any) -> list[dict[str, Any]]:
-        with psycopg.connect(self.function.database_url, row_factory=dict_row) as connection:
-            return connection.execute(statement, values).fetchall()
+        return self._connection.execute(statement, values).fetchall()
 
     def execute(self, statement: str, *values: Any) -> None:
-        with psycopg.connect(self.function.database_url) as connection:
-            connection.execute(statement, values)
+        self._connection.execute(statement, values)
+
+    @functools.cached_property
+    def _connection(self) -> psycopg.Connection[dict[str, Any]]:
+        url = self.function.database_url
+        return psycopg.connect(url, autocommit=True, row_factory=dict_row)
 
     async def state(self) -> dict[str, Any]:
         """All that the stores hold, but for locks."""

@@ -234,16 +234,15 @@ def test_sigterm_lets_open_requests_end(upstream, tmp_path):
         RELAY_FRONT_DOOR_RELAY_URL=f"http://127.0.0.1:{upstream.port}",
     )
     process.start()
-    answers = []
     url = f"http://127.0.0.1:{process.port}/v1/ticks"
-    idle = socket.create_connection(("127.0.0.1", process.port))
-    thread = threading.Thread(target=lambda: answers.append(httpx.post(url, content=b"{}")))
-    thread.start()
-    time.sleep(0.4)
-    assert process.stop() == 0
-    thread.join()
-    idle.close()
-    assert answers[0].text.count("data:") == 5
+    with socket.create_connection(("127.0.0.1", process.port)):  # idle, and holds up no stop
+        with httpx.stream("POST", url, content=b"{}", timeout=20) as answer:
+            chunks = answer.iter_raw()
+            received = next(chunks)  # so it is open
+            process.process.terminate()
+            received += b"".join(chunks)
+        assert process.process.wait(20) == 0
+    assert received.count(b"data:") == 5
 
 
 def _memory_mib(process):

@@ -150,14 +150,14 @@ WAITING = f"{CONNECTED} AND wait_event_type = 'Lock'"
 
 
 # Of the fifteen seconds that a lease lasts.
-LEASE_LEFT_MS = 1500
+LEASE_LEFT_MS = 300
 
 
 async def after_the_lock(scene, task):
     """The lock of the dead one holds the task back, and then no longer."""
+    scene.function.process.start()
     for lock in await scene.function.commands.call("KEYS", f"{PREFIX}:lock:*"):
         await scene.function.commands.call("PEXPIRE", lock, LEASE_LEFT_MS)
-    scene.function.process.start()
     assert is_empty_204(await tick(scene, task))
     locks = await scene.function.commands.call("KEYS", f"{PREFIX}:lock:*")
     if locks:

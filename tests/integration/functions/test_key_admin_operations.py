@@ -1,6 +1,7 @@
 """Every operation of `OPERATIONS`: closed to others, on record, and silent of secrets."""
 
 import hashlib
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -14,13 +15,17 @@ from functions.key_admin.models.keys import KeyMade
 from tests.support.admin_checks import UNKNOWN, assert_nowhere, kept, problem
 from tests.support.event_receiver import Answer, Receiver
 from tests.support.key_admin import KEYS, MASTER_KEY, new_address
-from tests.support.usage_records import make_record
+from tests.support.prices import MODEL, book, post
+from tests.support.usage_records import make_record, ulid_at
 
 CREDENTIAL, OTHER_CREDENTIAL = "sk-a-credential-of-every-operation", "sk-that-replaces-it"
 OF_ENVIRONMENT = "sk-of-the-environment"
+LATELY = datetime(2026, 10, 5, 12, tzinfo=UTC)
 BY_NAME = {f"{one.method} {one.path}": one for one in OPERATIONS}
-MUTATIONS = [name for name, one in BY_NAME.items() if one.method != "GET"]
-READS = [name for name, one in BY_NAME.items() if one.method == "GET"]
+# What a read that takes a body is sent.
+ASKED = {"POST /internal/prices/diff": {"book": book()}}
+READS = [name for name, one in BY_NAME.items() if one.method == "GET" or name in ASKED]
+MUTATIONS = [name for name in BY_NAME if name not in READS]
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +82,17 @@ def a_dead_letter(key_admin):
     return letter_id
 
 
+def a_record_without_a_price(key_admin):
+    """Of a model whose price has come meanwhile."""
+    record = make_record(
+        id=ulid_at(LATELY), model_served=None, priced_as=MODEL, price_version="unpriced"
+    )
+    post(key_admin, [record])
+    body = {"book": book(), "effective_from": LATELY.isoformat()}
+    assert key_admin.call("POST", "/internal/prices/books", json=body).status_code == 201
+    return MODEL
+
+
 # For each mutation: what it is done to (nothing for one that makes something), what is sent, and
 # whether the trail has what was before and after.
 SCENES = {
@@ -110,6 +126,16 @@ SCENES = {
     "DELETE /internal/teams/{team_id}": (a_team, None, (True, False)),
     "POST /internal/quarantine/{record_id}/retry": (a_quarantined_record, None, (True, True)),
     "POST /internal/dead-letters/{letter_id}/retry": (a_dead_letter, None, (True, True)),
+    "POST /internal/prices/books": (None, {"book": book()}, (False, True)),
+    "POST /internal/prices/recompute": (
+        a_record_without_a_price,
+        {
+            "since": LATELY.isoformat(),
+            "until": (LATELY + timedelta(hours=1)).isoformat(),
+            "model": MODEL,
+        },
+        (False, True),
+    ),
     "POST /internal/master-key/grace": (None, {"minutes": 1}, (False, True)),
 }
 
@@ -168,7 +194,8 @@ def test_a_mutation_of_nothing_leaves_no_row(key_admin, name):
 def test_reading_changes_nothing(key_admin, name):
     key_admin.created()
     before = kept(key_admin)
-    answer = key_admin.get(path_of(BY_NAME[name]))
+    operation = BY_NAME[name]
+    answer = key_admin.call(operation.method, path_of(operation), json=ASKED.get(name))
     assert answer.status_code == (404 if "{" in name else 200)
     assert kept(key_admin) == before
     for secret in (CREDENTIAL, OTHER_CREDENTIAL, OF_ENVIRONMENT, MASTER_KEY):

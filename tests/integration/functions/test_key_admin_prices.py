@@ -1,6 +1,5 @@
 """Prices over HTTP: books are imported once, and history is priced again by adjustments alone."""
 
-import asyncio
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -12,23 +11,11 @@ import pytest
 from common.domain.ids import ulid_to_uuid
 from common.domain.usage import Tokens
 from common.price_book import current_price_book
-from common.store import ledger, partitions
-from common.store.database import Database
 from tests.support.key_admin import served_key_admin
+from tests.support.prices import ENTRY, MODEL, book, post
 from tests.support.usage_records import make_record, ulid_at
 
 PRICES = "/internal/prices"
-MODEL = "our-llama"
-ENTRY = {
-    "input": "1",
-    "output": "4",
-    "cache_read": "0.1",
-    "cache_write_5m": "1",
-    "cache_write_1h": "1",
-    "context_window": 128_000,
-    "max_output_tokens": 4_096,
-    "source": "our own machines",
-}
 
 
 @pytest.fixture(scope="module")
@@ -38,32 +25,11 @@ def served(postgres_server, _worker_redis, tmp_path_factory):
         yield key_admin
 
 
-def book(name=None, **models):
-    models = models or {MODEL: ENTRY}
-    return {
-        "version": name or f"acme-{uuid.uuid4().hex[:8]}",
-        "providers": {"openai_compatible": models},
-    }
-
-
 def imported(served, given, **members):
     answer = served.call("POST", f"{PRICES}/books", json={"book": given} | members)
     made = answer.json()
     assert answer.status_code == (200 if made.get("unchanged") else 201), answer.text
     return made
-
-
-def post(served, records):
-    async def insert():
-        database = Database(served.database_url)
-        async with database.transaction() as connection:
-            times = [datetime.fromisoformat(record.occurred_at) for record in records]
-            for moment in times:
-                await partitions.ensure(connection, int(moment.timestamp() * 1000))
-            await ledger.insert(connection, records)
-        await database.close()
-
-    asyncio.run(insert())
 
 
 def recompute(served, since, until, **members):
