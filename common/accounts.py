@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import msgspec
 
 from common.domain.accounts import AccountRecord, built_in_account_id, credential_name
+from common.environment_accounts import BuiltInAccount
 from common.keyring import Keyring
-from common.settings import BuiltInAccount
 from common.telemetry import logs
 
 _decoder = msgspec.json.Decoder(list[AccountRecord])

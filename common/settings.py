@@ -14,6 +14,7 @@ from common.domain.forwarded import NO_PROXIES, TrustedProxies
 from common.domain.policies import Level
 from common.domain.thresholds import DEFAULT_MARKS, parse_marks
 from common.encryption_keys import parse_keys
+from common.environment_accounts import BuiltInAccount, accounts_of
 from common.store_address import HasPassword, with_password
 from common.variables import Environment, choice, parsed, secret, url, whole
 from common.variables import SettingsError as SettingsError  # noqa: PLC0414 - for our callers
@@ -54,17 +55,6 @@ class ServeSettings(msgspec.Struct, frozen=True):
     def drain_s(self) -> int:
         """How long open requests may go on after SIGTERM."""
         return max(self.timeout_s - DRAIN_RESERVE_S, 1)
-
-
-class BuiltInAccount(msgspec.Struct, frozen=True):
-    """A provider credential from the environment. `__repr__` hides the key."""
-
-    provider: Literal["openai", "anthropic"]
-    base_url: str
-    api_key: str
-
-    def __repr__(self) -> str:
-        return f"BuiltInAccount({self.provider}, {self.base_url})"
 
 
 class RelaySettings(msgspec.Struct, frozen=True):
@@ -182,7 +172,7 @@ def relay_settings(environment: Environment = os.environ) -> RelaySettings:
         ce_overrides=environment.get("K_CE_OVERRIDES", ""),
         edge_token=environment.get("RELAY_EDGE_TOKEN", ""),
         trusted_proxies=_trusted_proxies(environment),
-        accounts=_built_in_accounts(environment),
+        accounts=accounts_of(environment),
         default_token_limit=whole(environment, "RELAY_DEFAULT_TOKEN_LIMIT", 0, 0, 10**15),
         unpriced_models=choice(
             environment, "RELAY_UNPRICED_MODELS", "deny", ("deny", "quarantine")
@@ -214,7 +204,7 @@ def key_admin_settings(environment: Environment = os.environ) -> KeyAdminSetting
             environment, "PROXY_MASTER_KEY", MASTER_KEY_CHARACTERS_MIN, "openssl rand -hex 16"
         ),
         api_key_prefix=_api_key_prefix(environment),
-        accounts=_built_in_accounts(environment),
+        accounts=accounts_of(environment),
         edge_token=environment.get("RELAY_EDGE_TOKEN", ""),
         trusted_proxies=_trusted_proxies(environment),
         sink_url=_sink_url(environment),
@@ -255,7 +245,7 @@ def cleanup_settings(
     return msgspec.structs.replace(
         worker_settings(environment, takes_events=with_secret),
         encryption_keys=_encryption_keys(environment),
-        accounts=_built_in_accounts(environment),
+        accounts=accounts_of(environment),
         price_book_directory=environment.get("RELAY_PRICE_BOOK_DIRECTORY", ""),
     )
 
@@ -397,26 +387,3 @@ def _sink_url(environment: Environment) -> str:
             "http://broker-ingress.knative-eventing.svc.cluster.local/default/relay"
         )
     return value
-
-
-def _built_in_accounts(environment: Environment) -> tuple[BuiltInAccount, ...]:
-    accounts = []
-    if api_key := environment.get("OPENAI_API_KEY", ""):
-        base_url = _base_url(environment, "OPENAI_BASE_URL", "https://api.openai.com/v1")
-        # openai-python's base URL ends in /v1, anthropic-sdk-python's does not; take both forms.
-        if base_url.count("/") == 2:
-            base_url += "/v1"
-        accounts.append(BuiltInAccount("openai", base_url, api_key))
-    if api_key := environment.get("ANTHROPIC_API_KEY", ""):
-        base_url = _base_url(environment, "ANTHROPIC_BASE_URL", "https://api.anthropic.com")
-        accounts.append(BuiltInAccount("anthropic", base_url.removesuffix("/v1"), api_key))
-    return tuple(accounts)
-
-
-def _base_url(environment: Environment, name: str, default: str) -> str:
-    def parse(text: str) -> str:
-        if not text.startswith(("http://", "https://")) or len(text.split("/")[2]) == 0:
-            raise ValueError
-        return text.rstrip("/")
-
-    return parsed(environment, name, default, parse, f"an http address, e.g. {default}")

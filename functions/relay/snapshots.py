@@ -30,8 +30,8 @@ from common.domain.policies import (
     team_scope,
     user_scope,
 )
+from common.environment_accounts import BuiltInAccount
 from common.keyring import Keyring
-from common.settings import BuiltInAccount
 
 __all__ = ["KeySnapshot", "Snapshots", "UsableAccount"]
 

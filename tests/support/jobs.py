@@ -7,9 +7,10 @@ import redis
 
 from common.domain.money import pico_from_usd
 from common.domain.policies import Budget, Limits, Policy
+from common.environment_accounts import BuiltInAccount
 from common.event_function import Worker
 from common.identifiers import now_ms
-from common.settings import BuiltInAccount, WorkerSettings
+from common.settings import WorkerSettings
 from functions.cleanup.tasks import jobs as task
 from functions.cleanup.turn import Turn
 from tests.support.processes import INTERNAL_SECRET

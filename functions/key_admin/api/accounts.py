@@ -17,8 +17,8 @@ from common.domain.accounts import (
 )
 from common.domain.limit_figures import figures
 from common.domain.limits import compile_rules
+from common.environment_accounts import BuiltInAccount
 from common.identifiers import new_ulid, now_ms
-from common.settings import BuiltInAccount
 from common.state.admission import Admission
 from common.state.commands import RedisUnavailable
 from common.store import accounts

@@ -7,14 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.dialects import BOUNDS, JOBS, OPERATIONS
+from common.dialects import OPERATIONS
 from common.dialects.anthropic import batches
 from common.dialects.base import BadRequest
+from common.dialects.job_readers import JOBS
 from common.dialects.jobs import UnreadableResults
-from common.domain.prices import LongContext, PriceBook
+from common.dialects.worst_cases import BOUNDS
+from common.domain import price_lines
+from common.domain.jobs import Job, JobResult, job_record
+from common.domain.model_prices import LongContext, TierRates
+from common.domain.money import pico_from_usd
+from common.domain.prices import PriceBook
+from common.domain.rerating import BATCHES, Posted, correction
 from common.domain.reservation import charge_of
 from common.domain.usage import Tokens
 from common.price_book import current_price_book
+from tests.support.usage_records import make_record
 
 PRICES = current_price_book()
 MODEL = "claude-sonnet-4-5"
@@ -36,8 +44,8 @@ def line(kind="succeeded", **members):
     return json.dumps({"custom_id": "x", "result": {"type": kind, **members}}).encode() + b"\n"
 
 
-def results(*chunks, prices=PRICES):
-    reader = JOBS["message_batch"].results(prices, MODEL)
+def results(*chunks, price=PRICES.find(MODEL)):  # noqa: B008 - a constant
+    reader = JOBS["message_batch"].results(price)
     for chunk in chunks:
         reader.feed(chunk)
     return reader.end()
@@ -95,15 +103,79 @@ def test_results_add_up_wherever_they_are_cut(data):
     assert result.cost_pico * 2 == 15 * price.input + 20 * price.output
 
 
+def rates(kind, amount, **members):
+    return kind(input=amount, output=0, cache_read=0, cache_write_5m=0, cache_write_1h=0, **members)
+
+
+# Batch prices of the test's own, dearer above 100 tokens of input.
+LONG = rates(TierRates, 10, long_context=rates(LongContext, 30, over_input_tokens=100))
+
+
+def book_of(batch_rates):
+    price = msgspec.structs.replace(PRICES.find(MODEL), batch=batch_rates)
+    return PriceBook("1", {MODEL: price}, {}, {})
+
+
 def test_a_long_context_is_that_of_one_request():
-    longer = LongContext(
-        input=60, output=0, cache_read=0, cache_write_5m=0, cache_write_1h=0, over_input_tokens=100
-    )
-    price = msgspec.structs.replace(PRICES.find(MODEL), input=20, long_context=longer)
-    book = PriceBook("1", {MODEL: price}, {}, {})
-    short = [line(message=message(given=99, made=0))] * 3
-    assert results(*short, prices=book).cost_pico == 3 * 99 * 10
-    assert results(line(message=message(given=101, made=0)), prices=book).cost_pico == 101 * 30
+    price = book_of(LONG).find(MODEL)
+    short, long = (line(message=message(given=given, made=0)) for given in (99, 101))
+    together = results(*[short] * 3, price=price)
+    assert (together.cost_pico, together.unit_prices) == (3 * 99 * 10, {"input": 10})
+    assert results(long, price=price).unit_prices == {"input": 30}
+    # No price holds for all, so none is shown.
+    mixed = results(short, long, price=price)
+    assert (mixed.cost_pico, mixed.unit_prices) == (99 * 10 + 101 * 30, {})
+
+
+def job_of(kind, **draft):
+    record = make_record(model_requested="asked", priced_as=MODEL, provider="anthropic", **draft)
+    return Job(kind, "its-id", 0, record)
+
+
+@pytest.mark.parametrize("discount", ["", "0.3"])
+def test_the_lines_of_a_batch_add_up_to_its_cost(discount):
+    job = job_of("message_batch", discount=discount, service_tier="batch", endpoint=BATCHES)
+    price = PRICES.find(MODEL).discounted(discount)
+    used = {"cache_read_input_tokens": 5, "server_tool_use": {"web_search_requests": 2}}
+    lines = [line(message=message(given=n + 1, made=2 * n, **used)) for n in range(5)]
+    record = job_record(job, results(*lines, price=price), PRICES, 0)
+    assert (record.searches, record.service_tier) == (10, "batch")
+    assert record.tokens == Tokens(input=15, output=20, cache_read=25)
+    cost = pico_from_usd(record.cost_usd)
+    assert cost == price_lines.cost_pico(record.tokens, record.unit_prices, record.searches) > 0
+    assert record.unit_prices["input"] == price.at_tier("batch").input
+    # And it is what the book says later.
+    posted = Posted(record, record.tokens, record.searches, cost, adjustments=0, priced=True)
+    assert correction(posted, PRICES) is None
+
+
+def test_a_batch_is_rated_again_at_no_length_but_its_requests():
+    job = job_of("message_batch", service_tier="batch", endpoint=BATCHES)
+    book = book_of(LONG)
+    short, long = (line(message=message(given=given, made=0)) for given in (99, 101))
+    for lines in ([short] * 3, [short, long]):
+        record = job_record(job, results(*lines, price=book.find(MODEL)), book, 0)
+        cost = pico_from_usd(record.cost_usd)
+        posted = Posted(record, record.tokens, 0, cost, adjustments=0, priced=True)
+        assert correction(posted, book) is None
+
+
+def test_the_record_of_a_response_says_what_its_provider_said():
+    body = {"status": "completed", "service_tier": "flex", "usage": USAGE}
+    found = response(**body, output=[{"type": "web_search_call"}]).result
+    record = job_record(job_of("response", discount="0.5"), found, PRICES, 0)
+    price = PRICES.find(MODEL).discounted("0.5")
+    assert (record.service_tier, record.searches, record.reported_usage) == ("flex", 1, USAGE)
+    expected = price.rates_for(record.tokens, "flex").priced(record.tokens, 1)
+    assert (record.unit_prices, pico_from_usd(record.cost_usd)) == expected
+    assert record.price_version == PRICES.version
+
+
+def test_a_tier_without_a_price_is_priced_later():
+    result = JobResult("ok", "complete", Tokens(9, 4), service_tier="newest")
+    record = job_record(job_of("response"), result, PRICES, 0)
+    assert (record.price_version, record.cost_usd) == ("unpriced", "0.000000000000")
+    assert record.unit_prices == {}
 
 
 @pytest.mark.parametrize(
@@ -135,6 +207,7 @@ def test_a_line_without_an_end_is_bounded(monkeypatch):
 def test_what_is_read_of_a_batch():
     parsed = CREATE.parse_request(batch(asking(), asking(max_tokens=7)))
     assert (parsed.model, parsed.job, parsed.job_output_tokens) == (MODEL, "message_batch", 107)
+    assert parsed.service_tier == "batch"
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from common.domain.accounts import AccountRecord, credential_name
 from common.domain.admission import Stale
 from common.domain.keys import KeyRecord
 from common.domain.policies import Limits, Policy
+from common.environment_accounts import BuiltInAccount
 from common.keyring import Keyring
-from common.settings import BuiltInAccount
 from functions.relay.snapshots import Snapshots
 
 SECRET = "a secret of the tests, 32 characters"
