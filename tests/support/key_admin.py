@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,14 @@ class KeyAdmin:
         """A connection to its Redis."""
         return redis.Redis.from_url(self.redis_url, decode_responses=True)
 
+    def wait_until_it_reads(self, within_s: float = 30.0) -> None:
+        """Its pool may have lost a database and not have found the new one yet."""
+        end = time.monotonic() + within_s
+        while self.get(KEYS, limit=1).status_code != 200:
+            if time.monotonic() > end:
+                raise RuntimeError(f"it does not read:\n{self.log.read_text()[-2000:]}")
+            time.sleep(0.05)
+
     def close(self) -> None:
         """Close connections."""
         self._client.close()
@@ -93,25 +102,49 @@ class KeyAdmin:
 def served_key_admin(
     postgres: PostgresServer, redis_server: RedisServer, log: Path, **more: str
 ) -> Iterator[KeyAdmin]:
-    """A process on a fresh database; its Redis is the worker's. `more` adds to its environment."""
+    """A process on a fresh database; its Redis is the worker's. `more` adds to its environment.
+
+    Without that the process is kept for the next who asks, whose database has the same URL: it
+    starts for a second, and what it knows is in the stores.
+    """
     postgres.start()
     postgres.use_template(migrate)
     redis_server.start()
-    with postgres.database(migrated=True) as database_url:
-        environment = environment_of(database_url, redis_server.url) | more
-        process = ServedProcess(
-            "functions.key_admin.main:application", free_port(), log, **environment
-        )
-        process.start()
-        key_admin = KeyAdmin(
-            f"http://127.0.0.1:{process.port}", database_url, redis_server.url, log
-        )
+    with postgres.database(migrated=True, called="" if more else "key_admin") as database_url:
+        served = _Served(database_url, redis_server.url, log, more)
+        if not more:
+            served = _KEPT.setdefault((database_url, redis_server.url), served)
+        served.start()
+        key_admin = KeyAdmin(served.url, database_url, redis_server.url, served.log)
         try:
+            key_admin.wait_until_it_reads()
             yield key_admin
         finally:
             key_admin.close()
-            code = process.stop()
-            assert code == 0, f"ended with {code}:\n{log.read_text()[-2000:]}"
+            if more:
+                code = served.process.stop()
+                assert code == 0, f"ended with {code}:\n{log.read_text()[-2000:]}"
+
+
+class _Served:
+    """A process of key_admin, and its log since it was asked for last."""
+
+    def __init__(self, database_url: str, redis_url: str, log: Path, more: dict[str, str]) -> None:
+        self.log = log
+        environment = environment_of(database_url, redis_url) | more
+        target = "functions.key_admin.main:application"
+        self.process = ServedProcess(target, free_port(), log, **environment)
+        self.url = f"http://127.0.0.1:{self.process.port}"
+
+    def start(self) -> None:
+        if self.process.process is None:
+            self.process.start()
+        else:
+            self.log.write_text("")
+
+
+# Database and Redis → the process; it ends with this one.
+_KEPT: dict[tuple[str, str], _Served] = {}
 
 
 def environment_of(database_url: str, redis_url: str) -> dict[str, str]:

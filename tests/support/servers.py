@@ -155,11 +155,14 @@ class PostgresServer(Server):
             self._template = name
 
     @contextlib.contextmanager
-    def database(self, *, migrated: bool) -> Iterator[str]:
-        """The URL of a new database, dropped afterwards whoever is still connected."""
+    def database(self, *, migrated: bool, called: str = "") -> Iterator[str]:
+        """The URL of a new database, dropped afterwards whoever is still connected.
+
+        `called` is for a process that outlives it: the next of that name has the same URL.
+        """
         self.start()
         self._databases += 1
-        name = sql.Identifier(f"test_{self._databases}")
+        name = sql.Identifier(called or f"test_{self._databases}")
         template = sql.Identifier(self._template if migrated else "template0")
         self._execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(name, template)
