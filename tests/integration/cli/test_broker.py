@@ -29,7 +29,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def broker(tmp_path: Path, receiver: Receiver) -> Iterator[BrokerProcess]:
-    triggers = [trigger("a"), trigger("b"), trigger("a.reply"), trigger("slow", timeout="PT0.1S")]
+    triggers = [trigger("a"), trigger("b"), trigger("a.reply"), trigger("slow", timeout="PT0.5S")]
     with running_broker(tmp_path, triggers, {"receiver": receiver.url}) as made:
         yield made
 
