@@ -102,9 +102,9 @@ price. Reading one that has ended settles it at once; `cleanup` settles those th
 within minutes. What is still in progress cannot be deleted (400): cancel it first.
 
 A batch has at most 10,000 requests and 32 MiB, all of one model, and needs the scope `messages` or
-`chat`; its `results_url` is Relay's. The list of batches is the team's own (or key's), newest first,
-with `limit` up to 100, `after_id`, `before_id`. OpenAI's `/v1/files` and `/v1/batches` are not served
-(404).
+`chat`; its `results_url` is Relay's. The list of batches is the team's own (or key's), newest
+first, with `limit` up to 100, `after_id`, `before_id`. OpenAI's `/v1/files` and `/v1/batches` are
+not served (404).
 
 ### Receipts
 
