@@ -101,8 +101,8 @@ says what they used ([limits.md](limits.md#jobs)): then one record is posted und
 price. Reading one that has ended settles it at once; `cleanup` settles those that nobody reads,
 within minutes. What is still in progress cannot be deleted (400): cancel it first.
 
-A batch has at most 10,000 requests and 32 MiB, all of one model, and needs the scope `messages`
-or `chat`; its `results_url` is Relay's. The list of batches is the team's own (or key's), newest
+A batch has at most 10,000 requests and 32 MiB, all of one model, and needs the scope `messages` or
+`chat`; its `results_url` is Relay's. The list of batches is the team's own (or key's), newest
 first, with `limit` up to 100, `after_id`, `before_id`. OpenAI's `/v1/files` and `/v1/batches` are
 not served (404).
 

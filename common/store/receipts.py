@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from common.domain.ids import ulid_to_uuid
+from common.domain.ids import first_ulid, ulid_time_ms, ulid_to_uuid
 from common.store.database import Connection, query
 from common.store.usage import first_id, ledger_row
 
@@ -13,7 +13,11 @@ ROWS_MAX = 500
 
 async def rows_of(connection: Connection, request_id: str) -> list[dict[str, Any]]:
     """The record of a request (a ULID) and its adjustments after it; empty without a record."""
-    values = {"id": ulid_to_uuid(request_id), "limit": ROWS_MAX}
+    values = {
+        "id": ulid_to_uuid(request_id),
+        "first_id": ulid_to_uuid(first_ulid(ulid_time_ms(request_id))),
+        "limit": ROWS_MAX,
+    }
     cursor = await connection.execute(query("select_receipt"), values)
     rows = [ledger_row(row) for row in await cursor.fetchall()]
     return rows if rows and rows[0]["kind"] == "usage" else []

@@ -106,6 +106,7 @@ def _adjustment(row: dict[str, Any], balance: Decimal) -> Adjustment:
     return Adjustment(
         **{name: row[name] for name in names},
         finish_cause=_finish_cause(row),
+        finish_detail=row["finish_cause"],
         cost_usd=money(row["cost_usd"]),
         balance_usd=money(balance),
     )

@@ -1,4 +1,5 @@
--- A page of a key's requests, newest first, each with the sum of what was posted to correct it.
+-- A page of a key's requests, newest first, each with the sum of what was posted to correct it,
+-- which bears the record's millisecond (the first 48 bits of both ids) or a later one.
 SELECT record.*, record.cost_usd + corrected.cost_usd AS balance_usd
 FROM (
     SELECT *
@@ -13,6 +14,7 @@ FROM (
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(cost_usd), 0) AS cost_usd
     FROM ledger
-    WHERE adjusts = record.id AND id > record.id
+    WHERE adjusts = record.id
+      AND id >= (left(record.id::text, 13) || '-0000-0000-000000000000')::uuid
 ) AS corrected
 ORDER BY record.id DESC

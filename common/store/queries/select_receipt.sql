@@ -1,11 +1,11 @@
--- A request's record and what was posted to correct it, oldest first. Whatever corrects a record
--- is younger, so that only partitions from the record's on are looked at.
+-- A request's record and what was posted to correct it, in the order of posting. Whatever corrects a
+-- record bears its millisecond or a later one, so that only partitions from there on are looked at.
 SELECT *
 FROM ledger
 WHERE id = %(id)s AND kind = 'usage'
 UNION ALL
 SELECT *
 FROM ledger
-WHERE adjusts = %(id)s AND id > %(id)s
-ORDER BY id
+WHERE adjusts = %(id)s AND id >= %(first_id)s
+ORDER BY kind DESC, posted_at, id
 LIMIT %(limit)s

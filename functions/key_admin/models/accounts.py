@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
 from common.domain.money import PICO_PER_USD, pico_from_usd
+from functions.key_admin.models import patterns
 from functions.key_admin.models.fields import LEFT_OUT, Glob, Kept, Name, Page, Sent, Time
 from functions.key_admin.models.limits import (
     BUDGETS_MAX,
@@ -124,7 +125,7 @@ def _fraction(text: str) -> str:
 
 Discount = Annotated[
     str,
-    Field(pattern=r"^(\d{1,2}(\.\d{1,12})?)?$", description="of all prices: 0.15 is 15 % off"),
+    Field(pattern=patterns.DISCOUNT, description="of all prices: 0.15 is 15 % off"),
     AfterValidator(_fraction),
 ]
 

@@ -103,7 +103,8 @@ class TeamPatch(TenantPolicyPatch):
     name: Annotated[Name, Kept] = LEFT_OUT
     description: Annotated[Words, Kept] = LEFT_OUT
     unpriced_models: UnpricedField = None
-    price_multiplier: Annotated[Multiplier, Kept] = LEFT_OUT
+    # Without `Kept`, behind which pydantic takes no number or text for a Decimal; null is none.
+    price_multiplier: Multiplier = LEFT_OUT
 
 
 class TeamPage(Page):

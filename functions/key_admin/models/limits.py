@@ -17,6 +17,7 @@ from common.domain.policies import (
     Policy,
     UnpricedModels,
 )
+from functions.key_admin.models import patterns
 from functions.key_admin.models.access import AccessFields, access_of, shown_access
 from functions.key_admin.models.fields import Sent, Time
 
@@ -25,10 +26,8 @@ BUDGETS_MAX = 20
 WINDOW_MINUTES_MAX = 7 * 24 * 60
 WAITING_MAX = 10_000
 WAIT_MS_MAX = 5 * 60 * 1000
-# A counter of admission is exact to 9.0 million USD.
 # A request ends with the revision's timeout in any case.
 DRAIN_SECONDS_MAX = 600
-_USD = r"^\d{1,7}(\.\d{1,9})?$"
 
 
 _Budget = TypeVar("_Budget", bound="BudgetFields")
@@ -56,7 +55,9 @@ def each_once(budgets: list[_Budget]) -> list[_Budget]:
 
 
 Count = Annotated[int | None, Field(ge=1, le=10**12)]
-Usd = Annotated[str, Field(pattern=_USD, description="USD, a decimal with at most 9 places")]
+Usd = Annotated[
+    str, Field(pattern=patterns.USD, description="USD, a decimal with at most 9 places")
+]
 
 
 class WindowFields(Sent):

@@ -106,6 +106,7 @@ class Adjustment(BaseModel):
     occurred_at: Time
     status: Outcome
     finish_cause: FinishCause
+    finish_detail: Annotated[str, Field(description="the ledger's own word, such as `repriced`")]
     reported_usage: dict[str, Any] | None
     tokens: Tokens
     price_version: str

@@ -93,6 +93,27 @@ def test_a_team_is_made_shown_changed_and_deleted(key_admin):
     ]
 
 
+@pytest.mark.parametrize("sent", ["1.2", 1.2])
+def test_a_teams_multiplier_is_changed(key_admin, sent):
+    team = created(key_admin, TEAMS)
+    assert one(key_admin, TEAMS, team, "PATCH", price_multiplier=sent).status_code == 200
+    assert one(key_admin, TEAMS, team).json()["price_multiplier"] == "1.2"
+
+
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        ("-1", "greater than 0"), ("much", "valid decimal"), (None, "Decimal"),
+        ("NaN", "finite"),
+    ],
+)  # fmt: skip
+def test_a_multiplier_that_is_none_is_refused(key_admin, sent, says):
+    team = created(key_admin, TEAMS)
+    refused = problem(one(key_admin, TEAMS, team, "PATCH", price_multiplier=sent), 422)
+    [error] = refused["errors"]
+    assert (error["field"], says in error["message"]) == ("price_multiplier", True)
+
+
 def test_a_key_makes_its_user_and_both_are_counted(key_admin):
     team = created(key_admin, TEAMS)
     first = key_admin.created(user_id="keyed", team_id=team["id"])

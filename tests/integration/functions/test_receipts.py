@@ -9,7 +9,7 @@ import anthropic
 import openai
 import pytest
 
-from common.domain.ids import ulid_to_uuid
+from common.domain.ids import encode_ulid, first_ulid, ulid_time_ms, ulid_to_uuid
 from common.domain.policies import AppliedGone, AppliedLimit, AppliedPolicy, ClientGone
 from common.domain.usage import Tokens, encode
 from common.identifiers import new_ulid
@@ -145,6 +145,23 @@ def test_corrections_are_listed_with_what_is_left(key_admin, key):
     assert (item["request_id"], item["balance_usd"]) == (record.id, "0.000009999999")
     # An adjustment is no request.
     assert ask(key_admin, f"/{late.id}", key).status_code == 404
+
+
+def test_a_correction_may_have_any_id_of_its_requests_millisecond(key_admin, key):
+    """Corrections bear the time of what they correct: half of their ids are the smaller ones."""
+    record = priced(key_admin, key)
+    now_ms = ulid_time_ms(record.id)
+    for made, cost in ((encode_ulid(now_ms, bytes(9) + b"\1"), "0.5"), (first_ulid(now_ms), "0.2")):
+        priced(
+            key_admin, key, id=made, kind="adjustment", adjusts=record.id, tokens=Tokens(),
+            cost_usd=cost, finish_cause="repriced",
+        )  # fmt: skip
+    receipt = ask(key_admin, f"/{record.id}", key).json()
+    found = [(one["cost_usd"], one["finish_detail"]) for one in receipt["adjustments"]]
+    assert found == [("0.500000000000", "repriced"), ("0.200000000000", "repriced")]
+    assert Decimal(receipt["balance_usd"]) == Decimal(COST) + Decimal("0.7")
+    (item,) = ask(key_admin, "", key).json()["items"]
+    assert item["balance_usd"] == receipt["balance_usd"]
 
 
 def test_the_teams_multiplier_is_shown_beside_the_cost(key_admin):
