@@ -62,7 +62,7 @@ def access_options(*, key: bool, clearing: bool) -> Callable[[_Command], _Comman
 def access_members(given: dict[str, Any], *, key: bool) -> dict[str, Any]:
     """The member of a body that the options say. Raises `click.UsageError`.
 
-    Rules that are given take the place of all old ones.
+    A list that is given takes the old one's place.
     """
     names = _LISTS if key else (*_LISTS, "scopes")
     rules: dict[str, Any] = {name: list(given[name]) for name in names if given[name]}

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
+from cli.admin.changing import send_change
 from cli.admin.client import one
 from cli.admin.limits import ACCOUNT_FIELDS, limit_members, limit_options
 from cli.admin.options import (
@@ -15,7 +16,6 @@ from cli.admin.options import (
     members,
     paged,
     read_secret,
-    something,
 )
 from cli.admin.output import Column, Shape
 from common.settings import variable
@@ -145,9 +145,7 @@ def update(
             raise click.UsageError(f"--api-key-from-env: {KEY_VARIABLE} is not set")
     if api_key:
         body["credential"] = {"api_key": api_key}
-    session.show(
-        SHAPE, session.client.send("PATCH", one(PATH, account_id), body=something(body)).body
-    )
+    send_change(session, SHAPE, one(PATH, account_id), body)
 
 
 @accounts.command()

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from cli.admin.access import KEY_FIELDS, access_members, access_options
+from cli.admin.changing import PARTIAL, send_change
 from cli.admin.client import one
 from cli.admin.limits import FIELDS, limit_members, limit_options
 from cli.admin.options import (
@@ -17,7 +18,6 @@ from cli.admin.options import (
     replaced,
     say,
     set_or_taken,
-    something,
 )
 from cli.admin.output import Column, Shape
 
@@ -158,17 +158,9 @@ def update(session: Session, /, key_id: str, **given: Any) -> None:
         allow=replaced(given["allow"], given["allow_all"], "--allow", "--allow-all"),
         deny=replaced(given["deny"], given["deny_none"], "--deny", "--deny-none"),
     )
-    headers = {}
     if rules:
-        # The server takes both lists or none: the one not given is sent as it is now, and only
-        # if nobody changes it meanwhile.
-        now = session.client.send("GET", one(PATH, key_id))
-        changes["models"] = now.body["models"] | rules
-        headers = {"if-match": now.etag}
-    body = something(changes)
-    session.show(
-        SHAPE, session.client.send("PATCH", one(PATH, key_id), body=body, headers=headers).body
-    )
+        changes["models"] = rules
+    send_change(session, SHAPE, one(PATH, key_id), changes, (*PARTIAL, "models"))
 
 
 @keys.command()

@@ -103,7 +103,7 @@ def client_gone_option(*, clearing: bool) -> Callable[[_Command], _Command]:
 def limit_members(given: dict[str, Any]) -> dict[str, Any]:
     """The members of a body that the options say. Raises `click.UsageError`.
 
-    Limits that are given take the place of all old ones, as lists do; so does a calendar.
+    Budgets that are given take the place of all old ones; see `cli.admin.changing` for the rest.
     """
     body: dict[str, Any] = {}
     limits = dict(given["limits"])

@@ -4,9 +4,10 @@ from typing import Any
 
 import click
 
+from cli.admin.changing import send_change
 from cli.admin.levels import TENANT_FIELDS, level_members, level_options
 from cli.admin.limits import client_gone_option, unpriced_member, unpriced_option
-from cli.admin.options import AdminGroup, Session, something
+from cli.admin.options import AdminGroup, Session
 from cli.admin.output import Column, Shape
 
 PATH = "/internal/organisation"
@@ -35,6 +36,5 @@ def show(session: Session) -> None:
 @client_gone_option(clearing=False)
 @click.pass_obj
 def update(session: Session, /, **given: Any) -> None:
-    """Change them; what is not given stays. What is given takes the old one's place."""
-    body = something(level_members(given) | unpriced_member(given))
-    session.show(SHAPE, session.client.send("PATCH", PATH, body=body).body)
+    """Change them; what is not given stays."""
+    send_change(session, SHAPE, PATH, level_members(given) | unpriced_member(given))

@@ -4,10 +4,11 @@ from typing import Any
 
 import click
 
+from cli.admin.changing import send_change
 from cli.admin.client import one
 from cli.admin.levels import TENANT_FIELDS, level_members, level_options
 from cli.admin.limits import client_gone_option, unpriced_member, unpriced_option
-from cli.admin.options import AdminGroup, Session, how_many, members, paged, something
+from cli.admin.options import AdminGroup, Session, how_many, members, paged
 from cli.admin.output import Column, Shape
 
 PATH = "/internal/teams"
@@ -76,8 +77,7 @@ def show(session: Session, team_id: str) -> None:
 @click.pass_obj
 def update(session: Session, /, team_id: str, **given: Any) -> None:
     """Change a team; what is not given stays."""
-    body = something(_own(given) | level_members(given))
-    session.show(SHAPE, session.client.send("PATCH", one(PATH, team_id), body=body).body)
+    send_change(session, SHAPE, one(PATH, team_id), _own(given) | level_members(given))
 
 
 @teams.command()

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from cli.admin.changing import send_change
 from cli.admin.client import one
 from cli.admin.levels import FIELDS, level_members, level_options
 from cli.admin.options import (
@@ -13,7 +14,6 @@ from cli.admin.options import (
     members,
     paged,
     set_or_taken,
-    something,
 )
 from cli.admin.output import Column, Shape
 
@@ -80,7 +80,7 @@ def update(session: Session, /, user_id: str, **given: Any) -> None:
     """Change a user; what is not given stays."""
     body = members(name=given["name"], email=given["email"])
     body |= set_or_taken(given, "team_id", "no_team") | level_members(given)
-    session.show(SHAPE, session.client.send("PATCH", one(PATH, user_id), body=something(body)).body)
+    send_change(session, SHAPE, one(PATH, user_id), body)
 
 
 @users.command()
