@@ -115,10 +115,10 @@ class Exchange:
         """
         if self._ended:
             return None
+        if self._error is not None:
+            raise _failed(self._error, self.provider)
         begun, self._begun = self._begun, None
         try:
-            if self._error is not None:
-                raise self._error
             chunk = await (self._reader.read_chunk() if begun is None else begun)
         except Exception as error:
             raise _failed(error, self.provider) from error
