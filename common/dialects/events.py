@@ -32,8 +32,12 @@ class EventCutter:
     def feed(self, chunk: bytes) -> list[bytes]:
         """The events that are complete by now, each with its empty line. Raises `EventTooLarge`."""
         rest = self._rest
+        if not rest and b"\r" not in chunk:  # the common case, and then `split` finds the same
+            *whole, last = chunk.split(b"\n\n")
+            chunk, events = last, [event + b"\n\n" for event in whole]
+        else:
+            events = []
         rest += chunk
-        events: list[bytes] = []
         start = 0
         search = self._searched
         while (end := _EVENT_END.search(rest, search)) is not None:

@@ -6,6 +6,7 @@ from re import Pattern
 from re import compile as compile_pattern
 
 
+@lru_cache(maxsize=4096)
 def is_glob(pattern: str) -> bool:
     """Whether it may match more than itself."""
     return any(character in pattern for character in "*?[")

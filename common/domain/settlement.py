@@ -35,6 +35,7 @@ def adjustment(final: UsageRecord, charged: UsageRecord, made: str) -> UsageReco
     )
 
 
+@lru_cache(maxsize=1024)  # a draft has that of its record
 def occurred_at(ulid: str) -> str:
     """A ULID's own time in RFC 3339, with milliseconds."""
     second, millisecond = divmod(ulid_time_ms(ulid), 1000)

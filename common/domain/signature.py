@@ -17,7 +17,9 @@ SIGNATURE_MEMBER = "sig"
 
 def sign(record_object: dict[str, Any], key: bytes) -> str:
     """Hex signature over the object (with its `outbox_id`, without `sig`)."""
-    unsigned = {name: value for name, value in record_object.items() if name != SIGNATURE_MEMBER}
+    unsigned = record_object
+    if SIGNATURE_MEMBER in record_object:
+        unsigned = {name: one for name, one in record_object.items() if name != SIGNATURE_MEMBER}
     return hmac.digest(key, _canonical.encode(unsigned), "sha256").hex()
 
 

@@ -52,7 +52,8 @@ class Tokens(msgspec.Struct, frozen=True):
     @property
     def is_plausible(self) -> bool:
         """Whether no class is above `TOKENS_MAX`: else it can be neither priced nor posted."""
-        return all(getattr(self, name) <= TOKENS_MAX for name in TOKEN_CLASSES)
+        most: int = max(msgspec.structs.astuple(self))
+        return most <= TOKENS_MAX
 
     def minus(self, other: "Tokens") -> "Tokens":
         """The difference class by class; an adjustment may be negative."""

@@ -51,11 +51,17 @@ class CallerBody:
                 return chunk
         return b""
 
-    async def read_rest(self) -> bytes:
-        """All that is left. Raises as `read_chunk` does."""
+    async def read_rest(self, length: int | None = None) -> bytes:
+        """All that is left, up to the `length` that the head announced. Raises as `read_chunk`.
+
+        The server holds the caller to that length; not to wait for the word that it was all saves a
+        way between two threads.
+        """
         chunks: list[bytes] = []
         while chunk := await self.read_chunk():
             chunks.append(chunk)
+            if self.size == length:
+                self.ended = True
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def wait_until_gone(self) -> None:

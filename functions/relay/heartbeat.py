@@ -34,6 +34,8 @@ class Heartbeat:
     def __init__(self, services: "Services") -> None:
         self._services = services
         self._requests: dict[str, OpenRequest] = {}
+        # Those whose body is not here yet.
+        self.reading: dict[str, OpenRequest] = {}
         self._task: asyncio.Task[None] | None = None
         settings = services.settings
         self._deadline_ms = max(settings.timeout_s * 1000 - DEADLINE_RESERVE_MS, 1000)
@@ -92,6 +94,9 @@ class Heartbeat:
             try:
                 for request in list(self._requests.values()):
                     self._look_at(request, now_ns)
+                for request in self.reading.values():
+                    if now_ns - request.started_ns > self._first_byte_ms * 1_000_000:
+                        request.interrupt("caller_silent")
                 self._services.count_events()
                 if now_ns - renewed_ns >= RENEW_EVERY_MS * 1_000_000:
                     renewed_ns = now_ns

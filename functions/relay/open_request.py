@@ -49,6 +49,7 @@ class OpenRequest:
         self.id = request_id
         self.address = address
         self.headers: list[tuple[bytes, bytes]] = scope["headers"]
+        self._named: dict[bytes, bytes] | None = None
         self.started_ns = time.perf_counter_ns()
         self.task: asyncio.Task[Any] | None = asyncio.current_task()
         self.interruption: Interruption | None = None
@@ -167,10 +168,10 @@ class OpenRequest:
 
     def header(self, name: bytes) -> str | None:
         """The first header of that lower-case name."""
-        for candidate, value in self.headers:
-            if candidate == name:
-                return value.decode("latin-1")
-        return None
+        if self._named is None:
+            self._named = dict(reversed(self.headers))
+        value = self._named.get(name)
+        return None if value is None else value.decode("latin-1")
 
     def interrupt(self, why: Interruption) -> None:
         """End the request from outside; the first reason stays."""

@@ -77,25 +77,30 @@ async def _serve(
     await _read_in_time(services, request, body)
     accounts = await admit(services, request, body)
     services.heartbeat.enter(request)
-    watching = asyncio.get_running_loop().create_task(_watch(request, body))
+    services.watches.begin(request, body)
     try:
         await forward(services, request, accounts, send)
     except Interrupted as interrupted:
         await _end_interrupted(request, send, interrupted.why)
     finally:
-        watching.cancel()
+        services.watches.end(request)
         if request.upload is not None:
             request.upload.close()
 
 
 async def _read_in_time(services: Services, request: OpenRequest, body: CallerBody) -> None:
     """A caller has as long for the body as a provider has for its first byte."""
+    services.heartbeat.reading[request.id] = request
     try:
-        async with asyncio.timeout(services.settings.first_byte_timeout_s):
-            await read_body(request, body)
-    except TimeoutError:
+        await read_body(request, body)
+    except asyncio.CancelledError:
+        if request.take_interruption() != "caller_silent":
+            raise
+        request.interruption = None
         message = "The request body did not come in time"
         raise Refused(Refusal(Reason.CALLER_TIMEOUT, message)) from None
+    finally:
+        del services.heartbeat.reading[request.id]
 
 
 async def _serve_unmetered(
@@ -104,13 +109,14 @@ async def _serve_unmetered(
     query = scope["query_string"].decode("latin-1")
     kind = request.endpoint.kind if request.endpoint is not None else "forward"
     if kind == "stored":
-        watching = asyncio.get_running_loop().create_task(_watch(request, body))
+        services.watches.begin(request, body)
+        services.watches.hasten(request)
         try:
             from functions.relay.stages.stored import pass_stored
 
             await pass_stored(services, request, scope["path"], query, send)
         finally:
-            watching.cancel()
+            services.watches.end(request)
     elif kind == "batches":
         from functions.relay.stages.list_batches import list_batches
 
@@ -123,22 +129,6 @@ async def _serve_unmetered(
         from functions.relay.stages.list_models import list_models
 
         await list_models(services, request, query, send)
-
-
-async def _watch(request: OpenRequest, body: CallerBody) -> None:
-    """End the request when its caller leaves, so that the provider stops working for nobody.
-
-    Before the answer's head nothing tells the provider: then `forward` waits for it, and learns
-    what was used. Where the tenant's policy is to drain, a stream is read on for its figures.
-    """
-    if request.upload is not None:
-        await request.upload.over.wait()  # until then it reads what comes of the caller
-    await body.wait_until_gone()
-    exchange = request.exchange
-    if request.drain(exchange) or (exchange is not None and not exchange.has_head):
-        request.caller_gone = True
-    else:
-        request.interrupt("client_gone")
 
 
 async def _end_interrupted(request: OpenRequest, send: Send, why: Interruption) -> None:

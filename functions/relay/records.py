@@ -5,8 +5,6 @@ What has no price is recorded as `unpriced` at $0, counted and logged, to be pri
 
 from typing import Any
 
-import msgspec
-
 from common.dialects.base import StreamCopy, WholeAnswer
 from common.domain import usage
 from common.domain.accounts import AccountRecord
@@ -70,9 +68,10 @@ def final_record(
         finish_cause=finish_cause,
         tokens=tokens,
         source=source,
+        reported=_reported_usage(request),
     )
     request.tokens = tokens
-    return msgspec.structs.replace(record, reported_usage=_reported_usage(request))
+    return record
 
 
 def _record(
@@ -84,6 +83,7 @@ def _record(
     finish_cause: str,
     tokens: Tokens,
     source: UsageSource,
+    reported: dict[str, Any] | None = None,
 ) -> UsageRecord:
     if request.key is None or request.parsed is None or request.endpoint is None:
         raise ValueError("only an authenticated, parsed request has a record")
@@ -128,6 +128,7 @@ def _record(
         unit_prices=unit_prices,
         discount=account.discount,
         priced_as=served,
+        reported_usage=reported,
         policy=_policy(request),
     )
 

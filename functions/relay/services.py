@@ -27,6 +27,7 @@ from functions.relay.heartbeat import Heartbeat
 from functions.relay.key_lookup import KeyLookup
 from functions.relay.snapshots import Snapshots
 from functions.relay.token_estimates import TokenEstimates
+from functions.relay.watching import Watches
 
 if TYPE_CHECKING:
     from common.job_settlement import JobSettlement
@@ -63,6 +64,7 @@ class Services:
         self.estimates = TokenEstimates()
         self.events_key = secrets.derive(settings.internal_secret, "usage-events")
         self.heartbeat = Heartbeat(self)
+        self.watches = Watches()
         self.key_lookup = KeyLookup(self)
         self.emitter = self._make_emitter()
         self._events_counted: dict[str, int] = {}

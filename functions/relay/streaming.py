@@ -23,6 +23,7 @@ from functions.relay.respond import Send
 
 # Answers that are bytes and not events: passed on as they arrive.
 RAW_TYPES = ("audio/", "application/octet-stream")
+STREAMED_TYPES = ("text/event-stream", *RAW_TYPES)
 
 
 class BrokenOff(ConnectionError):

@@ -75,7 +75,8 @@ class ChatStreamCopy(EventStreamCopy):
             self.served_model = chunk.model
         if chunk.service_tier:
             self.service_tier = word(chunk.service_tier)
-        self._output_bytes += sum([_size(choice) for choice in chunk.choices or ()])
+        for choice in chunk.choices or ():
+            self._output_bytes += _size(choice)
         usage = bytes(chunk.usage)
         if not usage:
             return event
@@ -108,9 +109,14 @@ def _without_usage(event: bytes, data: bytes) -> bytes:
 
 
 def _size(choice: _Choice) -> int:
-    delta = choice.delta or _Delta()
-    texts = [choice.text, delta.content, delta.refusal, delta.reasoning_content]
+    delta = choice.delta
+    size = text_size(choice.text) if choice.text else 0
+    if delta is None:
+        return size
+    for text in (delta.content, delta.refusal, delta.reasoning_content):
+        if text:
+            size += text_size(text)
     for call in delta.tool_calls or ():
         if call.function is not None:
-            texts += (call.function.name, call.function.arguments)
-    return sum([text_size(text) for text in texts if text])
+            size += text_size(call.function.name or "") + text_size(call.function.arguments or "")
+    return size

@@ -95,6 +95,8 @@ async def _attempt(
     try:
         await exchange.open()
         content_type = exchange.header("content-type") or ""
+        if exchange.status == 200 and content_type.startswith(streaming.STREAMED_TYPES):
+            services.watches.hasten(request)
         if exchange.status == 200 and content_type.startswith("text/event-stream"):
             # A job goes on, so its id must be known.
             if not request.draining and not request.job_begun:

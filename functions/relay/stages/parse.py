@@ -63,7 +63,7 @@ async def read_body(request: OpenRequest, body: CallerBody) -> None:
     try:
         reader = operation.arriving_request(request.content_type)
         if reader is None or (length is not None and length <= KEPT_BYTES_MAX):
-            request.body = await body.read_rest()
+            request.body = await body.read_rest(length)
             request.body_size = len(request.body)
             request.parsed = operation.parse_request(request.body, request.content_type)
             return
