@@ -170,7 +170,7 @@ async def _worst(connection: Connection) -> str:
 
 def _counters(sums: DriftSums, worst: str, now: datetime) -> Finding:
     if sums.looked_at is None:
-        looked = "never all of them"
+        looked = "never yet"
     else:
         looked = f"all of them {age((now - sums.looked_at).total_seconds())} ago"
     if sums.counters:
@@ -189,6 +189,8 @@ def _counters(sums: DriftSums, worst: str, now: datetime) -> Finding:
             f"compared with the ledger {looked}",
             "run `relayctl cleanup reconcile`, and see in its log why cleanup does not",
         )
+    if sums.looked_at is None:
+        return fine("counters", "not compared with the ledger yet: cleanup does it every hour")
     return fine("counters", f"agree with the ledger; compared {looked}")
 
 

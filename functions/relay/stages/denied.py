@@ -91,9 +91,11 @@ def _message(answer: Denied, by: RefusedBy) -> str:
             "free, and this request may cost more. Try again in a moment."
         )
     until = f"It resets at {by.resets_at}." if by.resets_at else "It does not reset."
+    if answer.remaining == 0:
+        return f"Budget exhausted: nothing is left of {budget}. {until}"
     return (
-        f"Budget exhausted: {by.remaining} is left of {budget}, and this request may cost more. "
-        f"{until}"
+        f"{by.remaining} is left of {budget}, and this request may cost more: ask for less output "
+        f"or a larger budget. {until}"
     )
 
 
