@@ -64,9 +64,8 @@ async def authenticate(services: Services, request: OpenRequest) -> None:
         for _ in range(ROUNDS_MAX):
             answer = await services.admission.verify(request.key_hash, address=request.address)
             if isinstance(answer, Stale):
-                snapshot = services.snapshots.update(request.key_hash, answer)
+                snapshot = await _remember(services, request, answer)
                 request.key, request.access = snapshot.record, snapshot.access
-                await services.follow_prices(answer.versions)
                 check_access(request)
                 return
             await _handle_key(services, request, answer)
@@ -115,8 +114,8 @@ async def _admit(
             show_limits(request, answer.minutes, tokens)
             return accounts[answer.index :]
         if isinstance(answer, Stale):
-            services.snapshots.update(request.key_hash, answer)
-            await services.follow_prices(answer.versions)
+            await _remember(services, request, answer)
+            request.pinned_account_id = None  # its tenant may be another
             current = True
         elif isinstance(answer, Denied):
             show_limits(request, answer.minutes)
@@ -124,6 +123,12 @@ async def _admit(
         else:
             await _handle_key(services, request, answer)
     raise Refused(state_unavailable())
+
+
+async def _remember(services: Services, request: OpenRequest, answer: Stale) -> KeySnapshot:
+    """Keep what is current: prices first, since no request that has the versions asks again."""
+    await services.follow_prices(answer.versions)
+    return services.snapshots.update(request.key_hash, answer)
 
 
 async def _pin(services: Services, request: OpenRequest) -> None:
