@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from common.domain.accounts import AccountRecord
+from common.domain.jobs import JOB_MS_MAX, LATE_MS_MAX
 from common.domain.limits import Count
 from common.domain.policies import (
     NO_POLICY,
@@ -83,9 +84,13 @@ async def project_accounts(database: Database, commands: RedisCommands, prefix: 
 
 
 async def project_prices(database: Database, commands: RedisCommands, prefix: str) -> None:
-    """Project the operator's price books, as committed. Raises as `project_key`."""
+    """Project the operator's price books, as committed. Raises as `project_key`.
+
+    Those of open jobs, too, which are settled by the prices of when they were admitted.
+    """
+    since_ms = now_ms() - JOB_MS_MAX - LATE_MS_MAX
     async with database.transaction() as connection:
-        version, books = await price_books.projected(connection, now_ms())
+        version, books = await price_books.projected(connection, since_ms)
     if version:
         await put_prices(commands, prefix, version, msgspec.json.encode(books))
 

@@ -77,14 +77,14 @@ async def imported(connection: Connection) -> list[ImportedBook]:
     ]
 
 
-async def projected(connection: Connection, now_ms: int) -> tuple[int, list[ProjectedBook]]:
-    """The book in force and those that are to come, in order, and the version of the list."""
+async def projected(connection: Connection, since_ms: int) -> tuple[int, list[ProjectedBook]]:
+    """All books in force from that moment on, in order, and the version of the list."""
     books = await imported(connection)
     found: list[ProjectedBook] = []
     for one in books:
         effective_ms = int(one.effective_from.timestamp() * 1000)
         found.insert(0, ProjectedBook(effective_ms, one.book))
-        if effective_ms <= now_ms:
+        if effective_ms <= since_ms:
             break
     return max((one.version for one in books), default=0), found
 

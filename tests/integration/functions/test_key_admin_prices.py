@@ -112,6 +112,19 @@ def test_a_book_holds_from_its_time_on(served):
     assert [one["book"]["version"] for one in projected][-1] == given["version"]
 
 
+def test_the_books_that_open_jobs_began_with_are_projected(served):
+    """A job is open for two days, and settled by the prices of its beginning."""
+    now = datetime.now(UTC)
+    names = []
+    for hours in (72, 50, 2):
+        given = book()
+        imported(served, given, effective_from=(now - timedelta(hours=hours)).isoformat())
+        names.append(given["version"])
+    projected = json.loads(served.redis().hget("{relay}:prices", "r"))
+    found = [one["book"]["version"] for one in projected]
+    assert [name for name in names if name in found] == names[1:]
+
+
 def test_history_is_priced_again_by_adjustments_and_once(served):
     since = datetime(2026, 10, 5, 12, tzinfo=UTC)
     until = since + timedelta(hours=1)
