@@ -8,12 +8,13 @@
 --   ARGV[7]  number of candidates, then from ARGV[8] fives as in admit
 -- Returns {'moved', candidate index, output cap (-1 = none)}, {'denied', reason, retry after ms}
 -- or {'gone'} when the lease is over (expired or settled).
--- Invariant: a request holds room and money for at most one account; after a denial for none; a
--- repeated call gives the first answer.
+-- Invariant: a request holds room and money for at most one account; after a denial for none, but
+-- of its money what its draft would charge if its relay died now; a repeated call gives the first
+-- answer.
 local id = ARGV[3]
 local lease = prefix .. ':lease:' .. id
 local fields = redis.call('HMGET', lease, 'account', 'attempt', 'moved', 'reason', 'retry_ms',
-  'cap', 'rules', 'at', 'tokens', 'nano', 'own')
+  'cap', 'rules', 'at', 'tokens', 'nano', 'own', 'draft_nano')
 if not fields[1] then
   return { 'gone' }
 end
@@ -43,8 +44,12 @@ local rooms = #own > 0 and limits().money_rooms(own) or {}
 local taken, why = take_candidate(8, tonumber(ARGV[7]), rooms, held.tokens)
 redis.call('ZADD', prefix .. ':leases', now_ms + tonumber(ARGV[5]), id)
 if not taken then
+  local kept = math.min(held.nano, tonumber(fields[12] or 0))
+  if #own > 0 then
+    limits().hold_money(own, kept)
+  end
   redis.call('HSET', lease, 'account', '', 'attempt', ARGV[4], 'moved', '',
-    'reason', why[1], 'retry_ms', why[2], 'nano', 0)
+    'reason', why[1], 'retry_ms', why[2], 'nano', kept)
   if fields[11] then
     redis.call('HSET', lease, 'rules', packed)
   end

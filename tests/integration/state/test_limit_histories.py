@@ -202,7 +202,7 @@ class Histories(RuleBasedStateMachine):
             held["account"] = to
         else:
             assert (again.reason, again.retry_after_ms) == (answer.reason, answer.retry_after_ms)
-            held |= {"nano": 0, "account": ""}
+            held |= {"nano": held["draft"], "account": ""}
 
     @rule(request_id=requests, share=st.floats(0, 1))
     def renew(self, request_id, share):

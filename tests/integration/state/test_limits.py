@@ -177,6 +177,20 @@ async def test_move_reserves_for_the_next_account_or_gives_all_money_back(world)
     assert await world.hash("inflight") == {}
 
 
+async def test_a_relay_that_dies_after_a_denied_move_overshoots_nothing(world):
+    """Its draft is charged then: that much stays reserved until it settles or expires."""
+    rules = rules_of(budgets=[("total", "0.000001", "deny")])
+    await world.admit("r1", rules, candidate(1_000, draft=(5, 400)))
+    await world.admission.move("r1", 2, [candidate(2_000)], cooldown_ms=0)
+    assert isinstance(await world.admit("r2", rules, candidate(601)), Denied)
+    assert isinstance(await world.admit("r2", rules, candidate(600)), Admitted)
+    world.now_ms += LEASE_MS - 1
+    await world.admission.renew({"r2": Draft(b"draft", 1, 600)})
+    world.now_ms += 1
+    await world.admission.expire(10)
+    assert await world.hash(money()) == {"s": 400, "r": 600}
+
+
 async def test_a_dead_relay_is_charged_its_draft_and_a_late_settle_the_difference(world):
     rules = rules_of(budgets=[("total", "1", "deny")], tokens_per_day=1000)
     await world.admit("r1", rules, candidate(900, draft=(10, 300)), tokens=50)
