@@ -11,7 +11,7 @@ if now_ms == 0 then
   now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
-local SETTLED_MEMORY_MS = 60000 -- longer than a relay repeats a settle whose answer was lost
+local SETTLED_MEMORY_MS = 60000 -- longer than a relay relies on it (KNOWN_S in stages/settle.py)
 
 -- The outbox is a stream; the entry's id is the record's outbox id.
 local function append_to_outbox(record)

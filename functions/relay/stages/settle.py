@@ -6,6 +6,7 @@ and the draft is posted instead).
 """
 
 import asyncio
+import time
 
 import msgspec
 
@@ -25,6 +26,9 @@ from functions.relay.services import Services
 
 RETRY_S_FIRST = 0.05
 RETRY_S_MAX = 2.0
+# So long after a call whose answer was lost Redis surely still knows whether it was executed: less
+# than SETTLED_MEMORY_MS in shared.lua.
+KNOWN_S = 50.0
 
 
 def settle(
@@ -40,10 +44,14 @@ def settle(
 
 async def _settle_until_done(services: Services, request: OpenRequest, record: UsageRecord) -> None:
     pause_s = RETRY_S_FIRST
+    lost_s: float | None = None
     while True:
+        in_doubt = lost_s is not None and time.monotonic() - lost_s > KNOWN_S
         try:
-            await _settle(services, request, record)
+            await _settle(services, request, record, in_doubt=in_doubt)
         except RedisUnavailable as error:
+            if error.sent and lost_s is None:
+                lost_s = time.monotonic()
             logs.log("settle_delayed", level="warning", request_id=record.id, error=str(error))
         else:
             services.unsettled.discard(request.id)
@@ -52,13 +60,20 @@ async def _settle_until_done(services: Services, request: OpenRequest, record: U
         pause_s = min(pause_s * 2, RETRY_S_MAX)
 
 
-async def _settle(services: Services, request: OpenRequest, record: UsageRecord) -> None:
+async def _settle(
+    services: Services, request: OpenRequest, record: UsageRecord, *, in_doubt: bool
+) -> None:
+    """`in_doubt`: it may have been done so long ago that Redis has forgotten it.
+
+    Then what has no lease is appended and not counted: the ledger takes a record once, a counter
+    would take it twice.
+    """
     use = use_of(record)
     answer = await services.admission.settle(
         record.id,
         usage.encode(record),
         use=use,
-        rules=held_rules(request),
+        rules=b"" if in_doubt else held_rules(request),
         # A job has its lease until it is settled: without one, somebody else settled it.
         append_unleased=request.admitted and not request.entrusted,
         cooldown=request.cooldown,
