@@ -9,9 +9,19 @@ import hashlib
 import msgspec
 
 from common.domain.access import admits_model, admits_scope
-from common.domain.policies import NO_POLICY, Policy
+from common.domain.policies import (
+    NO_POLICY,
+    ORGANISATION,
+    Applied,
+    Level,
+    Policy,
+    key_scope,
+    team_scope,
+    user_scope,
+)
 
 SHOWN_CHARACTERS = 8
+_policy_decoder = msgspec.json.Decoder(Policy)
 
 
 class KeyRecord(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -44,6 +54,26 @@ class KeyRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         return admits_model(self.models_allow, self.models_deny, model) and admits_model(
             self.models_allow_too, [], model
         )
+
+
+def policies_of(record: KeyRecord, policies: tuple[bytes, bytes, bytes]) -> tuple[Applied, ...]:
+    """What is set for a key, from the outermost level in, its own last.
+
+    `policies` are those of organisation, team and user as projected (JSON), empty for none.
+    """
+    scopes: tuple[tuple[Level, str], ...] = (
+        ("organisation", ORGANISATION),
+        ("team", team_scope(record.team_id) if record.team_id else ""),
+        ("user", user_scope(record.user_id)),
+    )
+    found = [
+        Applied(level, scope, _policy_decoder.decode(policy))
+        for (level, scope), policy in zip(scopes, policies, strict=True)
+        if policy
+    ]
+    if not record.policy.is_empty:
+        found.append(Applied("key", key_scope(record.id), record.policy))
+    return tuple(found)
 
 
 def hash_key(secret: str) -> str:

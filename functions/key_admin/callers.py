@@ -8,8 +8,11 @@ from starlette.responses import Response
 
 from common.caller import presented_key
 from common.dialects import DIALECTS
+from common.domain.access import Asked
+from common.domain.access_refusals import refusal_of
 from common.domain.admission import KeyRefused, KeyUnknown, Stale
-from common.domain.keys import KeyRecord, hash_key
+from common.domain.keys import KeyRecord, hash_key, policies_of
+from common.domain.policies import Applied
 from common.domain.refusals import Reason, Refusal, Refused
 from common.projection import project_key
 from common.state.admission import Admission
@@ -55,8 +58,7 @@ def own(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
 
 def in_dialect(request: Request, refusal: Refusal) -> Response:
     """The refusal as the caller's SDK parses it; Anthropic's clients name themselves."""
-    dialect = "anthropic" if "anthropic-version" in request.headers else "openai"
-    status, headers, body = DIALECTS[dialect].error_response(
+    status, headers, body = DIALECTS[_dialect(request)].error_response(
         refusal, request.scope["relay.request_id"]
     )
     return Response(
@@ -88,7 +90,9 @@ async def _authenticated(parts: Services, request: Request) -> KeyRecord:
     for _ in range(ROUNDS_MAX):
         answer = await admission.verify(key_hash, address=request.scope["relay.address"])
         if isinstance(answer, Stale):
-            return _key_decoder.decode(answer.key_record)
+            record = _key_decoder.decode(answer.key_record)
+            _check_access(request, policies_of(record, answer.policies))
+            return record
         if isinstance(answer, KeyRefused):
             expired = answer.status == "expired"
             reason = Reason.EXPIRED_KEY if expired else Reason.REVOKED_KEY
@@ -104,6 +108,20 @@ async def _authenticated(parts: Services, request: Request) -> KeyRecord:
             await parts.bring_projection_up_to_date()
     message = "Relay is rebuilding its key table; try again in a moment."
     raise Refused(Refusal(Reason.REBUILDING, message, retry_after_ms=RETRY_MS))
+
+
+def _check_access(request: Request, applied: tuple[Applied, ...]) -> None:
+    """As `relay` for what needs no scope: address, client and dialect. Raises `Refused`."""
+    agent, address = request.headers.get("user-agent", ""), request.scope["relay.address"]
+    asked = Asked(None, _dialect(request), agent, address)
+    for one in applied:
+        rule = one.policy.access.broken_by(asked)
+        if rule is not None:
+            raise Refused(refusal_of(one, rule, asked))
+
+
+def _dialect(request: Request) -> str:
+    return "anthropic" if "anthropic-version" in request.headers else "openai"
 
 
 def _unknown_key() -> Refusal:

@@ -12,13 +12,12 @@ import msgspec
 from common.accounts import UsableAccount, built_in_accounts, stored_accounts
 from common.domain.accounts import account_limits
 from common.domain.admission import Stale
-from common.domain.keys import KeyRecord
+from common.domain.keys import KeyRecord, policies_of
 from common.domain.limits import NO_MARKS, NO_RULES, RuleSet, compile_rules
 from common.domain.periods import Calendar
 from common.domain.policies import (
     DEFAULT_GONE,
     NO_POLICY,
-    ORGANISATION,
     Applied,
     AppliedGone,
     Level,
@@ -27,8 +26,6 @@ from common.domain.policies import (
     UnpricedModels,
     client_gone_of,
     key_scope,
-    team_scope,
-    user_scope,
 )
 from common.environment_accounts import BuiltInAccount
 from common.keyring import Keyring
@@ -38,7 +35,6 @@ __all__ = ["KeySnapshot", "Snapshots", "UsableAccount"]
 KEYS_MAX = 10_000
 
 _key_decoder = msgspec.json.Decoder(KeyRecord)
-_policy_decoder = msgspec.json.Decoder(Policy)
 
 
 class KeySnapshot(msgspec.Struct):
@@ -100,7 +96,7 @@ class Snapshots:
     def update(self, key_hash: str, current: Stale) -> KeySnapshot:
         """Remember what Redis says is current."""
         record = _key_decoder.decode(current.key_record)
-        found = _policies(record, current.policies)
+        found = policies_of(record, current.policies)
         snapshot = KeySnapshot(
             current.versions,
             record,
@@ -141,23 +137,6 @@ class Snapshots:
         calendars = [one.policy.calendar for one in applied if one.level == "organisation"]
         policy = Policy(Limits(tokens_per_day=most), calendar=(*calendars, Calendar())[0])
         return (*limiting, Applied("default", key_scope(record.id), policy))
-
-
-def _policies(record: KeyRecord, policies: tuple[bytes, bytes, bytes]) -> tuple[Applied, ...]:
-    """What is set for a key, from the outermost level in, its own last."""
-    scopes: tuple[tuple[Level, str], ...] = (
-        ("organisation", ORGANISATION),
-        ("team", team_scope(record.team_id) if record.team_id else ""),
-        ("user", user_scope(record.user_id)),
-    )
-    found = [
-        Applied(level, scope, _policy_decoder.decode(policy))
-        for (level, scope), policy in zip(scopes, policies, strict=True)
-        if policy
-    ]
-    if not record.policy.is_empty:
-        found.append(Applied("key", key_scope(record.id), record.policy))
-    return tuple(found)
 
 
 def _unpriced(found: tuple[Applied, ...]) -> UnpricedModels | None:

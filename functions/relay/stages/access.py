@@ -1,16 +1,8 @@
 """Access: whether key, user, team and organisation let this request be made at all. Pure."""
 
-from common.domain.access import Asked, RuleName
-from common.domain.policies import Applied
+from common.domain.access import Asked
 from common.domain.refusals import Reason, Refusal, Refused
 from functions.relay.open_request import OpenRequest
-
-_REASONS: dict[RuleName, Reason] = {
-    "scopes": Reason.SCOPE_NOT_ALLOWED,
-    "dialects": Reason.DIALECT_NOT_ALLOWED,
-    "clients": Reason.CLIENT_NOT_ALLOWED,
-    "addresses": Reason.ADDRESS_NOT_ALLOWED,
-}
 
 
 def check_access(request: OpenRequest) -> None:
@@ -31,7 +23,9 @@ def check_access(request: OpenRequest) -> None:
     for one in request.access:
         rule = one.policy.access.broken_by(asked)
         if rule is not None:
-            raise Refused(Refusal(_REASONS[rule], _message(one, rule, asked)))
+            from common.domain.access_refusals import refusal_of
+
+            raise Refused(refusal_of(one, rule, asked))
 
 
 def allows_model(request: OpenRequest, model: str) -> bool:
@@ -53,25 +47,3 @@ def check_model(request: OpenRequest, model: str) -> None:
             message = f"The model {model!r} is not allowed by the {one.level}'s rule access.models"
     message += ": ask for one that GET /v1/models lists, or have the rule changed"
     raise Refused(Refusal(Reason.MODEL_NOT_ALLOWED, message, field="model"))
-
-
-def _message(one: Applied, rule: RuleName, asked: Asked) -> str:
-    """Says nothing of which addresses are allowed: the caller may be a thief of the key."""
-    access, whose = one.policy.access, f"The {one.level}'s rule access.{rule}"
-    if rule == "addresses":
-        return (
-            f"{whose} does not admit the address {asked.address}: call from one that it has, or "
-            "have this one added"
-        )
-    if rule == "clients":
-        named = asked.agent[:100] or "(none)"
-        allowed = ", ".join(access.clients)
-        return (
-            f"{whose} does not admit the client {named!r}: use one of {allowed}, or have this "
-            "one added"
-        )
-    if rule == "dialects":
-        allowed = ", ".join(access.dialects)
-        return f"{whose} does not admit the dialect {asked.dialect!r}: use {allowed}"
-    allowed = ", ".join(access.scopes)
-    return f"{whose} does not admit the scope {asked.scope!r}, only {allowed}"

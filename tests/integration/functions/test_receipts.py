@@ -299,6 +299,14 @@ def test_requests_are_listed_in_pages_newest_first(key_admin, key):
     assert [one["request_id"] for one in found] == made[2:4]
 
 
+def test_access_rules_hold_for_receipts_too(key_admin):
+    """Else a stolen key would still tell from anywhere what it was used for."""
+    key = key_admin.created(access={"addresses": ["192.0.2.0/24"]})
+    for path in ("", f"/{new_ulid()}"):
+        answer = ask(key_admin, path, key)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "address_not_allowed")
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
     [

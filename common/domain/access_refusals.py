@@ -1,0 +1,39 @@
+"""Access rules: what a caller reads whom one of them keeps out. Pure."""
+
+from common.domain.access import Asked, RuleName
+from common.domain.policies import Applied
+from common.domain.refusals import Reason, Refusal
+
+_REASONS: dict[RuleName, Reason] = {
+    "scopes": Reason.SCOPE_NOT_ALLOWED,
+    "dialects": Reason.DIALECT_NOT_ALLOWED,
+    "clients": Reason.CLIENT_NOT_ALLOWED,
+    "addresses": Reason.ADDRESS_NOT_ALLOWED,
+}
+
+
+def refusal_of(one: Applied, rule: RuleName, asked: Asked) -> Refusal:
+    """Why the rule of that level does not admit the request."""
+    return Refusal(_REASONS[rule], _message(one, rule, asked))
+
+
+def _message(one: Applied, rule: RuleName, asked: Asked) -> str:
+    """Says nothing of which addresses are allowed: the caller may be a thief of the key."""
+    access, whose = one.policy.access, f"The {one.level}'s rule access.{rule}"
+    if rule == "addresses":
+        return (
+            f"{whose} does not admit the address {asked.address}: call from one that it has, or "
+            "have this one added"
+        )
+    if rule == "clients":
+        named = asked.agent[:100] or "(none)"
+        allowed = ", ".join(access.clients)
+        return (
+            f"{whose} does not admit the client {named!r}: use one of {allowed}, or have this "
+            "one added"
+        )
+    if rule == "dialects":
+        allowed = ", ".join(access.dialects)
+        return f"{whose} does not admit the dialect {asked.dialect!r}: use {allowed}"
+    allowed = ", ".join(access.scopes)
+    return f"{whose} does not admit the scope {asked.scope!r}, only {allowed}"
