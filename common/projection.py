@@ -39,7 +39,7 @@ from common.store import accounts, keys, policies, price_books
 from common.store.database import Connection, Database
 
 PAGE = 500
-# A rebuild takes seconds; should its process die, another starts after this.
+# Of a rebuild, from page to page; should its process die, another starts after this.
 REBUILD_LOCK_MS = 60_000
 CHANGES_AT_ONCE = 500
 REBUILD_LOCK = "rebuild"
@@ -48,6 +48,10 @@ _OUTRUN: dict[str, Callable[[Connection, str, int], Awaitable[bool | None]]] = {
     "key": keys.outrun,
     "policy": policies.outrun,
 }
+
+
+class _LockLost(Exception):
+    """Redis was flushed in the middle of a rebuild, or another process is at it."""
 
 
 async def project_key(
@@ -148,9 +152,16 @@ async def rebuild(database: Database, commands: RedisCommands, prefix: str) -> b
     token = new_ulid()
     if not await locks.take(commands, prefix, REBUILD_LOCK, token, REBUILD_LOCK_MS):
         return False
+
+    async def hold() -> None:
+        if not await locks.renew(commands, prefix, REBUILD_LOCK, token, REBUILD_LOCK_MS):
+            raise _LockLost
+
     try:
-        await project_all(database, commands, prefix)
+        await project_all(database, commands, prefix, hold)
         return await locks.finish_rebuild(commands, prefix, REBUILD_LOCK, token)
+    except _LockLost:
+        return False
     finally:
         await locks.free(commands, prefix, REBUILD_LOCK, token)
 
@@ -159,16 +170,15 @@ async def project_all(
     database: Database,
     commands: RedisCommands,
     prefix: str,
-    hold: Callable[[], Awaitable[None]] | None = None,
+    hold: Callable[[], Awaitable[None]],
 ) -> None:
-    """Project everything but the epoch; `hold` is called before each page of keys."""
+    """Project everything but the epoch; `hold` is called before each page."""
     await project_accounts(database, commands, prefix)
     await project_prices(database, commands, prefix)
-    await _rebuild_policies(database, commands, prefix)
+    await _rebuild_policies(database, commands, prefix, hold)
     after = ""
     while True:
-        if hold is not None:
-            await hold()
+        await hold()
         async with database.transaction() as connection:
             page = await keys.projected(connection, after=after, limit=PAGE)
             counts = await counts_of(connection, page)
@@ -302,9 +312,12 @@ async def _project_policy(
     await put_policies(connection, commands, prefix, found)
 
 
-async def _rebuild_policies(database: Database, commands: RedisCommands, prefix: str) -> None:
+async def _rebuild_policies(
+    database: Database, commands: RedisCommands, prefix: str, hold: Callable[[], Awaitable[None]]
+) -> None:
     after = ""
     while True:
+        await hold()
         async with database.transaction() as connection:
             page = await policies.projected(connection, after=after, limit=PAGE)
             await put_policies(connection, commands, prefix, page)

@@ -30,6 +30,10 @@ PREFIX = "{relay}"
 RESERVED_NANO = 5_000_000
 
 
+async def hold_nothing() -> None:
+    """A test projects alone."""
+
+
 class Books:
     """Both stores, and what a relay and an aggregation do with them."""
 
@@ -45,7 +49,7 @@ class Books:
         record = KeyRecord(id=new_ulid(), user_id="alice", policy=policy)
         async with self.database.transaction() as connection:
             await keys.create(connection, record, None, hash_key(record.id), "cr_12345678")
-        await project_all(*self.stores)
+        await project_all(*self.stores, hold_nothing)
         await set_epoch(self.commands, PREFIX, "01EPOCH")
         return Applied("key", key_scope(record.id), policy)
 
@@ -56,7 +60,7 @@ class Books:
         )
         async with self.database.transaction() as connection:
             await accounts.create(connection, record)
-        await project_all(*self.stores)
+        await project_all(*self.stores, hold_nothing)
         return Applied("account", account_scope(record.id), policy)
 
     def record(self, applied: Applied, at: datetime | None = None, **changes: Any) -> UsageRecord:

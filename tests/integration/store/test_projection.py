@@ -99,6 +99,24 @@ async def test_a_rebuild_brings_every_key_over_several_pages(world, monkeypatch)
     assert await world.commands.call("KEYS", f"{PREFIX}:lock:*") == []
 
 
+async def test_a_long_rebuild_holds_its_lock_from_page_to_page(world, monkeypatch):
+    """A million keys take minutes, and without the lock it could never be finished."""
+    for _ in range(2):
+        await world.create()
+    monkeypatch.setattr(projection, "PAGE", 1)
+    put, held = projection.put, []
+
+    async def put_late(commands, prefix, secrets):
+        await put(commands, prefix, secrets)
+        held.append(await locks.held_for_ms(commands, prefix, projection.REBUILD_LOCK))
+        await commands.call("PEXPIRE", f"{prefix}:lock:rebuild", 20_000)
+
+    monkeypatch.setattr(projection, "put", put_late)
+    assert await rebuild(*world.stores) is True
+    assert len(held) == 2
+    assert min(held) > 20_000
+
+
 async def test_a_flush_in_the_middle_of_a_rebuild_leaves_no_half_projection(world, monkeypatch):
     await world.create()
     put = projection.put
