@@ -47,6 +47,23 @@ async def nothing_differs(books, *applied):
     assert outcome.found == []
 
 
+async def test_a_cut_is_held_however_long_the_ledger_takes(books, monkeypatch):
+    """Else a large ledger in another calendar than UTC could never be compared."""
+    key = await books.key(ELSEWHERE)
+    sums, held = store.sums, []
+
+    async def slow(*arguments):
+        held.append(int(await books.commands.call("PTTL", f"{PREFIX}:lock:reconcile-cut")))
+        await books.commands.call("PEXPIRE", f"{PREFIX}:lock:reconcile-cut", 5_000)
+        return await sums(*arguments)
+
+    monkeypatch.setattr(store, "sums", slow)
+    monkeypatch.setattr(reconciliation, "SUMS_AT_ONCE", 1)
+    await nothing_differs(books, key)
+    assert len(held) == len(counters_of([key], now_ms()))
+    assert min(held) > 5_000
+
+
 @pytest.mark.parametrize("policy", [POLICY, ELSEWHERE], ids=["utc", "berlin"])
 async def test_open_waiting_and_posted_requests_are_no_drift(books, policy):
     key = await books.key(policy)
