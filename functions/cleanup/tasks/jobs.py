@@ -17,6 +17,7 @@ from common.keyring import Keyring
 from common.price_book import imported_books, overridden_price_book
 from common.providers.http import UpstreamClient
 from common.state.admission import Admission
+from common.state.commands import RedisUnavailable
 from common.state.jobs import Jobs
 from common.state.projection import read_accounts, read_prices
 from common.telemetry import catalogue, logs
@@ -88,7 +89,12 @@ async def _look_at(
     outcome: Outcome = "unreachable"
     posted = None
     if account is not None:
-        outcome, posted = await settlement.collect(job, account, dry_run=turn.dry_run)
+        try:
+            outcome, posted = await settlement.collect(job, account, dry_run=turn.dry_run)
+        except RedisUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - one job must not hold up all that come after it
+            logs.log("job_failed", level="error", request_id=job.request_id, error=repr(error))
     if turn.dry_run or outcome != "settled" or posted is not None:
         turn.done[outcome] += 1
     if not turn.dry_run:
