@@ -45,13 +45,18 @@ def settings_for(relay: RelayProcess, provider_url: str) -> WorkerSettings:
     )
 
 
-def look(relay: RelayProcess, provider_url: str, *, times: int = 1, **turn: Any) -> dict[str, int]:
-    """So many turns of the task at once, each of a process of its own; sums of what they did."""
+def look(
+    relay: RelayProcess, provider_url: str, *, times: int = 1, after_ms: int = SOON_MS, **turn: Any
+) -> dict[str, int]:
+    """So many turns of the task at once, each of a process of its own; sums of what they did.
+
+    They take the time for `after_ms` later than it is.
+    """
 
     async def looked() -> list[dict[str, int]]:
         workers = [Worker(settings_for(relay, provider_url)) for _ in range(times)]
         try:
-            turns = [Turn(now_ms() + SOON_MS, **turn) for _ in workers]
+            turns = [Turn(now_ms() + after_ms, **turn) for _ in workers]
             return await asyncio.gather(*map(task.run, workers, turns))
         finally:
             for worker in workers:
