@@ -84,7 +84,8 @@ async def copy_stream(
             message = f"{exchange.provider} ended its stream before the first event"
             raise UpstreamFailed(Failure(Reason.UPSTREAM_CUT, message))
         ready = _fed(copy, chunk, exchange)
-    if copy.saw_error:
+    # Of what arrived together, output before the error was served: it goes to the caller.
+    if copy.saw_error and not copy.output_estimate:
         request.first_chunk_ns = None  # nothing was served, so nothing is charged
         message = f"{exchange.provider} answered with an error: see the provider's status page"
         raise UpstreamFailed(Failure(Reason.UPSTREAM_ERROR, message))

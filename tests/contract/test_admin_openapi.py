@@ -25,7 +25,7 @@ from common.identifiers import new_ulid
 from functions.key_admin.application import OPERATIONS
 from functions.key_admin.openapi import document
 from tests.support.key_admin import EDGE_TOKEN, MASTER_KEY, new_address, served_key_admin
-from tests.support.usage_records import make_record
+from tests.support.usage_records import make_record, post_records
 
 EXAMPLES_MAX = 8
 CHECKS = [
@@ -53,7 +53,8 @@ def existing(served, redis_server):
     def post(path, **members):
         return served.call("POST", path, json=members).json()["id"]
 
-    record_id, letter_id = os.urandom(32), new_ulid()
+    record_id, letter_id, recorded = os.urandom(32), new_ulid(), make_record()
+    post_records(served.database_url, recorded)
     served.rows(
         "INSERT INTO quarantine (fingerprint, reason, detail, record) "
         "VALUES (%s, 'malformed', '', %s)",
@@ -73,6 +74,7 @@ def existing(served, redis_server):
         "team_id": post("/internal/teams", name=name),
         "record_id": record_id.hex(),
         "letter_id": letter_id,
+        "request_id": recorded.id,
     }
 
 

@@ -146,7 +146,7 @@ def test_the_key_needs_the_scope(stack):
             (narrow.messages.create, asking("a")),
             (narrow.messages.count_tokens, said("a")),
         ):
-            with pytest.raises(anthropic.PermissionDeniedError, match="scope 'chat'"):
+            with pytest.raises(anthropic.PermissionDeniedError, match="scope 'messages'"):
                 call(**given)
 
 

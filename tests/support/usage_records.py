@@ -1,5 +1,6 @@
 """Usage records for tests: honest ones, made now, and signed as `relay` signs them."""
 
+import asyncio
 import os
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,8 @@ from common.domain.ids import encode_ulid, ulid_time_ms
 from common.domain.signature import SIGNATURE_MEMBER, sign
 from common.domain.usage import Tokens, UsageRecord
 from common.identifiers import new_ulid, now_ms
+from common.store import ledger, partitions
+from common.store.database import Database
 from tests.support.processes import INTERNAL_SECRET
 
 EVENTS_KEY = secrets.derive(INTERNAL_SECRET, "usage-events")
@@ -79,3 +82,16 @@ def signed(record: UsageRecord, outbox_id: str | None = None, **changes: Any) ->
     if outbox_id is not None:
         value["outbox_id"] = outbox_id
     return value | {SIGNATURE_MEMBER: sign(value, EVENTS_KEY)}
+
+
+def post_records(database_url: str, *records: UsageRecord) -> None:
+    """What usage_aggregation does with records, into the ledger alone."""
+
+    async def insert() -> None:
+        database = Database(database_url)
+        async with database.transaction() as connection:
+            await partitions.ensure(connection, now_ms())
+            await ledger.insert(connection, records)
+        await database.close()
+
+    asyncio.run(insert())

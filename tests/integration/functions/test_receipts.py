@@ -1,6 +1,5 @@
 """Receipts: `/v1/usage` for a key's owner, in its dialect; the same for the administrator."""
 
-import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -13,10 +12,8 @@ from common.domain.ids import encode_ulid, first_ulid, ulid_time_ms, ulid_to_uui
 from common.domain.policies import AppliedGone, AppliedLimit, AppliedPolicy, ClientGone
 from common.domain.usage import Tokens, encode
 from common.identifiers import new_ulid
-from common.store import ledger, partitions
-from common.store.database import Database
 from tests.support.key_admin import KEYS
-from tests.support.usage_records import make_record, ulid_at
+from tests.support.usage_records import make_record, post_records, ulid_at
 
 TOKENS = Tokens(input=9, output=12, cache_read=100, reasoning=4)
 UNIT_PRICES = {"input": 150_000, "output": 600_000, "cache_read": 75_000}
@@ -32,22 +29,9 @@ POLICY = AppliedPolicy(
 )
 
 
-def post(key_admin, *records):
-    """What usage_aggregation does."""
-
-    async def insert():
-        database = Database(key_admin.database_url)
-        async with database.transaction() as connection:
-            await partitions.ensure(connection, int(datetime.now(UTC).timestamp() * 1000))
-            await ledger.insert(connection, records)
-        await database.close()
-
-    asyncio.run(insert())
-
-
 def recorded(key_admin, key, **changes):
     record = make_record(key_id=key["id"], user_id=key["user_id"], **changes)
-    post(key_admin, record)
+    post_records(key_admin.database_url, record)
     return record
 
 
