@@ -13,6 +13,8 @@ from common.store.database import query
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 WAIT_S = 60.0
+LOCK_TIMEOUT_MS = 2_000
+AGAIN_S = 1.0
 _NAME = re.compile(r"\d{4}_(pre|post)_[a-z_]+\.sql")
 VERSION_MIN = 150_000
 
@@ -43,6 +45,8 @@ def migrations(directory: Path = MIGRATIONS) -> list[Migration]:
 def migrate(url: str, *, wait_s: float = WAIT_S) -> list[str]:
     """Apply what is missing and return the names; waits for a Postgres that starts.
 
+    Waits as long again for tables that others use, and lets those by who come after them.
+
     Raises `MigrationFailed` with a sentence; nothing of a failed migration stays.
     """
     with _connected(url, wait_s) as connection:
@@ -54,8 +58,9 @@ def migrate(url: str, *, wait_s: float = WAIT_S) -> list[str]:
         known = migrations()
         _check(present, known)
         applied = [one for one in known if one.name not in present]
+        end = time.monotonic() + wait_s
         for one in applied:
-            _apply(connection, one)
+            _apply(connection, one, end)
         return [one.name for one in applied]
 
 
@@ -86,10 +91,22 @@ def _check(present: dict[str, str], known: list[Migration]) -> None:
             )
 
 
-def _apply(connection: "psycopg.Connection[tuple[Any, ...]]", one: Migration) -> None:
-    try:
-        with connection.transaction():
-            connection.execute(one.text)
-            connection.execute(query("insert_migration"), [one.name, one.checksum])
-    except psycopg.Error as error:
-        raise MigrationFailed(f"{one.name} failed and was undone: {error}") from error
+def _apply(connection: "psycopg.Connection[tuple[Any, ...]]", one: Migration, end: float) -> None:
+    while True:
+        try:
+            with connection.transaction():
+                # Who waits for a whole table holds up all who ask for it later: posting, for one.
+                connection.execute(query("set_lock_timeout"), [f"{LOCK_TIMEOUT_MS}ms"])
+                connection.execute(one.text)
+                connection.execute(query("insert_migration"), [one.name, one.checksum])
+        except psycopg.errors.LockNotAvailable as error:
+            if time.monotonic() > end:
+                raise MigrationFailed(
+                    f"{one.name} was undone: a table that it changes is in use, maybe by a long "
+                    "query (pg_stat_activity tells); try again when that is over"
+                ) from error
+        except psycopg.Error as error:
+            raise MigrationFailed(f"{one.name} failed and was undone: {error}") from error
+        else:
+            return
+        time.sleep(AGAIN_S)

@@ -53,6 +53,26 @@ def test_a_later_migration_is_applied_alone(empty_database_url, directory):
     assert tables(empty_database_url) == {"schema_migrations", "one", "eins", "two"}
 
 
+def test_a_table_in_use_is_waited_for_while_others_go_on_using_it(
+    empty_database_url, directory, monkeypatch
+):
+    monkeypatch.setattr(module, "LOCK_TIMEOUT_MS", 50)
+    monkeypatch.setattr(module, "AGAIN_S", 0.05)
+    (directory / "0001_pre_one.sql").write_text("CREATE TABLE one (id int)")
+    migrate(empty_database_url)
+    (directory / "0002_pre_two.sql").write_text("ALTER TABLE one ADD COLUMN two int")
+    with psycopg.connect(empty_database_url) as reader, ThreadPoolExecutor(1) as pool:
+        reader.execute("SELECT * FROM one")
+        with pytest.raises(MigrationFailed, match="0002_pre_two was undone: a table"):
+            migrate(empty_database_url, wait_s=0)
+        applying = pool.submit(migrate, empty_database_url)
+        for _ in range(5):
+            execute(empty_database_url, "INSERT INTO one VALUES (1)")
+        assert not applying.done()
+        reader.rollback()
+        assert applying.result(30) == ["0002_pre_two"]
+
+
 def test_two_at_once_apply_each_once(empty_database_url):
     together = threading.Barrier(4)
 
