@@ -1,5 +1,6 @@
 """Reading usage: sums by any grouping, and the ledger's own rows."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,10 +11,11 @@ import psycopg
 
 from common.domain.ids import first_ulid, ulid_to_uuid, uuid_to_ulid
 from common.domain.usage import TOKEN_CLASSES
+from common.domain.usage_spans import Piece, Step, pieces
 from common.store.database import Connection, query
 
-# What usage can be grouped by, and the column or expression that says it. Times are local to the
-# zone that the caller names.
+# What usage can be grouped by, and the column that says it or an expression of `since`. Times are
+# local to the zone that the caller names.
 GROUPINGS: dict[str, str] = {
     "model": "model",
     "provider": "provider",
@@ -35,6 +37,9 @@ METRICS = {
     "tokens": "sum(input + output + cache_read + cache_write_5m + cache_write_1h)",
 }
 ROLLUP_STEP = timedelta(minutes=15)
+TIMES = frozenset({"hour", "day", "week", "month"})
+# Zones whose days are those that sums are kept of.
+UTC_NAMES = frozenset({"UTC", "Etc/UTC", "GMT"})
 _ULID_COLUMNS = ("key_id", "team_id", "account_id", "id", "adjusts")
 
 
@@ -102,23 +107,26 @@ async def sums(
 
     In the groups' order, or with `most` (a name of `METRICS`) who has most of it first.
 
-    Read from the rollups where the bounds fall on their steps, else from the ledger itself.
-    Raises `UnknownTimeZone`.
+    Read from the coarsest sums that fill the time, where the bounds fall on the rollups' steps, else
+    from the ledger itself. Raises `UnknownTimeZone`.
     """
+    given = filters.values()
     columns = ", ".join(f"{GROUPINGS[name]} AS group_{name}" for name in group_by)
+    summed = ", ".join({"since" if name in TIMES else GROUPINGS[name]: None for name in group_by})
     places = ", ".join(str(place + 1) for place in range(len(group_by)))
     order = places if most is None else f"{METRICS[most]} DESC, {places}"
-    source = "usage_rollups" if _on_steps(filters) else f"({query('ledger_as_rollups').decode()})"
     statement = (
         query("sum_usage")
         .decode()
         .format(
             groups=f"{columns}, " if columns else "",
-            source=source,
+            columns=f"{summed}, " if summed else "",
+            source=_source(filters, coarsest(group_by, time_zone), given),
+            summed=f"GROUP BY {summed}" if summed else "",
             grouped=f"GROUP BY {places} ORDER BY {order}" if places else "",
         )
     )
-    values = {**filters.values(), "tz": time_zone, "limit": limit}
+    values = {**given, "tz": time_zone, "limit": limit}
     try:
         cursor = await connection.execute(statement.encode(), values)
     except psycopg.errors.InvalidParameterValue as error:
@@ -145,6 +153,36 @@ async def records(
     }
     cursor = await connection.execute(query("select_records"), values)
     return [ledger_row(row) for row in await cursor.fetchall()]
+
+
+def coarsest(group_by: Sequence[str], time_zone: str) -> Step:
+    """The longest step whose sums can be grouped so."""
+    times = TIMES.intersection(group_by)
+    if not times:
+        return "month"
+    if "hour" in times or time_zone not in UTC_NAMES:
+        return "quarter"
+    return "month" if times == {"month"} else "day"
+
+
+def _source(filters: Filters, step: Step, values: dict[str, Any]) -> str:
+    """Rows to be summed; the bounds of each part are added to the values."""
+    if not _on_steps(filters):
+        parts = [(query("ledger_as_rollups"), Piece("quarter", filters.since, filters.until))]
+    else:
+        parts = [
+            (query(f"usage_of_{piece.step}"), piece)
+            for piece in pieces(filters.since, filters.until, step)
+        ]
+    texts = []
+    for number, (text, piece) in enumerate(parts):
+        bounds = ""
+        for name, sign, moment in (("since", ">=", piece.since), ("until", "<", piece.until)):
+            if moment is not None:
+                values[f"{name}_{number}"] = moment
+                bounds += f" AND since {sign} %({name}_{number})s"
+        texts.append(text.decode() + bounds)
+    return " UNION ALL ".join(texts)
 
 
 def _on_steps(filters: Filters) -> bool:

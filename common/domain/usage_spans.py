@@ -1,0 +1,67 @@
+"""Which sums a report reads: the coarsest that fill its time without a rest.
+
+Sums are kept by quarters of an hour and, of UTC, by whole days and whole months. A span is whole
+months inside, then whole days on both sides of them, then quarters of an hour at both edges.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+Step = Literal["quarter", "day", "month"]
+_DAY = timedelta(days=1)
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """A part of a span: since (inclusive) until (exclusive), UTC; None is without a bound."""
+
+    step: Step
+    since: datetime | None
+    until: datetime | None
+
+
+def pieces(since: datetime | None, until: datetime | None, coarsest: Step) -> list[Piece]:
+    """The span in pieces that touch and do not overlap, by steps up to the coarsest one.
+
+    Both bounds are UTC-aware and fall on quarters of an hour. At least one piece, which is empty
+    when the span is.
+    """
+    found: list[Piece] = []
+    try:
+        _split(found, since, until, coarsest)
+    except OverflowError:  # so near the calendar's first or last day
+        return [Piece("quarter", since, until)]
+    return found or [Piece("quarter", since, until)]
+
+
+def _split(found: list[Piece], since: datetime | None, until: datetime | None, step: Step) -> None:
+    if since is not None and until is not None and since >= until:
+        return
+    if step == "quarter":
+        found.append(Piece(step, since, until))
+        return
+    finer: Step = "day" if step == "month" else "quarter"
+    first = None if since is None else _next(since, step)
+    last = None if until is None else _floor(until, step)
+    if first is not None and last is not None and first >= last:
+        _split(found, since, until, finer)
+        return
+    if since is not None:
+        _split(found, since, first, finer)
+    found.append(Piece(step, first, last))
+    if until is not None:
+        _split(found, last, until, finer)
+
+
+def _floor(moment: datetime, step: Step) -> datetime:
+    day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return day.replace(day=1) if step == "month" else day
+
+
+def _next(moment: datetime, step: Step) -> datetime:
+    """The first begin of such a step that is not before the moment."""
+    floor = _floor(moment, step)
+    if floor == moment:
+        return floor
+    return _floor(floor + (_DAY if step == "day" else 32 * _DAY), step)

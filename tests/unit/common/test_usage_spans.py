@@ -1,0 +1,104 @@
+"""A span in pieces: nothing is missing, nothing twice, and coarse where it can be."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.domain.usage_spans import Piece, pieces
+
+QUARTER, DAY = timedelta(minutes=15), timedelta(days=1)
+BEGIN = datetime(2023, 11, 28, tzinfo=UTC)
+MOMENTS = st.none() | st.builds(
+    lambda day, quarter: BEGIN + day * DAY + quarter * QUARTER,
+    st.integers(0, 500),
+    st.sampled_from((0, 0, 1, 48, 95)),
+)
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def is_begin(moment: datetime | None, step: str) -> bool:
+    if moment is None or step == "quarter":
+        return True
+    return (moment.hour, moment.minute) == (0, 0) and (step == "day" or moment.day == 1)
+
+
+@given(MOMENTS, MOMENTS, st.sampled_from(("quarter", "day", "month")))
+def test_pieces_are_the_span_whole_and_once(since, until, coarsest):
+    found = pieces(since, until, coarsest)
+    if since is not None and until is not None and since >= until:
+        assert found == [Piece("quarter", since, until)]
+        return
+    assert (found[0].since, found[-1].until) == (since, until)
+    assert all(one.until == other.since is not None for one, other in pairwise(found))
+    for piece in found:
+        assert piece.since is None or piece.until is None or piece.since < piece.until
+        assert is_begin(piece.since, piece.step)
+        assert is_begin(piece.until, piece.step)
+        # No more than the edges of what is coarser.
+        if piece.since is not None and piece.until is not None:
+            if piece.step == "quarter" and coarsest != "quarter":
+                assert piece.until - piece.since < 2 * DAY
+            if piece.step == "day" and coarsest == "month":
+                assert piece.until - piece.since < 61 * DAY
+    assert len(found) <= {"quarter": 1, "day": 3, "month": 5}[coarsest]
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "coarsest", "expected"),
+    [
+        (None, None, "month", [("month", None, None)]),
+        (
+            "2026-01-30T10:15",
+            "2026-04-02T00:30",
+            "month",
+            [
+                ("quarter", "2026-01-30T10:15", "2026-01-31T00:00"),
+                ("day", "2026-01-31T00:00", "2026-02-01T00:00"),
+                ("month", "2026-02-01T00:00", "2026-04-01T00:00"),
+                ("day", "2026-04-01T00:00", "2026-04-02T00:00"),
+                ("quarter", "2026-04-02T00:00", "2026-04-02T00:30"),
+            ],
+        ),
+        (
+            "2026-12-31T00:00",
+            None,
+            "month",
+            [("day", "2026-12-31T00:00", "2027-01-01T00:00"), ("month", "2027-01-01T00:00", None)],
+        ),
+        ("2026-12-31T00:00", None, "day", [("day", "2026-12-31T00:00", None)]),
+        (
+            "2026-05-01T23:45",
+            "2026-05-02T23:45",
+            "day",
+            [("quarter", "2026-05-01T23:45", "2026-05-02T23:45")],
+        ),
+    ],
+)
+def test_by_example(since, until, coarsest, expected):
+    bounds = [None if text is None else at(text) for text in (since, until)]
+    assert pieces(*bounds, coarsest) == [
+        Piece(step, begin and at(begin), end and at(end)) for step, begin, end in expected
+    ]
+
+
+def test_days_are_those_of_utc_whatever_the_bounds_are_written_in():
+    berlin = timezone(timedelta(hours=2))
+    since, until = datetime(2026, 7, 1, tzinfo=berlin), datetime(2026, 7, 3, tzinfo=berlin)
+    assert [(one.step, one.since) for one in pieces(since, until, "day")] == [
+        ("quarter", since),
+        ("day", at("2026-07-01T00:00")),
+        ("quarter", at("2026-07-02T00:00")),
+    ]
+
+
+@pytest.mark.parametrize("moment", [datetime.max, datetime.min])
+def test_the_calendars_ends_are_no_error(moment):
+    there = moment.replace(minute=45, second=0, microsecond=0, tzinfo=timezone(timedelta(hours=14)))
+    assert pieces(there, None, "month")
+    assert pieces(None, there, "month")
