@@ -107,7 +107,7 @@ async def sums(
 
     In the groups' order, or with `most` (a name of `METRICS`) who has most of it first.
 
-    Read from the coarsest sums that fill the time, where the bounds fall on the rollups' steps, else
+    Read from the coarsest sums that fill the time where its bounds fall on the rollups' steps, else
     from the ledger itself. Raises `UnknownTimeZone`.
     """
     given = filters.values()
