@@ -12,7 +12,7 @@ import msgspec
 
 from common.domain.ids import ulid_to_uuid
 from common.domain.postable import NotPostable, check_record, read_record
-from common.domain.signature import SIGNATURE_MEMBER, verify
+from common.domain.signature import verify
 from common.domain.usage import UsageRecord
 from common.identifiers import now_ms
 from common.state.outbox import Outbox, OutboxEntry
@@ -29,14 +29,19 @@ _json = msgspec.json.Encoder()
 class Arrival(msgspec.Struct, frozen=True):
     """A record that arrived: either `record`, or `reason` and `detail` why it is none.
 
-    `raw` is what to keep in quarantine. `outbox_id` is only there if it may be trusted.
+    `given` is what came, decoded or not. `outbox_id` is only there if it may be trusted.
     """
 
-    raw: bytes
+    given: bytes | dict[str, Any]
     outbox_id: str | None = None
     record: UsageRecord | None = None
     reason: str = ""
     detail: str = ""
+
+    @property
+    def raw(self) -> bytes:
+        """What to keep in quarantine; hardly any record needs it."""
+        return self.given if isinstance(self.given, bytes) else _json.encode(self.given)
 
 
 class Posted(msgspec.Struct):
@@ -49,15 +54,11 @@ class Posted(msgspec.Struct):
 
 def arrival_from_event(given: dict[str, Any], events_key: bytes) -> Arrival:
     """A record of an event; its signature says that a relay of this installation made it."""
-    raw = _json.encode(given)
     if not verify(given, events_key):
-        return Arrival(raw, reason="bad_signature", detail="the signature does not match")
+        return Arrival(given, reason="bad_signature", detail="the signature does not match")
     outbox_id = given.get("outbox_id")
-    trusted = outbox_id if isinstance(outbox_id, str) else None
-    members = {
-        name: value for name, value in given.items() if name not in (SIGNATURE_MEMBER, "outbox_id")
-    }
-    return _judged(members, raw, trusted)
+    # Signature and outbox id are none of the record's members, and so are passed over.
+    return _judged(given, given, outbox_id if isinstance(outbox_id, str) else None)
 
 
 def arrival_from_outbox(entry: OutboxEntry) -> Arrival:
@@ -105,13 +106,13 @@ async def drain(database: Database, outbox: Outbox, *, age_ms: int = DRAIN_AGE_M
     return await post(database, outbox, [arrival_from_outbox(entry) for entry in entries])
 
 
-def _judged(members: Any, raw: bytes, outbox_id: str | None) -> Arrival:
+def _judged(members: Any, given: bytes | dict[str, Any], outbox_id: str | None) -> Arrival:
     try:
         record = read_record(members)
         check_record(record, now_ms())
     except NotPostable as error:
-        return Arrival(raw, outbox_id, reason="malformed", detail=str(error))
-    return Arrival(raw, outbox_id, record)
+        return Arrival(given, outbox_id, reason="malformed", detail=str(error))
+    return Arrival(given, outbox_id, record)
 
 
 async def _write(
@@ -158,7 +159,7 @@ async def _tried(connection: Connection, arrival: Arrival) -> Arrival:
         async with connection.transaction(force_rollback=True):
             await ledger.insert(connection, _records([arrival]))
     except ledger.REFUSALS as error:
-        return Arrival(arrival.raw, arrival.outbox_id, reason="refused", detail=str(error))
+        return Arrival(arrival.given, arrival.outbox_id, reason="refused", detail=str(error))
     return arrival
 
 
@@ -185,6 +186,6 @@ async def _split_by_partition(
         else:
             detail = f"no partition of the ledger takes {record_id}"
             unplaced.append(
-                Arrival(arrival.raw, arrival.outbox_id, reason="no_partition", detail=detail)
+                Arrival(arrival.given, arrival.outbox_id, reason="no_partition", detail=detail)
             )
     return placed, unplaced

@@ -108,7 +108,10 @@ def _check_prices(record: UsageRecord) -> None:
 
 def _check_json(record: UsageRecord) -> None:
     for name in ("reported_usage", "policy"):
-        encoded = msgspec.json.encode(getattr(record, name))
+        value = getattr(record, name)
+        if value is None:
+            continue
+        encoded = msgspec.json.encode(value)
         if len(encoded) > JSON_BYTES_MAX:
             raise NotPostable(f"{name}: longer than {JSON_BYTES_MAX} bytes")
         # Nor is there one in a jsonb.

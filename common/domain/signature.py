@@ -19,7 +19,8 @@ def sign(record_object: dict[str, Any], key: bytes) -> str:
     """Hex signature over the object (with its `outbox_id`, without `sig`)."""
     unsigned = record_object
     if SIGNATURE_MEMBER in record_object:
-        unsigned = {name: one for name, one in record_object.items() if name != SIGNATURE_MEMBER}
+        unsigned = record_object.copy()
+        del unsigned[SIGNATURE_MEMBER]
     return hmac.digest(key, _canonical.encode(unsigned), "sha256").hex()
 
 

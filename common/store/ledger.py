@@ -32,7 +32,6 @@ async def insert(connection: Connection, records: Sequence[UsageRecord]) -> list
     cursor = await connection.execute(query("insert_records"), [rows])
     inserted = [row["id"] for row in await cursor.fetchall()]
     if inserted:
-        await connection.execute(query("add_rollups"), [inserted])
         await connection.execute(query("add_spend"), [inserted])
     return inserted
 

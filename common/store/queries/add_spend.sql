@@ -1,8 +1,6 @@
 -- Sums of these ledger rows into what each scope has spent in each period (UTC), in a fixed order.
 -- By day and scope first: periods are made of these few sums instead of every row.
-INSERT INTO spend_totals AS present (scope, period, settled, records)
-SELECT scope, period, sum(spent.cost_usd), sum(spent.records)
-FROM (
+WITH spent AS (
     SELECT
         occurred_at_day AS day,
         CASE
@@ -23,14 +21,21 @@ FROM (
         (occurred_at_day, key_id), (occurred_at_day, user_id), (occurred_at_day, team_id),
         (occurred_at_day)
     )
-) AS spent
-CROSS JOIN LATERAL (
-    VALUES
-        ('total'),
-        ('day:' || to_char(day, 'YYYY-MM-DD')),
-        ('week:' || to_char(day, 'IYYY-"W"IW')),
-        ('month:' || to_char(day, 'YYYY-MM'))
-) AS periods (period)
+), periods AS (
+    SELECT day, period
+    FROM (SELECT DISTINCT day FROM spent) AS days
+    CROSS JOIN LATERAL (
+        VALUES
+            ('total'),
+            ('day:' || to_char(day, 'YYYY-MM-DD')),
+            ('week:' || to_char(day, 'IYYY-"W"IW')),
+            ('month:' || to_char(day, 'YYYY-MM'))
+    ) AS named (period)
+)
+INSERT INTO spend_totals AS present (scope, period, settled, records)
+SELECT scope, period, sum(spent.cost_usd), sum(spent.records)
+FROM spent
+JOIN periods USING (day)
 WHERE scope IS NOT NULL
 GROUP BY scope, period
 ORDER BY scope, period
