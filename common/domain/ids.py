@@ -5,6 +5,7 @@ order is the ULID's order, so that a ledger partition is a range of time. Time a
 arguments; `common.identifiers` reads the clock.
 """
 
+import functools
 from uuid import UUID
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -72,6 +73,8 @@ def _text(number: int) -> str:
     return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)])
 
 
+# A batch of records names each of its ids several times, and the same keys and accounts.
+@functools.lru_cache(maxsize=2048)
 def _number(ulid: str) -> int:
     if len(ulid) != _LENGTH or ulid[0] > "7":
         raise InvalidId(f"{ulid[:40]!r} is no ULID (26 characters, e.g. {_text(0)})")

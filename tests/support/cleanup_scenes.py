@@ -37,6 +37,7 @@ ENVIRONMENT = {
 LONG_AGO = timedelta(days=100)
 TABLES = (
     *("ledger", "ledger_partitions", "usage_rollups", "spend_totals", "quarantine", "audit"),
+    "usage_periods",
     *("api_keys", "api_key_secrets", "changes", "idempotent_replies", "dead_letters"),
     "counter_drifts",
 )

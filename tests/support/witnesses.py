@@ -109,12 +109,13 @@ class Witness:
                 for statement in (
                     "SELECT count(*) FILTER (WHERE kind = 'usage'), sum(cost_usd) FROM ledger",
                     "SELECT sum(requests), sum(cost_usd) FROM usage_rollups",
+                    "SELECT sum(requests), sum(cost_usd) FROM usage_periods WHERE step = 'day'",
                 )
             ]
             (spent,) = connection.execute(
                 "SELECT settled FROM spend_totals WHERE (scope, period) = ('organisation', 'total')"
             ).fetchone()
-        assert sums[0] == sums[1]
+        assert sums[0] == sums[1] == sums[2]
         assert spent == sums[0][1]
         total = self._stack.admin("/internal/usage", group_by="model")["total"]
         assert (total["requests"], Decimal(total["cost_usd"])) == sums[0]

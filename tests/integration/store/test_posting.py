@@ -60,10 +60,12 @@ class World:
             " (SELECT coalesce(sum(settled), 0) FROM spend_totals"
             "  WHERE scope = 'organisation' AND period = 'total') AS spent,"
             " (SELECT count(*) FROM ledger WHERE kind = 'usage') AS requests,"
-            " (SELECT coalesce(sum(requests), 0) FROM usage_rollups) AS rolled"
+            " (SELECT coalesce(sum(requests), 0) FROM usage_rollups) AS rolled,"
+            " (SELECT coalesce(sum(requests), 0) FROM usage_periods WHERE step = 'day') AS days,"
+            " (SELECT coalesce(sum(requests), 0) FROM usage_periods WHERE step = 'month') AS months"
         )
         assert sums["ledger"] == sums["rollups"] == sums["spent"]
-        assert sums["requests"] == sums["rolled"]
+        assert sums["requests"] == sums["rolled"] == sums["days"] == sums["months"]
 
 
 @pytest.fixture
