@@ -96,6 +96,8 @@ BEGIN
                     sum(cost_usd), sum(unpriced_requests), sum(markup_usd)
                 FROM days
                 GROUP BY 2, %3$s
+                -- So that a report's days lie together.
+                ORDER BY 1, 2
                 ON CONFLICT (step, since, %3$s)
                 DO UPDATE SET
                     parts = present.parts + excluded.parts,
@@ -162,4 +164,5 @@ SELECT 'month', date_trunc('month', since, 'UTC'), key_id, user_id, team_id, acc
        sum(cache_read), sum(cache_write_5m), sum(cache_write_1h), sum(reasoning),
        sum(audio_input), sum(audio_output), sum(cost_usd), sum(unpriced_requests), sum(markup_usd)
 FROM days
-GROUP BY 2, 3, 4, 5, 6, 7, 8, 9, 10;
+GROUP BY 2, 3, 4, 5, 6, 7, 8, 9, 10
+ORDER BY 1, 2;
