@@ -1,5 +1,7 @@
 """The providers' own SDKs take the echo provider for a provider."""
 
+import time
+
 import anthropic
 import openai
 import pytest
@@ -35,6 +37,7 @@ def test_openai_whole(chat, echo):
     assert answer.model == "gpt-4o-2024-08-06"
     assert answer.usage.total_tokens == 6
     (record,) = echo.requests()
+    assert 0 <= time.time() - record.pop("time_s") < 60
     assert record == {
         "request_id": "id-1",
         "dialect": "openai",

@@ -117,25 +117,6 @@ def test_what_is_sent(run, monkeypatch, arguments, call, body):
     assert asked.body == body
 
 
-def test_what_is_not_given_of_limits_access_and_calendar_stays_as_it_is(run):
-    now = {
-        "id": ID,
-        "limits": {"requests_per_day": 9, "concurrency": 2, "tokens_per_day": None},
-        "access": {"clients": ["curl"], "models": {"allow": ["a*"], "deny": ["b"]}},
-        "calendar": {"timezone": "Europe/Berlin", "day_starts_at": 0},
-    }
-    run.server.says(Answer(200, now, {"etag": '"7"'}), {"id": ID})
-    given = ("--limit", "concurrency=5", "--deny", "c", "--day-starts-at", "6")
-    assert run("teams", "update", ID, *given).exit_code == 0
-    asked = run.server.asked[-1]
-    assert asked.headers["if-match"] == '"7"'
-    assert asked.body == {
-        "limits": {"requests_per_day": 9, "concurrency": 5},
-        "access": {"clients": ["curl"], "models": {"allow": ["a*"], "deny": ["c"]}},
-        "calendar": {"timezone": "Europe/Berlin", "day_starts_at": 6},
-    }
-
-
 def test_a_list_of_models_that_is_not_given_stays_as_it_is(run):
     rules = {"allow": ["gpt-*"], "deny": ["gpt-4*"]}
     run.server.says(Answer(200, {"id": ID, "models": rules}, {"etag": '"7"'}), {"id": ID})
