@@ -18,6 +18,8 @@ ROOMY = {
     "requests_per_minute": 10**6, "tokens_per_minute": 10**9, "concurrency": 10**4,
     "requests_per_day": 10**7, "tokens_per_day": 10**11,
 }  # fmt: skip
+# With `everysec` Redis may acknowledge what it has not written while an fsync is under way.
+DURABLE = ("--appendfsync", "always")
 # What runs out under a load of a few hundred requests.
 TIGHT_USD = "0.01"
 
@@ -27,7 +29,7 @@ class FaultStack(DevStack):
 
     def __init__(self, directory: Path) -> None:
         self.stores = contextlib.ExitStack()
-        self.redis_server = self.stores.enter_context(RedisServer(directory / "redis"))
+        self.redis_server = self.stores.enter_context(RedisServer(directory / "redis", *DURABLE))
         self.postgres_server = self.stores.enter_context(PostgresServer(directory / "postgres"))
         database = self.postgres_server.database(migrated=False)
         super().__init__(

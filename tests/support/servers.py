@@ -100,11 +100,15 @@ class Server:
 
 
 class RedisServer(Server):
-    """Redis as `relayctl dev` runs it (append-only, noeviction). The URL stays over restarts."""
+    """Redis as `relayctl dev` runs it (append-only, noeviction). The URL stays over restarts.
 
-    def __init__(self, directory: Path) -> None:
+    `options` are arguments of redis-server, which win.
+    """
+
+    def __init__(self, directory: Path, *options: str) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         super().__init__(directory / "redis.log")
+        self._options = options
         self._redis: EmbeddedRedis = prepare_redis(find_redis(), directory / "redis", free_port())
 
     @property
@@ -121,7 +125,7 @@ class RedisServer(Server):
             client.script_flush()
 
     def _command(self) -> list[str]:
-        return launched(self._redis.command, death_signal=signal.SIGKILL)
+        return launched([*self._redis.command, *self._options], death_signal=signal.SIGKILL)
 
     def _ready(self) -> bool:
         return self._redis.ready()
