@@ -8,39 +8,26 @@ middle, two at once, or one twice leave the same totals.
 from collections.abc import Callable
 from typing import Literal
 
-import msgspec
-
 from common.accounts import UsableAccount
 from common.dialects.job_readers import JOBS
 from common.dialects.jobs import JobReader, JobState, UnreadableResults
-from common.domain import usage
-from common.domain.admission import Settled, SettledLate
 from common.domain.ids import ulid_time_ms
 from common.domain.jobs import Job, JobResult, job_price, job_record
 from common.domain.prices import PriceBook
-from common.domain.settlement import adjustment, use_of
-from common.domain.usage import UsageRecord
-from common.identifiers import new_ulid, now_ms
+from common.identifiers import now_ms
 from common.providers import PROVIDERS
 from common.providers.anthropic import DEFAULT_VERSION
 from common.providers.http import Exchange, UpstreamClient, UpstreamFailed
+from common.settling import Posted, settle_record
 from common.state.admission import Admission
 from common.state.jobs import Jobs
 from common.telemetry import logs
-from common.telemetry.settled import count_used, report_exceeded
 
 STATE_TIMEOUT_MS = 30_000
 # A file of a hundred thousand results, slowly.
 RESULTS_TIMEOUT_MS = 180_000
 
 Outcome = Literal["settled", "open", "unreachable"]
-
-
-class Posted(msgspec.Struct, frozen=True):
-    """A record that is in the outbox under that id."""
-
-    record: UsageRecord
-    outbox_id: str
 
 
 class JobSettlement:
@@ -95,21 +82,11 @@ class JobSettlement:
     async def settle(self, job: Job, result: JobResult) -> Posted | None:
         """Post what a job used, once; None when that was done before."""
         record = job_record(job, result, self._prices(job), now_ms())
-        use = use_of(record)
-        answer = await self._admission.settle(
-            record.id, usage.encode(record), use=use, append_unleased=False
+        posted = await settle_record(
+            self._admission, record, reserved_nano=job.reserved_nano, append_unleased=False
         )
-        if isinstance(answer, SettledLate):
-            made = new_ulid(ulid_time_ms(record.id))
-            record = adjustment(record, usage.decode(answer.draft), made)
-            answer = await self._admission.adjust(job.request_id, usage.encode(record), use=use)
         await self._jobs.forget(job.request_id)
-        if not isinstance(answer, Settled) or not answer.first:
-            return None
-        count_used(record)
-        if 0 <= job.reserved_nano < use.nano:
-            report_exceeded(record, job.reserved_nano, use.nano)
-        return Posted(record, answer.outbox_id)
+        return posted if posted is not None and posted.first else None
 
     async def _results(self, job: Job, account: UsableAccount, reader: JobReader) -> JobResult:
         results = reader.results(job_price(job, self._prices(job)))

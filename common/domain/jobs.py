@@ -16,6 +16,7 @@ from common.domain.prices import PriceBook
 from common.domain.reported_usage import reported_usage
 from common.domain.rerating import UNPRICED
 from common.domain.service_tiers import tier_of
+from common.domain.settlement import NOT_BOUNDED
 from common.domain.usage import Status, Tokens, UsageRecord, UsageSource
 
 JobKind = Literal["response", "message_batch"]
@@ -32,14 +33,14 @@ class Job(msgspec.Struct, frozen=True, omit_defaults=True):
     """One open job. `draft` is the record of its request, as its reservation's end would post it.
 
     `provider_id` is what the provider knows it by; `deadline_ms` (since 1970) ends its reservation.
-    `reserved_nano` is what it may cost at most where a hard budget applies, else -1.
+    `reserved_nano` is what it may cost at most where a hard budget applies, else `NOT_BOUNDED`.
     """
 
     kind: JobKind
     provider_id: str
     deadline_ms: int
     draft: UsageRecord
-    reserved_nano: int = -1
+    reserved_nano: int = NOT_BOUNDED
 
     @property
     def request_id(self) -> str:

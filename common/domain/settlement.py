@@ -10,6 +10,9 @@ from common.domain.ids import ulid_time_ms
 from common.domain.money import nano_ceiling, pico_from_usd, usd_text
 from common.domain.usage import UsageRecord
 
+# What may be reserved where no hard budget rests on it.
+NOT_BOUNDED = -1
+
 
 def use_of(record: UsageRecord) -> Use:
     """What a record counts in limits and budgets."""

@@ -10,6 +10,7 @@ from common.domain.admission import Draft
 from common.domain.ids import ulid_time_ms
 from common.domain.jobs import JOB_MS_MAX, Job
 from common.domain.refusals import Refused
+from common.domain.settlement import NOT_BOUNDED
 from common.state.commands import RedisUnavailable
 from common.telemetry import logs
 from functions.relay.open_request import OpenRequest
@@ -51,7 +52,7 @@ async def entrust(services: Services, request: OpenRequest, provider_id: str) ->
         provider_id=provider_id,
         deadline_ms=ulid_time_ms(request.id) + JOB_MS_MAX,
         draft=usage.decode(draft.record),
-        reserved_nano=request.reserved_nano if request.is_bounded else -1,
+        reserved_nano=request.reserved_nano if request.is_bounded else NOT_BOUNDED,
     )
     request.entrusted = True
     keeping = services.run_in_background(_keep_until_done(services, job, draft))

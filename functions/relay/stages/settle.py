@@ -10,15 +10,11 @@ import time
 
 import msgspec
 
-from common.domain import usage
-from common.domain.admission import Settled, SettledLate, Skipped
-from common.domain.ids import ulid_time_ms
-from common.domain.settlement import adjustment, use_of
+from common.domain.settlement import NOT_BOUNDED
 from common.domain.usage import Status, UsageRecord
-from common.identifiers import new_ulid
+from common.settling import Posted, settle_record
 from common.state.commands import RedisUnavailable
 from common.telemetry import logs
-from common.telemetry.settled import count_used, report_exceeded
 from functions.relay.open_request import OpenRequest
 from functions.relay.records import final_record
 from functions.relay.reservations import held_rules, prices_of
@@ -68,42 +64,34 @@ async def _settle(
     Then what has no lease is appended and not counted: the ledger takes a record once, a counter
     would take it twice.
     """
-    use = use_of(record)
-    answer = await services.admission.settle(
-        record.id,
-        usage.encode(record),
-        use=use,
+    posted = await settle_record(
+        services.admission,
+        record,
+        reserved_nano=request.reserved_nano if request.is_bounded else NOT_BOUNDED,
         rules=b"" if in_doubt else held_rules(request),
         # A job has its lease until it is settled: without one, somebody else settled it.
         append_unleased=request.admitted and not request.entrusted,
         cooldown=request.cooldown,
     )
-    if isinstance(answer, SettledLate):
-        record = adjustment(record, usage.decode(answer.draft), new_ulid(ulid_time_ms(record.id)))
-        answer = await services.admission.adjust(request.id, usage.encode(record), use=use)
-        logs.log("settled_late", level="warning", request_id=request.id)
     if request.entrusted:
         await services.jobs.forget(request.id)
-    if isinstance(answer, Skipped):
+    if posted is None:
         return
-    if isinstance(answer, Settled) and answer.first:
-        count_used(record)
-        if request.is_bounded and use.nano > request.reserved_nano:
-            report_exceeded(record, request.reserved_nano, use.nano)
-    if isinstance(answer, Settled):
-        announce(services, record, answer.outbox_id)
+    if posted.record.kind == "adjustment":
+        logs.log("settled_late", level="warning", request_id=request.id)
+    announce(services, posted)
 
 
-def announce(services: Services, record: UsageRecord, outbox_id: str) -> None:
+def announce(services: Services, posted: Posted) -> None:
     """Send the event of a record that is in the outbox."""
     if services.emitter is not None:
-        services.emitter.add(_event_object(services, record, outbox_id))
+        services.emitter.add(_event_object(services, posted))
 
 
-def _event_object(services: Services, record: UsageRecord, outbox_id: str) -> dict[str, object]:
+def _event_object(services: Services, posted: Posted) -> dict[str, object]:
     from common.domain.signature import SIGNATURE_MEMBER, sign
 
-    made: dict[str, object] = msgspec.to_builtins(record)
-    made["outbox_id"] = outbox_id
+    made: dict[str, object] = msgspec.to_builtins(posted.record)
+    made["outbox_id"] = posted.outbox_id
     made[SIGNATURE_MEMBER] = sign(made, services.events_key)
     return made

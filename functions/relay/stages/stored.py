@@ -156,7 +156,7 @@ async def _settle_before(services: Services, job: Job, account: UsableAccount) -
         message = "It is still in progress: cancel it first, or wait until it has ended."
         raise Refused(Refusal(Reason.INVALID_REQUEST, message, field="id"))
     if posted is not None:
-        announce(services, posted.record, posted.outbox_id)
+        announce(services, posted)
 
 
 def _is_shown_whole(request: OpenRequest, exchange: Exchange, job: Job | None) -> bool:
@@ -181,7 +181,7 @@ async def _pass_shown(
         with contextlib.suppress(RedisUnavailable):  # the task settles it
             state, posted = await services.job_settlement.collect_shown(job, body)
             if posted is not None:
-                announce(services, posted.record, posted.outbox_id)
+                announce(services, posted)
             elif state is not None and state.ended and state.result is None:
                 services.run_in_background(_collect(services, job, account))
     headers = to_caller(exchange.headers)
@@ -195,7 +195,7 @@ async def _collect(services: Services, job: Job, account: UsableAccount) -> None
     with contextlib.suppress(RedisUnavailable):
         _, posted = await services.job_settlement.collect(job, account)
         if posted is not None:
-            announce(services, posted.record, posted.outbox_id)
+            announce(services, posted)
 
 
 async def _pass_error(request: OpenRequest, exchange: Exchange, send: Send) -> None:
