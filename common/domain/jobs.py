@@ -78,8 +78,8 @@ def next_look_ms(job: Job, now_ms: int) -> int:
 def job_price(job: Job, prices: PriceBook) -> ModelPrice | None:
     """The price of the job's model, less what its account has off."""
     draft = job.draft
-    price = prices.find(draft.priced_as or draft.model_served or draft.model_requested)
-    return price.discounted(draft.discount) if price is not None else None
+    model = draft.priced_as or draft.model_served or draft.model_requested
+    return prices.price_of(model, draft.discount)
 
 
 def job_record(job: Job, result: JobResult, prices: PriceBook, now_ms: int) -> UsageRecord:

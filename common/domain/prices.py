@@ -46,6 +46,11 @@ class PriceBook(msgspec.Struct, frozen=True):
         undated = _DATE.sub("", model)
         return self._named(undated) if undated != model else None
 
+    def price_of(self, model: str, discount: str) -> ModelPrice | None:
+        """As `find`, less what an account has off ("" is nothing). Raises `InvalidAmount`."""
+        price = self.find(model)
+        return price.discounted(discount) if price is not None else None
+
     def exactly(self, model: str) -> ModelPrice | None:
         """The price of a model id or alias as it is written, without looking for a date in it."""
         return self._named(model)

@@ -54,11 +54,10 @@ def correction(
     record = posted.record
     if "@" in record.price_version:
         return "own_file"
-    price = book.find(record.priced_as or record.model_served or record.model_requested)
-    rates = None
-    if price is not None:
-        price = price.discounted(record.discount)
-        rates = price.rates_for_record(posted.tokens, tier_of(record.service_tier))
+    model = record.priced_as or record.model_served or record.model_requested
+    price = book.price_of(model, record.discount)
+    tier = tier_of(record.service_tier)
+    rates = price.rates_for_record(posted.tokens, tier) if price is not None else None
     if rates is None:
         return "unpriced"
     if record.endpoint == BATCHES and posted.priced and not record.unit_prices:

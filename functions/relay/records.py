@@ -17,7 +17,6 @@ from common.domain.rerating import UNPRICED
 from common.domain.service_tiers import tier_of
 from common.domain.settlement import occurred_at
 from common.domain.usage import Status, Tokens, UsageRecord, UsageSource
-from functions.relay.account_prices import price_at
 from functions.relay.open_request import OpenRequest
 
 CLIENT_CHARACTERS_MAX = 64
@@ -88,7 +87,7 @@ def _record(
     if request.key is None or request.parsed is None or request.endpoint is None:
         raise ValueError("only an authenticated, parsed request has a record")
     served = account.served_model(request.parsed.model) or request.parsed.model
-    price = price_at(prices, account, request.parsed.model)
+    price = prices.price_of(served, account.discount)
     searches, service_tier = _searches(request), _service_tier(request)
     rates = price.rates_for_record(tokens, tier_of(service_tier)) if price is not None else None
     unit_prices, cost = rates.priced(tokens, searches) if rates is not None else ({}, 0)

@@ -10,7 +10,6 @@ from common.domain.policies import NO_POLICY
 from common.domain.prices import PriceBook
 from common.domain.refusals import Reason, Refusal, Refused
 from common.domain.reservation import Bound, Charge, charge_of
-from functions.relay.account_prices import price_at
 from functions.relay.open_request import OpenRequest
 from functions.relay.records import draft_for
 from functions.relay.services import Services
@@ -126,7 +125,8 @@ def _charge(
 def _price(services: Services, request: OpenRequest, account: UsableAccount) -> ModelPrice | None:
     if request.parsed is None:
         raise ValueError("only a parsed request has a price")
-    price = price_at(prices_of(services, request), account, request.parsed.model)
+    served = account.served_model(request.parsed.model) or request.parsed.model
+    price = prices_of(services, request).price_of(served, account.discount)
     if price is None or price.at_tier(_bound(request).tier) is None:
         return None
     return price
