@@ -1,8 +1,10 @@
 """Access rules: what a caller reads whom one of them keeps out. Pure."""
 
+from collections.abc import Iterable
+
 from common.domain.access import Asked, RuleName
 from common.domain.policies import Applied
-from common.domain.refusals import Reason, Refusal
+from common.domain.refusals import Reason, Refusal, Refused
 
 _REASONS: dict[RuleName, Reason] = {
     "scopes": Reason.SCOPE_NOT_ALLOWED,
@@ -12,9 +14,12 @@ _REASONS: dict[RuleName, Reason] = {
 }
 
 
-def refusal_of(one: Applied, rule: RuleName, asked: Asked) -> Refusal:
-    """Why the rule of that level does not admit the request."""
-    return Refusal(_REASONS[rule], _message(one, rule, asked))
+def check_rules(applied: Iterable[Applied], asked: Asked) -> None:
+    """All levels' rules must admit the request. Raises `Refused` of the first that does not."""
+    for one in applied:
+        rule = one.policy.access.broken_by(asked)
+        if rule is not None:
+            raise Refused(Refusal(_REASONS[rule], _message(one, rule, asked)))
 
 
 def _message(one: Applied, rule: RuleName, asked: Asked) -> str:

@@ -19,8 +19,12 @@ from common.domain.policies import (
     team_scope,
     user_scope,
 )
+from common.domain.refusals import Reason, Refusal, Refused
 
 SHOWN_CHARACTERS = 8
+PRESENTED_CHARACTERS_MAX = 512
+# Unknown keys an address may present within a minute before none is looked up any more.
+UNKNOWN_MAX = 20
 _policy_decoder = msgspec.json.Decoder(Policy)
 
 
@@ -84,3 +88,22 @@ def hash_key(secret: str) -> str:
 def key_prefix_of(secret: str, prefix: str) -> str:
     """What a list may show of a key so that its owner knows it again: prefix and 8 characters."""
     return secret[: len(prefix) + SHOWN_CHARACTERS]
+
+
+def hash_presented(secret: str) -> str:
+    """As `hash_key`, of what a caller presents. Raises `Refused` for what can be no key."""
+    if len(secret) > PRESENTED_CHARACTERS_MAX:
+        raise Refused(unknown_key())
+    return hash_key(secret)
+
+
+def check_unknown(count: int) -> None:
+    """An address presented so many unknown keys. Raises `Refused` when that is too many."""
+    if count > UNKNOWN_MAX:
+        message = "Too many requests with unknown API keys from this address."
+        raise Refused(Refusal(Reason.TOO_MANY_FAILURES, message, retry_after_ms=60_000))
+
+
+def unknown_key() -> Refusal:
+    """What the caller reads of a key that nobody knows."""
+    return Refusal(Reason.UNKNOWN_KEY, "Incorrect API key provided.")

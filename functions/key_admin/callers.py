@@ -9,9 +9,15 @@ from starlette.responses import Response
 from common.caller import presented_key
 from common.dialects import DIALECTS
 from common.domain.access import Asked
-from common.domain.access_refusals import refusal_of
+from common.domain.access_refusals import check_rules
 from common.domain.admission import KeyRefused, KeyUnknown, Stale
-from common.domain.keys import KeyRecord, hash_key, policies_of
+from common.domain.keys import (
+    KeyRecord,
+    check_unknown,
+    hash_presented,
+    policies_of,
+    unknown_key,
+)
 from common.domain.policies import Applied
 from common.domain.refusals import Reason, Refusal, Refused
 from common.projection import project_key
@@ -22,9 +28,6 @@ from functions.key_admin.problem import RETRY_AFTER_S, Problem
 from functions.key_admin.services import Services, services
 
 PATH = "/v1/usage"
-KEY_CHARACTERS_MAX = 512
-# As in `relay`: unknown keys of an address within a minute before none is looked up any more.
-FAILURES_MAX = 20
 # A key that Redis does not know, a projection that is not there.
 ROUNDS_MAX = 3
 RETRY_MS = RETRY_AFTER_S * 1000
@@ -83,9 +86,7 @@ async def _authenticated(parts: Services, request: Request) -> KeyRecord:
     if not secret:
         message = "No API key was given. Send yours as `Authorization: Bearer <key>`."
         raise Refused(Refusal(Reason.MISSING_KEY, message))
-    if len(secret) > KEY_CHARACTERS_MAX:
-        raise Refused(_unknown_key())
-    prefix, key_hash = parts.settings.state_prefix, hash_key(secret)
+    prefix, key_hash = parts.settings.state_prefix, hash_presented(secret)
     admission = Admission(parts.redis, prefix)
     for _ in range(ROUNDS_MAX):
         answer = await admission.verify(key_hash, address=request.scope["relay.address"])
@@ -99,11 +100,9 @@ async def _authenticated(parts: Services, request: Request) -> KeyRecord:
             verb = "expired" if expired else "been revoked"
             raise Refused(Refusal(reason, f"This API key has {verb}."))
         if isinstance(answer, KeyUnknown):
-            if answer.failures > FAILURES_MAX:
-                message = "Too many requests with unknown API keys from this address."
-                raise Refused(Refusal(Reason.TOO_MANY_FAILURES, message, retry_after_ms=60_000))
+            check_unknown(answer.failures)
             if not await project_key(parts.database, parts.redis, prefix, key_hash):
-                raise Refused(_unknown_key())
+                raise Refused(unknown_key())
         else:
             await parts.bring_projection_up_to_date()
     message = "Relay is rebuilding its key table; try again in a moment."
@@ -113,19 +112,11 @@ async def _authenticated(parts: Services, request: Request) -> KeyRecord:
 def _check_access(request: Request, applied: tuple[Applied, ...]) -> None:
     """As `relay` for what needs no scope: address, client and dialect. Raises `Refused`."""
     agent, address = request.headers.get("user-agent", ""), request.scope["relay.address"]
-    asked = Asked(None, _dialect(request), agent, address)
-    for one in applied:
-        rule = one.policy.access.broken_by(asked)
-        if rule is not None:
-            raise Refused(refusal_of(one, rule, asked))
+    check_rules(applied, Asked(None, _dialect(request), agent, address))
 
 
 def _dialect(request: Request) -> str:
     return "anthropic" if "anthropic-version" in request.headers else "openai"
-
-
-def _unknown_key() -> Refusal:
-    return Refusal(Reason.UNKNOWN_KEY, "Incorrect API key provided.")
 
 
 def _of_problem(problem: Problem) -> Refusal:

@@ -7,6 +7,7 @@ import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from common.domain.keys import check_unknown, unknown_key
 from common.domain.refusals import Reason, Refusal, Refused
 from common.telemetry import logs
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 UNKNOWN_FOR_MS = 5_000
 UNKNOWN_KEYS_MAX = 10_000
-# Unknown keys an address may present within a minute before it is not looked up any more.
-FAILURES_MAX = 20
 STORE_RETRY_MS = 2_000
 
 
@@ -33,11 +32,9 @@ class KeyLookup:
 
     async def find(self, key_hash: str, failures: int, now_ms: int) -> None:
         """Return when Redis knows the key by now; else raise `Refused`."""
-        if failures > FAILURES_MAX:
-            message = "Too many requests with unknown API keys from this address."
-            raise Refused(Refusal(Reason.TOO_MANY_FAILURES, message, retry_after_ms=60_000))
+        check_unknown(failures)
         if self._unknown.get(key_hash, 0) > now_ms:
-            raise Refused(_unknown_key())
+            raise Refused(unknown_key())
         search = self._searches.get(key_hash)
         if search is None:
             search = self._services.run_in_background(self._search(key_hash))
@@ -59,7 +56,7 @@ class KeyLookup:
             if len(self._unknown) >= UNKNOWN_KEYS_MAX:
                 self._unknown.clear()
             self._unknown[key_hash] = now_ms + UNKNOWN_FOR_MS
-            raise Refused(_unknown_key())
+            raise Refused(unknown_key())
 
     def start_rebuild(self) -> None:
         """Begin to rebuild the projection unless this process is at it already."""
@@ -112,7 +109,3 @@ def _import_store() -> None:
     import common.projection
 
     del psycopg, psycopg_pool, common
-
-
-def _unknown_key() -> Refusal:
-    return Refusal(Reason.UNKNOWN_KEY, "Incorrect API key provided.")

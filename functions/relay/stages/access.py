@@ -20,12 +20,9 @@ def check_access(request: OpenRequest) -> None:
         return
     dialect = request.dialect.name if request.dialect is not None else ""
     asked = Asked(scope, dialect, request.header(b"user-agent") or "", request.address)
-    for one in request.access:
-        rule = one.policy.access.broken_by(asked)
-        if rule is not None:
-            from common.domain.access_refusals import refusal_of
+    from common.domain.access_refusals import check_rules
 
-            raise Refused(refusal_of(one, rule, asked))
+    check_rules(request.access, asked)
 
 
 def allows_model(request: OpenRequest, model: str) -> bool:

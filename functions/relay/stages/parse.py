@@ -6,14 +6,13 @@ from common.asgi import BodyTooLarge
 from common.caller import presented_key
 from common.dialects import DIALECTS, OPERATIONS
 from common.dialects.base import JSON, BadRequest
-from common.domain.keys import hash_key
+from common.domain.keys import hash_presented
 from common.domain.refusals import Reason, Refusal, Refused
 from functions.relay.caller_body import BODY_BYTES_MAX, CallerBody, refusal_of
 from functions.relay.endpoints import Endpoint, dialect_of, find_endpoint, methods_of
 from functions.relay.open_request import OpenRequest
 from functions.relay.upload import KEPT_BYTES_MAX, Upload
 
-KEY_CHARACTERS_MAX = 512
 _NOT_SERVED = ("/v1/files", "/v1/batches")
 
 
@@ -46,9 +45,7 @@ def read_key(request: OpenRequest) -> None:
             "No API key was given. Send yours as `Authorization: Bearer <key>` or `x-api-key`."
         )
         raise Refused(Refusal(Reason.MISSING_KEY, message))
-    if len(secret) > KEY_CHARACTERS_MAX:
-        raise Refused(Refusal(Reason.UNKNOWN_KEY, "Incorrect API key provided."))
-    request.key_hash = hash_key(secret)
+    request.key_hash = hash_presented(secret)
 
 
 async def read_body(request: OpenRequest, body: CallerBody) -> None:
