@@ -6,6 +6,7 @@ arguments; `common.identifiers` reads the clock.
 """
 
 import functools
+from datetime import datetime
 from uuid import UUID
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -38,6 +39,11 @@ def encode_ulid(now_ms: int, entropy: bytes) -> str:
 def first_ulid(now_ms: int) -> str:
     """The smallest ULID of a millisecond: the bound of a partition."""
     return encode_ulid(now_ms, bytes(ENTROPY_BYTES))
+
+
+def first_uuid(moment: datetime) -> UUID:
+    """The smallest id of a time, as the store has ids; no id is older than 1970."""
+    return ulid_to_uuid(first_ulid(max(0, int(moment.timestamp() * 1000))))
 
 
 def ulid_time_ms(ulid: str) -> int:

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 
-from common.domain.ids import first_ulid, ulid_to_uuid
+from common.domain.ids import first_uuid
 from common.store.database import Connection, query
 
 # Months beyond the current one that are kept ready: cleanup may fail for so long.
@@ -57,7 +57,7 @@ async def ensure(connection: Connection, now_ms: int, months_ahead: int = MONTHS
     await connection.execute(query("lock_partitions"))
     months = await missing(connection, now_ms, months_ahead)
     for since, until in months:
-        await _create(connection, since.strftime(_NAME), _first_id(since), _first_id(until))
+        await _create(connection, since.strftime(_NAME), first_uuid(since), first_uuid(until))
     return len(months)
 
 
@@ -81,7 +81,7 @@ async def missing(
 
 async def ended(connection: Connection, before: datetime) -> list[str]:
     """Partitions, oldest first, whose month ended by that time; never the newest of all."""
-    cursor = await connection.execute(query("ended_partitions"), [_first_id(before)])
+    cursor = await connection.execute(query("ended_partitions"), [first_uuid(before)])
     return [row["name"] for row in await cursor.fetchall()]
 
 
@@ -99,7 +99,7 @@ async def drop_oldest(connection: Connection, before: datetime) -> str | None:
             return None
         # What somebody has taken out of the ledger, to keep it elsewhere, is not ours to drop.
         if await _attached(connection, names[0]):
-            await _drop(connection, names[0], _first_id(before))
+            await _drop(connection, names[0], first_uuid(before))
         await connection.execute(query("delete_partition"), [names[0]])
     except psycopg.errors.LockNotAvailable as error:
         raise PartitionBusy("the ledger is being read or written") from error
@@ -111,7 +111,7 @@ async def count_droppable(connection: Connection, before: datetime, limit: int) 
     count = 0
     for name in (await ended(connection, before))[:limit]:
         if await _attached(connection, name) and await _has_newer(
-            connection, name, _first_id(before)
+            connection, name, first_uuid(before)
         ):
             break
         count += 1
@@ -154,7 +154,3 @@ async def _create(connection: Connection, name: str, since: UUID, until: UUID) -
 def _month(moment: datetime, ahead: int) -> datetime:
     month = moment.year * 12 + moment.month - 1 + ahead
     return datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
-
-
-def _first_id(moment: datetime) -> UUID:
-    return ulid_to_uuid(first_ulid(int(moment.timestamp() * 1000)))

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from common.domain.ids import first_ulid, ulid_to_uuid
+from common.domain.ids import first_uuid
 from common.store.database import Connection, query
 
 # By which column each table's age is read: one with an index, where the table can be large.
@@ -36,5 +36,5 @@ def _statement(name: str, table: str) -> bytes:
 
 def _bound(table: str, before: datetime) -> Any:
     if AGES[table] == "id":
-        return ulid_to_uuid(first_ulid(max(0, int(before.timestamp() * 1000))))
+        return first_uuid(before)
     return before

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 
-from common.domain.ids import first_ulid, ulid_to_uuid, uuid_to_ulid
+from common.domain.ids import first_uuid, ulid_to_uuid, uuid_to_ulid
 from common.domain.usage import TOKEN_CLASSES
 from common.domain.usage_spans import Piece, Step, pieces
 from common.store.database import Connection, query
@@ -220,10 +220,7 @@ def ledger_row(row: dict[str, Any]) -> dict[str, Any]:
 
 def first_id(moment: datetime | None) -> UUID | None:
     """The bound of ids that a time is."""
-    if moment is None:
-        return None
-    # No id is older than 1970.
-    return ulid_to_uuid(first_ulid(max(0, int(moment.timestamp() * 1000))))
+    return None if moment is None else first_uuid(moment)
 
 
 def _uuid(ulid: str | None) -> UUID | None:

@@ -4,12 +4,11 @@ The outbox first, in the call that counts them: whatever dies after it, the ledg
 """
 
 from datetime import UTC, date, datetime, time
-from uuid import UUID
 
 import msgspec
 
 from common.domain import usage
-from common.domain.ids import first_ulid, ulid_time_ms, ulid_to_uuid
+from common.domain.ids import first_uuid, ulid_time_ms
 from common.domain.limits import compile_rules
 from common.domain.policies import (
     ORGANISATION,
@@ -67,8 +66,8 @@ async def recompute(
     async with services.database.transaction() as connection:
         found = await price_books.rated(
             connection,
-            since=_first_id(since),
-            until=_first_id(until),
+            since=first_uuid(since),
+            until=first_uuid(until),
             after=given.cursor,
             model=given.model,
             limit=given.limit,
@@ -175,7 +174,3 @@ def _moment(bound: datetime | date) -> datetime:
     if isinstance(bound, datetime):
         return bound.astimezone(UTC)
     return datetime.combine(bound, time(), UTC)
-
-
-def _first_id(moment: datetime) -> UUID:
-    return ulid_to_uuid(first_ulid(max(0, int(moment.timestamp() * 1000))))
