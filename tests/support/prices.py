@@ -1,11 +1,6 @@
-"""Books of prices as operators import them, and records in the ledger that they price."""
+"""Books of prices as operators import them."""
 
-import asyncio
 import uuid
-from datetime import datetime
-
-from common.store import ledger, partitions
-from common.store.database import Database
 
 MODEL = "our-llama"
 ENTRY = {
@@ -27,18 +22,3 @@ def book(name=None, **models):
         "version": name or f"acme-{uuid.uuid4().hex[:8]}",
         "providers": {"openai_compatible": models},
     }
-
-
-def post(served, records):
-    """Put records into the ledger of a running key_admin."""
-
-    async def insert():
-        database = Database(served.database_url)
-        async with database.transaction() as connection:
-            times = [datetime.fromisoformat(record.occurred_at) for record in records]
-            for moment in times:
-                await partitions.ensure(connection, int(moment.timestamp() * 1000))
-            await ledger.insert(connection, records)
-        await database.close()
-
-    asyncio.run(insert())

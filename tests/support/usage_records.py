@@ -90,7 +90,9 @@ def post_records(database_url: str, *records: UsageRecord) -> None:
     async def insert() -> None:
         database = Database(database_url)
         async with database.transaction() as connection:
-            await partitions.ensure(connection, now_ms())
+            for record in records:
+                made = datetime.fromisoformat(record.occurred_at)
+                await partitions.ensure(connection, int(made.timestamp() * 1000))
             await ledger.insert(connection, records)
         await database.close()
 

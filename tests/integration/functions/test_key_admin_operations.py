@@ -15,8 +15,8 @@ from functions.key_admin.models.keys import KeyMade
 from tests.support.admin_checks import UNKNOWN, assert_nowhere, kept, problem
 from tests.support.event_receiver import Answer, Receiver
 from tests.support.key_admin import KEYS, MASTER_KEY, new_address
-from tests.support.prices import MODEL, book, post
-from tests.support.usage_records import make_record, ulid_at
+from tests.support.prices import MODEL, book
+from tests.support.usage_records import make_record, post_records, ulid_at
 
 CREDENTIAL, OTHER_CREDENTIAL = "sk-a-credential-of-every-operation", "sk-that-replaces-it"
 OF_ENVIRONMENT = "sk-of-the-environment"
@@ -87,7 +87,7 @@ def a_record_without_a_price(key_admin):
     record = make_record(
         id=ulid_at(LATELY), model_served=None, priced_as=MODEL, price_version="unpriced"
     )
-    post(key_admin, [record])
+    post_records(key_admin.database_url, record)
     body = {"book": book(), "effective_from": LATELY.isoformat()}
     assert key_admin.call("POST", "/internal/prices/books", json=body).status_code == 201
     return MODEL

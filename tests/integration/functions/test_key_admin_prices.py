@@ -12,8 +12,8 @@ from common.domain.ids import ulid_to_uuid
 from common.domain.usage import Tokens
 from common.price_book import current_price_book
 from tests.support.key_admin import served_key_admin
-from tests.support.prices import ENTRY, MODEL, book, post
-from tests.support.usage_records import make_record, ulid_at
+from tests.support.prices import ENTRY, MODEL, book
+from tests.support.usage_records import make_record, post_records, ulid_at
 
 PRICES = "/internal/prices"
 
@@ -150,7 +150,7 @@ def test_history_is_priced_again_by_adjustments_and_once(served):
     other = msgspec.structs.replace(
         records[0], id=ulid_at(since), priced_as="gpt-4o", price_version="2026-11-25"
     )
-    post(served, [*records, other])
+    post_records(served.database_url, *records, other)
     imported(served, book(**{model: ENTRY}), effective_from=since.isoformat())
 
     expected = {"examined": 3, "adjusted": 3, "unpriced": 0, "difference_usd": Decimal("0.0087")}
@@ -197,7 +197,7 @@ def test_the_counters_of_running_periods_follow(served):
         cost_usd="0.000000000000",
         price_version="unpriced",
     )
-    post(served, [record])
+    post_records(served.database_url, record)
     counters = [
         f"{{relay}}:money:{scope}:total"
         for scope in (f"key:{ulid_to_uuid(key['id'])}", f"account:{account['id']}")
