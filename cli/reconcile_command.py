@@ -13,9 +13,10 @@ from cli.admin.output import OUTPUTS, Column, Shape, print_items
 from cli.cleanup_command import store_environment
 
 if TYPE_CHECKING:
-    from common.domain.policies import Applied, Level
+    from common.domain.policies import Level
     from common.domain.reconciliation import Drift
     from common.event_function import Worker
+    from common.reconciliation import Outcome
 
 LEVELS = ("organisation", "team", "user", "key", "account")
 EXIT_FAILED = 1
@@ -124,39 +125,23 @@ async def _with_worker(settings: Any, work: "Callable[[Worker], Awaitable[Any]]"
 async def _compare(
     worker: "Worker", level: "Level | None", subject: str | None, *, dry_run: bool, lower: bool
 ) -> "list[tuple[str, Drift]]":
+    from common.reconciliation import pages
     from common.reconciliation import reconcile as compare
     from common.store import reconciliation
 
     found: list[tuple[str, Drift]] = []
     looked = 0
     for one in (level,) if level else reconciliation.LEVELS:
-        async for page in _pages(worker, one, subject):
+        async for page in pages(worker.database, one, subject):
             outcome = await compare(
                 worker.database, worker.redis, worker.prefix, page, dry_run=dry_run, lower=lower
             )
-            found += [("raised", drift) for drift in outcome.raised]
-            found += [("lowered", drift) for drift in outcome.lowered]
-            found += [("left", drift) for drift in outcome.left]
+            found += _named(outcome)
             looked += len(page)
             click.echo(f"{looked} scopes looked at, {len(found)} figures differ", err=True)
     if subject is not None and not looked:
         end("nothing to look at: there is no such scope, or it has no budget and no daily limit", 2)
     return found
-
-
-async def _pages(worker: "Worker", level: "Level", subject: str | None) -> Any:
-    from common.store import reconciliation
-
-    after = ""
-    while True:
-        async with worker.database.transaction() as connection:
-            page: list[tuple[str, Applied]] = await reconciliation.limited(
-                connection, level, subject=subject, after=after
-            )
-        if not page:
-            return
-        yield [applied for _, applied in page]
-        after = page[-1][0]
 
 
 async def _restore(worker: "Worker", lower: bool) -> "list[tuple[str, Drift]]":
@@ -165,6 +150,11 @@ async def _restore(worker: "Worker", lower: bool) -> "list[tuple[str, Drift]]":
     outcome = await after_restore(
         worker.database, worker.redis, worker.prefix, lower=lower, tell=_progress
     )
+    return _named(outcome)
+
+
+def _named(outcome: "Outcome") -> "list[tuple[str, Drift]]":
+    """Each figure with what becomes of it."""
     return [
         *(("raised", drift) for drift in outcome.raised),
         *(("lowered", drift) for drift in outcome.lowered),
@@ -209,18 +199,13 @@ def _print(found: "list[tuple[str, Drift]]", output: str, dry_run: bool) -> None
 
 
 def _row(outcome: str, drift: "Drift") -> dict[str, str]:
-    from common.domain.money import PICO_PER_NANO, usd_text
-
-    def shown(amount: int) -> str:
-        return usd_text(amount * PICO_PER_NANO) if drift.counter.money else str(amount)
-
     return {
         "scope": drift.counter.scope,
         "period": drift.counter.span.id,
         "figure": drift.figure,
-        "counted": shown(drift.counted),
-        "expected": shown(drift.expected),
-        "difference": shown(drift.difference),
+        "counted": drift.written(drift.counted),
+        "expected": drift.written(drift.expected),
+        "difference": drift.written(drift.difference),
         "outcome": outcome,
     }
 

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Literal, cast
 
-from common.domain.money import PICO_PER_NANO, usd_text
 from common.domain.periods import NEVER_MS
 from common.domain.policies import Level
 from common.domain.reconciliation import Drift
@@ -117,17 +116,14 @@ def _threshold_data(passed: Passed) -> BudgetThreshold:
 
 
 def _drift_data(drift: Drift, repaired: bool) -> SpendDrift:
-    def shown(amount: int) -> str:
-        return usd_text(amount * PICO_PER_NANO) if drift.counter.money else str(amount)
-
     level, subject = subject_of(drift.counter.scope)
     return SpendDrift(
         scope=cast("Level", level),
         scope_id=subject,
         period_id=drift.counter.span.id,
         figure=drift.figure,
-        counted=shown(drift.counted),
-        expected=shown(drift.expected),
-        difference=shown(drift.difference),
+        counted=drift.written(drift.counted),
+        expected=drift.written(drift.expected),
+        difference=drift.written(drift.difference),
         repaired=repaired,
     )

@@ -31,13 +31,13 @@ be overshot. What is reserved is known from the leases alone, and repaired in bo
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from uuid import UUID
 
 import msgspec
 
 from common.domain.ids import ulid_to_uuid
-from common.domain.policies import Applied
+from common.domain.policies import Applied, Level
 from common.domain.postable import NotPostable, check_record, read_record
 from common.domain.reconciliation import (
     Counter,
@@ -78,6 +78,20 @@ class Outcome(msgspec.Struct):
     def found(self) -> list[Drift]:
         """All of them."""
         return [*self.raised, *self.lowered, *self.left]
+
+
+async def pages(
+    database: Database, level: Level, subject: str | None = None
+) -> AsyncIterator[list[Applied]]:
+    """All scopes of a level whose spending is counted, or the one of a subject, page by page."""
+    after = ""
+    while True:
+        async with database.transaction() as connection:
+            page = await store.limited(connection, level, subject=subject, after=after)
+        if not page:
+            return
+        yield [applied for _, applied in page]
+        after = page[-1][0]
 
 
 async def reconcile(

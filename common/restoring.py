@@ -15,11 +15,10 @@ Leases, the outbox and counters are never thrown away: they are usage that Postg
 
 from collections.abc import Awaitable, Callable
 
-from common.domain.policies import Applied
 from common.identifiers import new_ulid, now_ms
 from common.posting import drain
 from common.projection import REBUILD_LOCK, project_all
-from common.reconciliation import CutBusy, Outcome, reconcile
+from common.reconciliation import CutBusy, Outcome, pages, reconcile
 from common.state import locks
 from common.state.commands import RedisCommands
 from common.state.leases import expire
@@ -31,7 +30,6 @@ from common.store.database import Database
 # A page takes well under it; a process that died frees the way after it.
 LOCK_MS = 120_000
 EXPIRED_AT_ONCE = 500
-SCOPES_AT_ONCE = 200
 
 
 async def after_restore(
@@ -86,17 +84,11 @@ async def _all_counters(
     whole = Outcome()
     hold = _holding(commands, prefix, token)
     for level in store.LEVELS:
-        after = ""
-        while True:
+        await hold()
+        async for page in pages(database, level):
             await hold()
-            async with database.transaction() as connection:
-                page = await store.limited(connection, level, after=after, limit=SCOPES_AT_ONCE)
-            if not page:
-                break
-            applied: list[Applied] = [one for _, one in page]
-            part = await reconcile(database, commands, prefix, applied, lower=lower)
+            part = await reconcile(database, commands, prefix, page, lower=lower)
             whole.raised += part.raised
             whole.lowered += part.lowered
             whole.left += part.left
-            after = page[-1][0]
     return whole

@@ -10,7 +10,7 @@ import msgspec
 
 from common.domain.ids import ulid_time_ms
 from common.domain.limits import count_key, forget_ms, living_periods, money_key
-from common.domain.money import PICO_PER_NANO, nano_ceiling, pico_from_usd
+from common.domain.money import PICO_PER_NANO, nano_ceiling, pico_from_usd, usd_text
 from common.domain.periods import Span, in_default_calendar, span_of
 from common.domain.policies import (
     ORGANISATION,
@@ -107,6 +107,10 @@ class Drift(msgspec.Struct, frozen=True):
     def name(self) -> str:
         """Counter and figure, as the store remembers it."""
         return f"{self.counter.key} {self.figure}"
+
+    def written(self, amount: int) -> str:
+        """An amount of the figure as text: USD where it is money, else a count."""
+        return usd_text(amount * PICO_PER_NANO) if self.counter.money else str(amount)
 
     def same_as(self, earlier: "Drift | None") -> bool:
         """Whether an earlier look saw the same difference: then nothing that moves explains it."""
