@@ -35,14 +35,6 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     audio_output: int | None = None
     search: int | None = None
 
-    def unit_prices(self, tokens: Tokens, searches: int = 0) -> UnitPrices:
-        """The price of each class that was used, and of no other."""
-        return self.priced(tokens, searches)[0]
-
-    def cost_of(self, tokens: Tokens, searches: int = 0) -> int:
-        """The cost in pico-USD at these rates."""
-        return self.priced(tokens, searches)[1]
-
     def priced(self, tokens: Tokens, searches: int = 0) -> tuple[UnitPrices, int]:
         """The price of each class that was used, and the cost in pico-USD: that of all lines.
 
@@ -139,15 +131,6 @@ class ModelPrice(TierRates, frozen=True, kw_only=True):
         A batch's tokens are a sum, which says nothing of the length of any of its requests.
         """
         return self.at_tier(tier) if tier == "batch" else self.rates_for(tokens, tier)
-
-    def cost_pico(self, tokens: Tokens) -> int:
-        """What the tokens cost at the standard tier, in pico-USD; exact.
-
-        It is never negative for counts that are not.
-        """
-        return self.for_length(
-            tokens.input + tokens.cache_read + tokens.cache_write_5m + tokens.cache_write_1h
-        ).cost_of(tokens)
 
     def discounted(self, discount: str) -> "ModelPrice":
         """All prices less a part of them: "0.15" is 15 % off. Raises `InvalidAmount`."""

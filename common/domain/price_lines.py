@@ -52,8 +52,3 @@ def price_lines(
         for name, count in counts.items()
         if count and name in unit_prices
     ]
-
-
-def cost_pico(tokens: Tokens, unit_prices: Mapping[str, int], searches: int = 0) -> int:
-    """The sum of all lines in pico-USD."""
-    return sum(line.count * line.unit_pico for line in price_lines(tokens, unit_prices, searches))

@@ -8,6 +8,7 @@ from common import price_book
 from common.domain.prices import InvalidPriceBook
 from common.domain.usage import Tokens
 from echo_provider.models import anthropic_served, openai_served
+from tests.support.costs import cost_pico
 
 BOOK = price_book.current_price_book()
 FILE = json.loads((price_book.DIRECTORY / f"{BOOK.version}.json").read_bytes())
@@ -83,13 +84,13 @@ def test_prices_checked_by_hand(model, usd):
 
 def test_what_a_request_costs():
     # The record in docs/architecture.md: 9 x $0.15 and 12 x $0.60 a million.
-    assert BOOK.find("gpt-4o-mini").cost_pico(Tokens(input=9, output=12)) == 8_550_000
+    assert cost_pico(BOOK.find("gpt-4o-mini"), Tokens(input=9, output=12)) == 8_550_000
 
 
 def test_haiku_5_5_over_100k_tokens():
     price = BOOK.find("claude-haiku-5-5")
-    assert price.cost_pico(Tokens(input=100_000)) == 100_000 * 100_000
-    assert price.cost_pico(Tokens(input=1, cache_read=100_000)) == 500_000 + 100_000 * 50_000
+    assert cost_pico(price, Tokens(input=100_000)) == 100_000 * 100_000
+    assert cost_pico(price, Tokens(input=1, cache_read=100_000)) == 500_000 + 100_000 * 50_000
 
 
 # Anthropic: a read is a tenth of the input's price, a write 1.25 or 2 times; these differ.

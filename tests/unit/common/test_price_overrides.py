@@ -7,6 +7,7 @@ import pytest
 
 from common import price_book
 from common.domain.usage import Tokens
+from tests.support.costs import cost_pico
 
 BUILT_IN = price_book.current_price_book()
 ENTRY = {
@@ -37,7 +38,7 @@ def logged(capfd):
 def test_the_operators_price_wins_and_the_rest_stays(tmp_path, logged):
     write(tmp_path, {"gpt-4o": ENTRY, "house-model": ENTRY | {"aliases": ["house"]}})
     book = price_book.overridden_price_book(str(tmp_path))
-    assert book.find("gpt-4o").cost_pico(Tokens(input=1, output=1)) == 16_000_000
+    assert cost_pico(book.find("gpt-4o"), Tokens(input=1, output=1)) == 16_000_000
     assert book.find("gpt-4o-2026-01-01") is book.find("gpt-4o")
     assert book.find("house").context_window == 1000
     # A dated version with a price of its own keeps it.
@@ -131,4 +132,4 @@ def test_the_documented_file_is_taken(tmp_path):
     (tmp_path / NAME).write_text(section.partition("```json\n")[2].partition("```")[0])
     book = price_book.overridden_price_book(str(tmp_path))
     assert book.find("house").output == 200_000
-    assert book.find("gpt-4o").cost_pico(Tokens(input=1)) == 2_000_000
+    assert cost_pico(book.find("gpt-4o"), Tokens(input=1)) == 2_000_000

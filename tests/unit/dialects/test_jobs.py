@@ -13,7 +13,6 @@ from common.dialects.base import BadRequest
 from common.dialects.job_readers import JOBS
 from common.dialects.jobs import UnreadableResults
 from common.dialects.worst_cases import BOUNDS
-from common.domain import price_lines
 from common.domain.jobs import Job, JobResult, job_record
 from common.domain.model_prices import LongContext, TierRates
 from common.domain.money import pico_from_usd
@@ -22,6 +21,7 @@ from common.domain.rerating import BATCHES, Posted, correction
 from common.domain.reservation import charge_of
 from common.domain.usage import Tokens
 from common.price_book import current_price_book
+from tests.support.costs import lines_pico
 from tests.support.usage_records import make_record
 
 PRICES = current_price_book()
@@ -142,7 +142,7 @@ def test_the_lines_of_a_batch_add_up_to_its_cost(discount):
     assert (record.searches, record.service_tier) == (10, "batch")
     assert record.tokens == Tokens(input=15, output=20, cache_read=25)
     cost = pico_from_usd(record.cost_usd)
-    assert cost == price_lines.cost_pico(record.tokens, record.unit_prices, record.searches) > 0
+    assert cost == lines_pico(record.tokens, record.unit_prices, record.searches) > 0
     assert record.unit_prices["input"] == price.at_tier("batch").input
     # And it is what the book says later.
     posted = Posted(record, record.tokens, record.searches, cost, adjustments=0, priced=True)

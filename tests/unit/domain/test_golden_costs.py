@@ -13,10 +13,11 @@ from common import price_book
 from common.dialects import OPERATIONS
 from common.dialects.gemini.tokens import read_usage as read_gemini
 from common.domain.money import usd_text
-from common.domain.price_lines import cost_pico, price_lines
+from common.domain.price_lines import price_lines
 from common.domain.prices import PriceBook
 from common.domain.service_tiers import tier_of
 from common.domain.usage import Tokens
+from tests.support.costs import lines_pico
 
 VENDORED = Path(price_book.__file__).parent / "price_books" / "2026-11-26.json"
 # Models that the vendored book has not: their prices are those of the providers' pages.
@@ -300,8 +301,8 @@ def read(endpoint, usage, tier, items=()):
 def test_it_costs_what_a_person_works_out(endpoint, model, usage, tier, usd):
     tokens, served_tier, searches = read(endpoint, usage, tier)
     rates = BOOK.find(model).rates_for(tokens, tier_of(served_tier))
-    prices = rates.unit_prices(tokens, searches)
-    assert usd_text(cost_pico(tokens, prices, searches)) == usd
+    prices = rates.priced(tokens, searches)[0]
+    assert usd_text(lines_pico(tokens, prices, searches)) == usd
     lines = price_lines(tokens, prices, searches)
     assert usd_text(sum(line.cost_pico for line in lines)) == usd
 
@@ -322,7 +323,7 @@ def test_searches_of_a_response_are_counted_and_billed_each():
     assert searches == 2
     rates = BOOK.find("gpt-4.1").rates_for(tokens, tier_of(tier))
     # 2 searches at 10 USD a thousand, and 768 as above.
-    assert usd_text(rates.cost_of(tokens, searches)) == "0.020768000000"
+    assert usd_text(rates.priced(tokens, searches)[1]) == "0.020768000000"
 
 
 @pytest.mark.parametrize(

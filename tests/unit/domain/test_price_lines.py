@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.domain.model_prices import ModelPrice, Rates
-from common.domain.price_lines import PriceLine, cost_pico, price_lines
+from common.domain.price_lines import PriceLine, price_lines
 from common.domain.usage import TOKEN_CLASSES, Tokens
+from tests.support.costs import lines_pico
 
 RATES = Rates(
     input=2_000_000,
@@ -23,7 +24,7 @@ COUNTS = st.integers(0, 10**9)
 
 def test_lines_name_what_was_used_and_nothing_else():
     tokens = Tokens(input=100, output=20, cache_read=50, reasoning=10)
-    assert price_lines(tokens, RATES.unit_prices(tokens)) == [
+    assert price_lines(tokens, RATES.priced(tokens)[0]) == [
         PriceLine("input", 100, 2_000_000),
         PriceLine("output", 20, 8_000_000),
         PriceLine("cache_read", 50, 500_000),
@@ -32,7 +33,7 @@ def test_lines_name_what_was_used_and_nothing_else():
 
 def test_audio_and_text_are_counted_apart():
     tokens = Tokens(input=100, output=20, audio_input=30, audio_output=20)
-    assert price_lines(tokens, RATES.unit_prices(tokens)) == [
+    assert price_lines(tokens, RATES.priced(tokens)[0]) == [
         PriceLine("input", 70, 2_000_000),
         PriceLine("audio_input", 30, 40_000_000),
         PriceLine("audio_output", 20, 80_000_000),
@@ -41,10 +42,10 @@ def test_audio_and_text_are_counted_apart():
 
 def test_searches_are_lines_of_their_own():
     tokens = Tokens(output=1)
-    assert price_lines(tokens, RATES.unit_prices(tokens, 3), 3)[-1] == PriceLine(
+    assert price_lines(tokens, RATES.priced(tokens, 3)[0], 3)[-1] == PriceLine(
         "search", 3, 10_000_000_000
     )
-    assert cost_pico(tokens, RATES.unit_prices(tokens, 3), 3) == 8_000_000 + 30_000_000_000
+    assert lines_pico(tokens, RATES.priced(tokens, 3)[0], 3) == 8_000_000 + 30_000_000_000
 
 
 def test_what_has_no_price_has_no_line():
@@ -53,9 +54,9 @@ def test_what_has_no_price_has_no_line():
 
 @given(st.builds(Tokens, *[COUNTS] * len(TOKEN_CLASSES)), st.integers(0, 100))
 def test_lines_add_up_to_the_cost_of_any_usage(tokens, searches):
-    prices = RATES.unit_prices(tokens, searches)
+    prices = RATES.priced(tokens, searches)[0]
     lines = price_lines(tokens, prices, searches)
-    assert sum(line.cost_pico for line in lines) == RATES.cost_of(tokens, searches)
+    assert sum(line.cost_pico for line in lines) == RATES.priced(tokens, searches)[1]
     assert all(line.count > 0 for line in lines)
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from common.domain.model_prices import LongContext, ModelPrice
 from common.domain.prices import InvalidPriceBook, PriceBook
 from common.domain.usage import TOKEN_CLASSES, Tokens
+from tests.support.costs import cost_pico
 
 RATES = {
     "input": 2_000_000,
@@ -59,48 +60,48 @@ def _sum(one, other):
     ],
 )
 def test_each_class_at_its_rate(tokens, pico):
-    assert FLAT.cost_pico(tokens) == pico
+    assert cost_pico(FLAT, tokens) == pico
 
 
 def test_audio_is_taken_out_of_its_whole():
-    assert AUDIO.cost_pico(Tokens(input=10, audio_input=4)) == 6 * 2_000_000 + 4 * 40_000_000
-    assert AUDIO.cost_pico(Tokens(output=10, audio_output=10)) == 10 * 1_000_000
+    assert cost_pico(AUDIO, Tokens(input=10, audio_input=4)) == 6 * 2_000_000 + 4 * 40_000_000
+    assert cost_pico(AUDIO, Tokens(output=10, audio_output=10)) == 10 * 1_000_000
 
 
 def test_audio_that_was_cached_is_charged_once():
     # A provider may count cached audio as audio; `input` has only what was not cached.
     tokens = Tokens(input=1, cache_read=9, audio_input=10)
-    assert AUDIO.cost_pico(tokens) == 40_000_000 + 9 * 500_000
+    assert cost_pico(AUDIO, tokens) == 40_000_000 + 9 * 500_000
 
 
 @pytest.mark.parametrize("part", ["input", "cache_read", "cache_write_5m", "cache_write_1h"])
 def test_long_context_is_over_the_whole_input(part):
     at = Tokens(output=5, **{part: 1000})
     over = Tokens(output=5, **{part: 1001})
-    assert TIERED.cost_pico(at) == FLAT.cost_pico(at)
-    assert TIERED.cost_pico(over) == 2 * FLAT.cost_pico(over)
+    assert cost_pico(TIERED, at) == cost_pico(FLAT, at)
+    assert cost_pico(TIERED, over) == 2 * cost_pico(FLAT, over)
 
 
 def test_output_does_not_make_a_context_long():
-    assert TIERED.cost_pico(Tokens(output=5000)) == FLAT.cost_pico(Tokens(output=5000))
+    assert cost_pico(TIERED, Tokens(output=5000)) == cost_pico(FLAT, Tokens(output=5000))
 
 
 @given(used_tokens(), used_tokens())
 def test_cost_is_additive(one, other):
     for price in (FLAT, AUDIO):
-        assert price.cost_pico(_sum(one, other)) == price.cost_pico(one) + price.cost_pico(other)
+        assert cost_pico(price, _sum(one, other)) == cost_pico(price, one) + cost_pico(price, other)
 
 
 @given(used_tokens(), used_tokens())
 def test_more_tokens_never_cost_less(one, other):
     for price in (FLAT, AUDIO, TIERED):
-        assert price.cost_pico(_sum(one, other)) >= price.cost_pico(one) >= 0
+        assert cost_pico(price, _sum(one, other)) >= cost_pico(price, one) >= 0
 
 
 @given(st.builds(Tokens, *[COUNTS] * len(TOKEN_CLASSES)))
 def test_no_part_is_negative_whatever_is_reported(tokens):
     cheapest = tokens.input * AUDIO.input + tokens.output * AUDIO.audio_output
-    assert AUDIO.cost_pico(tokens) >= cheapest
+    assert cost_pico(AUDIO, tokens) >= cheapest
 
 
 ENTRY = {

@@ -16,9 +16,10 @@ from common.domain.policies import (
     Policy,
     client_gone_of,
 )
-from common.domain.price_lines import PRICED_CLASSES, cost_pico
+from common.domain.price_lines import PRICED_CLASSES
 from common.domain.receipts import finish_cause_of, lines_of
 from common.domain.usage import Tokens
+from tests.support.costs import lines_pico
 
 COUNTS = st.integers(0, 10**7)
 TOKENS = st.builds(Tokens, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS)
@@ -48,7 +49,7 @@ def test_each_end_has_one_of_five_causes(status, word, source, cause):
 
 @given(TOKENS, PRICES, st.integers(0, 100))
 def test_the_lines_add_up_to_the_cost(tokens, prices, searches):
-    cost = Decimal(usd_text(cost_pico(tokens, prices, searches)))
+    cost = Decimal(usd_text(lines_pico(tokens, prices, searches)))
     lines = lines_of(tokens, prices, searches, cost)
     assert sum((Decimal(line.cost_usd) for line in lines), Decimal()) == cost
     for line in lines:

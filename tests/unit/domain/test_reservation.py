@@ -7,6 +7,7 @@ from common.domain.model_prices import LongContext, ModelPrice
 from common.domain.money import nano_ceiling
 from common.domain.reservation import Bound, Charge, charge_of
 from common.domain.usage import Tokens
+from tests.support.costs import cost_pico
 
 RATES = {"input": 1, "output": 4, "cache_read": 1, "cache_write_5m": 2, "cache_write_1h": 3}
 
@@ -51,7 +52,7 @@ def test_no_use_within_the_bound_costs_more_than_is_reserved(model, data):
         audio_input=data.draw(st.integers(0, parts[0])),
         audio_output=data.draw(st.integers(0, output)),
     )
-    assert nano_ceiling(model.cost_pico(used)) <= charge.worst_nano(charge.wanted)
+    assert nano_ceiling(cost_pico(model, used)) <= charge.worst_nano(charge.wanted)
 
 
 def test_without_a_cap_the_catalogues_default_counts_up_to_the_models_most():
