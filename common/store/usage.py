@@ -171,7 +171,7 @@ def _source(filters: Filters, step: Step, values: dict[str, Any]) -> str:
         parts = [(query("ledger_as_rollups"), Piece("quarter", filters.since, filters.until))]
     else:
         parts = [
-            (query(f"usage_of_{piece.step}"), piece)
+            (query("usage_of_quarters" if piece.step == "quarter" else "usage_of_periods"), piece)
             for piece in pieces(filters.since, filters.until, step)
         ]
     texts = []
@@ -181,7 +181,7 @@ def _source(filters: Filters, step: Step, values: dict[str, Any]) -> str:
             if moment is not None:
                 values[f"{name}_{number}"] = moment
                 bounds += f" AND since {sign} %({name}_{number})s"
-        texts.append(text.decode() + bounds)
+        texts.append(text.decode().format(step=piece.step) + bounds)
     return " UNION ALL ".join(texts)
 
 
