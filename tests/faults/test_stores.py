@@ -38,9 +38,12 @@ async def load_on(stack, keys, count) -> AsyncIterator[Callable[[], bool]]:
         await load
 
 
-async def asked_at_least(witness: Witness, count: int) -> None:
-    """Until the provider was asked that often, so that what happens next happens under load."""
-    await asyncio.to_thread(eventually, lambda: len(witness.asked()) >= count, 60)
+async def asked_at_least(witness: Witness, count: int, over: Callable[[], bool] = bool) -> None:
+    """Until the provider was asked that often, or all of the load is over.
+
+    So what happens next happens under load.
+    """
+    await asyncio.to_thread(eventually, lambda: over() or len(witness.asked()) >= count, 60)
 
 
 @pytest.mark.timeout(600)
@@ -70,12 +73,12 @@ def test_postgres_killed_and_restarted(stack, count, times):
     witness, keys = Witness(stack), stack.limited_keys()
 
     async def load_and_kill():
-        async with load_on(stack, keys, count):
+        async with load_on(stack, keys, count) as over:
             await asked_at_least(witness, 20)
             for _ in range(times):
-                stack.postgres_server.kill()
                 before = len(witness.asked())
-                await asked_at_least(witness, before + 10)
+                stack.postgres_server.kill()
+                await asked_at_least(witness, before + 10, over)
                 stack.postgres_server.start()
                 await asyncio.sleep(1 if times > 1 else 0)
 

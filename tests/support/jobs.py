@@ -77,9 +77,11 @@ def money(relay: RelayProcess) -> tuple[int, int]:
 def open_jobs(relay: RelayProcess) -> int:
     """How many jobs are open; each has its place in the queue."""
     with redis.Redis.from_url(relay.redis.url) as client:
-        count = client.hlen(f"{PREFIX}:jobs")
-        assert client.zcard(f"{PREFIX}:jobs-due") == count
-        return count
+        both = client.pipeline(transaction=True)  # relay may write between two looks
+        both.hlen(f"{PREFIX}:jobs").zcard(f"{PREFIX}:jobs-due")
+        jobs, due = both.execute()
+        assert jobs == due
+        return jobs
 
 
 def budgeted(relay, usd="1", policy="clamp", **limits):

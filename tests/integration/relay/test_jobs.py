@@ -301,7 +301,7 @@ def test_a_job_that_costs_more_than_was_reserved_is_posted_in_full_and_reported(
 def test_a_caller_who_leaves_before_the_answer_leaves_a_job(relay, echo, begins):
     key = budgeted(relay)
     with pytest.raises(httpx.TimeoutException):
-        begins(relay, key, "delay_ms=700", timeout=0.3)
+        begins(relay, key, "delay_ms=1500", timeout=0.8)
     eventually(lambda: open_jobs(relay) == 1)
     assert relay.records() == []
     assert look(relay, echo.url)["settled"] == 1

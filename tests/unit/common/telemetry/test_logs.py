@@ -144,6 +144,7 @@ def test_ids_are_written_as_they_are(written):
 def test_any_field_makes_one_valid_line(text, nested):
     calls = []
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logs._State, "rank", logs._RANKS["info"])
         patch.setattr(logs.os, "write", lambda output, data: calls.append(data))
         logs.log("event", text=text, nested=nested)
     (data,) = calls
