@@ -3,7 +3,9 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
 
 from common.dialects.base import (
     Dialect,
@@ -25,8 +27,27 @@ from functions.relay.endpoints import Endpoint
 from functions.relay.snapshots import UsableAccount
 from functions.relay.upload import Upload
 
+if TYPE_CHECKING:
+    from functions.relay.translating import Translation
+
 # Why a request was ended from outside its own coroutine.
-Interruption = Literal["client_gone", "deadline", "idle", "first_byte", "caller_silent", "shutdown"]
+Interruption = Literal[
+    "client_gone",
+    "deadline",
+    "idle",
+    "first_byte",
+    "first_token",
+    "caller_silent",
+    "shutdown",
+]
+
+
+class FailedAttempt(msgspec.Struct, frozen=True):
+    """An account that was asked in vain: why, and after how many ms."""
+
+    account_id: str
+    reason: str
+    ms: int
 
 
 class OpenRequest:
@@ -44,6 +65,15 @@ class OpenRequest:
     # one that goes on, to be settled when its provider says what it used.
     job_begun: bool = False
     entrusted: bool = False
+    # The account that is asked speaks another format than the caller: `operation` translates. By
+    # format what was translated so far.
+    translates: bool = False
+    translations: "dict[str, Translation] | None" = None
+    # The account's name for the model.
+    served: str = ""
+    # The output cap that a hard budget rests on, whether it is the caller's own or not.
+    reserved_cap: int | None = None
+    failed: tuple[FailedAttempt, ...] = ()
 
     def __init__(self, request_id: str, scope: dict[str, Any], address: str) -> None:
         self.id = request_id

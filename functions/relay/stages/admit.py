@@ -15,7 +15,10 @@ from common.domain.admission import (
 )
 from common.domain.ids import ulid_time_ms
 from common.domain.refusals import Reason, Refusal, Refused
+from common.domain.policies import NO_POLICY
 from common.identifiers import now_ms
+from common.providers.base import own_target
+from common.providers.targets import target_of
 from common.state.admission import Snapshot
 from common.state.commands import RedisUnavailable
 from functions.relay.caller_body import CallerBody
@@ -88,7 +91,8 @@ async def _admit(
             await _pin(services, request)
             try:
                 request.prices = services.prices
-                accounts = bounded(services, request, _route(services, request, snapshot))
+                accounts = _sayable(request, _route(services, request, snapshot))
+                accounts = bounded(services, request, accounts)
             except Refused:
                 if current:
                     raise
@@ -151,6 +155,23 @@ def _route(services: Services, request: OpenRequest, snapshot: KeySnapshot) -> l
         prices_of(services, request),
         deny_unpriced=unpriced == "deny",
     )
+
+
+def _sayable(request: OpenRequest, accounts: list[UsableAccount]) -> list[UsableAccount]:
+    """The accounts in whose format the request can be said, see `translating.expressible`.
+
+    Raises `Refused`.
+    """
+    endpoint, parsed = request.endpoint, request.parsed
+    if endpoint is None or parsed is None:
+        raise ValueError("body and endpoint come before the accounts")
+    own = own_target(endpoint.name)
+    if all(target_of(one, endpoint.name, parsed.model) == own for one in accounts):
+        return accounts
+    from functions.relay.translating import expressible
+
+    limits_money = request.rules.money or any(one.policy is not NO_POLICY for one in accounts)
+    return expressible(request, accounts, limits_money=limits_money)
 
 
 def _versions(services: Services, request: OpenRequest, snapshot: KeySnapshot | None) -> Snapshot:

@@ -1,8 +1,9 @@
 """Route: from the snapshot to an ordered list of accounts that may serve. Pure."""
 
-from common.domain.accounts import DIALECT_OF_PROVIDER, order_of
+from common.domain.accounts import order_of
 from common.domain.prices import PriceBook
 from common.domain.refusals import Reason, Refusal, Refused
+from common.providers.targets import able as able_of
 from functions.relay.open_request import OpenRequest
 from functions.relay.snapshots import UsableAccount
 from functions.relay.stages.access import check_access, check_model
@@ -19,14 +20,14 @@ def route(
         raise ValueError("key, body and endpoint come before the route")
     check_access(request)
     check_model(request, parsed.model)
-    able = [
-        account
-        for account in accounts
-        if account.enabled
-        and DIALECT_OF_PROVIDER[account.provider] == endpoint.dialect
-        and account.served_model(parsed.model) is not None
-        and request.pinned_account_id in (None, account.id)
-    ]
+    able = able_of(
+        [one for one in accounts if one.enabled and request.pinned_account_id in (None, one.id)],
+        endpoint.name,
+        parsed.model,
+        prices,
+        # Jobs and stored responses mean something only to the account that keeps them.
+        untranslated=parsed.job is not None or parsed.follows is not None,
+    )
     if not able:
         message = (
             f"The model {parsed.model!r} does not exist here, or no account serves it "
