@@ -54,7 +54,5 @@ def able(
     return [
         one
         for one in found
-        if one.models
-        or one.provider not in _OWN_MODELS_ONLY
-        or prices.knows(one.provider, model)
+        if one.models or one.provider not in _OWN_MODELS_ONLY or prices.knows(one.provider, model)
     ]

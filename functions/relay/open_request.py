@@ -92,6 +92,8 @@ class OpenRequest:
         self.endpoint: Endpoint | None = None
         self.method = ""
         self.path_id = ""
+        # The endpoint's own operation, and the one by which the account is asked.
+        self.own_operation: Operation | None = None
         self.operation: Operation | None = None
         self.dialect: Dialect | None = None
         self.parsed: ParsedRequest | None = None

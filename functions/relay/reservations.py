@@ -68,9 +68,7 @@ def bounded(
     priced = [
         one
         for one in finite
-        if one.id not in hard
-        or bounds[one.id].free
-        or _price(services, request, one) is not None
+        if one.id not in hard or bounds[one.id].free or _price(services, request, one) is not None
     ]
     if accounts and not priced:
         model = request.parsed.model if request.parsed is not None else ""

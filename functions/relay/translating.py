@@ -11,7 +11,6 @@ from common.dialects.worst_cases import BOUNDS, CAPS
 from common.domain.refusals import Reason, Refusal, Refused
 from common.domain.reservation import Bound
 from common.providers.base import Failure, own_target
-from common.providers.http import UpstreamFailed
 from common.providers.targets import target_of
 from common.translation.errors import message_of
 from common.translation.formats import OPERATION_OF_FORMAT
@@ -108,22 +107,13 @@ def expressible(
     return found
 
 
-def inexpressible(error: BadRequest) -> UpstreamFailed:
+def inexpressible(error: BadRequest) -> Failure:
     """An account cannot be asked for this, and those that can have no room: nobody's fault."""
     message = (
         "The accounts that can serve this request are busy or rest, and others cannot: "
         f"{error.message}"
     )
-    return UpstreamFailed(Failure(Reason.NO_CAPACITY, message, retry_after_ms=BUSY_RETRY_MS))
-
-
-def answered_headers(request: OpenRequest, media_type: str) -> Headers:
-    """The head of a translated answer: a provider of another dialect has nothing to say in it."""
-    headers = [(b"content-type", media_type.encode())]
-    if request.dialect is not None and request.dialect.name == "anthropic":
-        # Where anthropic-sdk-python looks for the request's id.
-        headers.append((b"request-id", request.id.encode()))
-    return headers
+    return Failure(Reason.NO_CAPACITY, message, retry_after_ms=BUSY_RETRY_MS)
 
 
 def said_again(request: OpenRequest, status: int, body: bytes) -> tuple[Headers, bytes]:

@@ -14,8 +14,8 @@ from common.domain.admission import (
     Waiting,
 )
 from common.domain.ids import ulid_time_ms
-from common.domain.refusals import Reason, Refusal, Refused
 from common.domain.policies import NO_POLICY
+from common.domain.refusals import Reason, Refusal, Refused
 from common.identifiers import now_ms
 from common.providers.base import own_target
 from common.providers.targets import target_of

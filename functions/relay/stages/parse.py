@@ -33,7 +33,7 @@ def find_route(request: OpenRequest, scope: dict[str, Any]) -> Endpoint:
         message = f"{path} takes {allowed}, not {request.method}"
         raise Refused(Refusal(Reason.METHOD_NOT_ALLOWED, message, allow=allowed))
     request.endpoint = endpoint
-    request.operation = OPERATIONS.get(endpoint.name)
+    request.own_operation = request.operation = OPERATIONS.get(endpoint.name)
     return endpoint
 
 
