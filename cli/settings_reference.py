@@ -120,7 +120,7 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
                  "seconds to wait for a stream's first event; then the next account is asked, and "
                  "this one rests for 10 s", "30"),
         Variable("RELAY_IDLE_TIMEOUT_S", "120",
-                 "seconds that a provider's stream may be silent; then it ends with an error, since "
+                 "seconds that a provider's stream may be silent; then it ends with an error: "
                  "the caller has a part of it", "60"),
         Variable("RELAY_ATTEMPTS_MAX", "8",
                  "how many accounts a request may ask in all, at most 8", "3"),
