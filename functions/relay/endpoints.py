@@ -51,6 +51,10 @@ def _batch(name: str, path: str, *methods: str, kind: Kind = "stored") -> Endpoi
     )
 
 
+def _gemini(name: str, method: str, scope: str = "chat") -> Endpoint:
+    return _forwarded(f"gemini.{name}", f"/v1beta/models/{{id}}:{method}", scope, "gemini")
+
+
 ENDPOINTS = (
     _forwarded("chat.completions", "/v1/chat/completions", "chat"),
     _forwarded("completions", "/v1/completions", "chat"),
@@ -73,8 +77,31 @@ ENDPOINTS = (
     _forwarded("audio.speech", "/v1/audio/speech", "audio"),
     _forwarded("audio.transcriptions", "/v1/audio/transcriptions", "audio"),
     _forwarded("audio.translations", "/v1/audio/translations", "audio"),
+    _gemini("generate", "generateContent"),
+    _gemini("stream", "streamGenerateContent"),
+    _gemini("count_tokens", "countTokens"),
+    _gemini("embed", "embedContent", "embeddings"),
+    _gemini("batch_embed", "batchEmbedContents", "embeddings"),
     Endpoint("models", "/v1/models", ("GET",), "models", None, "models", "answered by relay"),
     Endpoint("model", "/v1/models/{id}", ("GET",), "models", None, "model", "answered by relay"),
+    Endpoint(
+        "gemini.models",
+        "/v1beta/models",
+        ("GET",),
+        "models",
+        "gemini",
+        "models",
+        "answered by relay",
+    ),
+    Endpoint(
+        "gemini.model",
+        "/v1beta/models/{id}",
+        ("GET",),
+        "models",
+        "gemini",
+        "model",
+        "answered by relay",
+    ),
     Endpoint("key", "/v1/key", ("GET",), None, None, "key", "answered by relay"),
 )
 # A path's routes by method.
@@ -83,7 +110,7 @@ for _endpoint in ENDPOINTS:
     if "{" not in _endpoint.path:
         _BY_PATH.setdefault(_endpoint.path, {}).update(dict.fromkeys(_endpoint.methods, _endpoint))
 # A model's name may have slashes, a response's id has none.
-_ID = {"model": "(.+)", "stored": "([^/]+)"}
+_ID = {"model": "(.+)", "forward": "(.+)", "stored": "([^/]+)"}
 _PATTERNS = tuple(
     (endpoint, re.compile(endpoint.path.replace("{id}", _ID[endpoint.kind])))
     for endpoint in ENDPOINTS
@@ -116,6 +143,8 @@ def dialect_of(path: str, headers: list[tuple[bytes, bytes]]) -> str:
     """
     if path.startswith("/v1/messages"):
         return "anthropic"
+    if path.startswith("/v1beta/"):
+        return "gemini"
     if any(name == b"anthropic-version" for name, _ in headers):
         return "anthropic"
     return "openai"

@@ -91,7 +91,9 @@ class OpenRequest:
 
         self.endpoint: Endpoint | None = None
         self.method = ""
+        # The id in the path, and the query of a path whose id is a model's.
         self.path_id = ""
+        self.query = ""
         # The endpoint's own operation, and the one by which the account is asked.
         self.own_operation: Operation | None = None
         self.operation: Operation | None = None

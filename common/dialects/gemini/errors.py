@@ -72,6 +72,8 @@ def retry_delay_ms(body: bytes) -> int | None:
 
 
 def _status(refusal: Refusal) -> int:
+    if refusal.status is not None:
+        return refusal.status
     return BILLING if refusal.reason is Reason.BUDGET_EXHAUSTED else status_of(refusal.reason)
 
 
