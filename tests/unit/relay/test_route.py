@@ -32,8 +32,10 @@ def routed(*accounts, model="gpt-4o", request_id=""):
     request = SimpleNamespace(
         id=request_id or new_ulid(),
         key=KeyRecord("01K", "alice"),
-        parsed=SimpleNamespace(model=model),
-        endpoint=SimpleNamespace(scope="chat", dialect="openai", path="/v1/chat/completions"),
+        parsed=SimpleNamespace(model=model, job=None, follows=None),
+        endpoint=SimpleNamespace(
+            name="chat.completions", scope="chat", dialect="openai", path="/v1/chat/completions"
+        ),
         pinned_account_id=None,
         access=(),
     )
