@@ -23,15 +23,29 @@ def _set_gemini_cap(body: bytes, cap: int, provider: str) -> bytes:
     return set_generate_cap(body, cap, provider)
 
 
+def _converse_bound(body: bytes) -> Bound:
+    from common.dialects.bedrock.bounds import converse_bound
+
+    return converse_bound(body)
+
+
+def _set_converse_cap(body: bytes, cap: int, provider: str) -> bytes:
+    from common.dialects.bedrock.bounds import set_converse_cap
+
+    return set_converse_cap(body, cap, provider)
+
+
 # By the endpoint's name in the ledger; one that is not here has no bound, or takes no cap.
 BOUNDS: dict[str, ReadBound] = (
     openai.BOUNDS
     | anthropic.BOUNDS
     | {"messages.batches": message_batches_bound}
     | {endpoint: _gemini_bound(endpoint) for endpoint in GEMINI_ENDPOINTS}
+    | {"bedrock.converse": _converse_bound}
 )
 CAPS: dict[str, SetCap] = (
     openai.CAPS
     | anthropic.CAPS
     | dict.fromkeys(("gemini.generate", "gemini.stream"), _set_gemini_cap)
+    | {"bedrock.converse": _set_converse_cap}
 )

@@ -69,7 +69,8 @@ class OpenRequest:
     # format what was translated so far.
     translates: bool = False
     translations: "dict[str, Translation] | None" = None
-    # The account's name for the model.
+    # The format in which the account is asked, and its name for the model.
+    target: str = ""
     served: str = ""
     # The output cap that a hard budget rests on, whether it is the caller's own or not.
     reserved_cap: int | None = None

@@ -25,6 +25,8 @@ from functions.relay.snapshots import UsableAccount
 
 # How long an account rests that did not begin to answer in time, while others serve.
 TIMED_OUT_MS = 10_000
+# How AWS streams.
+_FRAMED = "application/vnd.amazon.eventstream"
 
 
 class Interrupted(Exception):
@@ -108,6 +110,12 @@ async def _attempt(
     try:
         await exchange.open()
         content_type = exchange.header("content-type") or ""
+        if exchange.status == 200 and content_type.startswith(_FRAMED):
+            from functions.relay.unframed import SERVER_SENT, UnframedExchange
+
+            invoked = request.target == "anthropic.messages"
+            exchange = request.exchange = UnframedExchange(exchange, invoked=invoked)
+            content_type = SERVER_SENT
         if request.translates and exchange.status == 200:
             _check_kind(request, exchange, content_type)
         if exchange.status == 200 and content_type.startswith(streaming.STREAMED_TYPES):
@@ -146,7 +154,7 @@ async def _open_exchange(
     headers = to_provider(request.headers, request.id, account.provider, request.tenant)
     model = request.parsed.model
     request.served = served = account.served_model(model) or model
-    target = provider.target(account, request.endpoint.name, served) or ""
+    request.target = target = provider.target(account, request.endpoint.name, served) or ""
     body = _body_for(request, account, target)
     whole = body if isinstance(body, bytes) else b""
     token = await provider.credential(account, services.upstream)

@@ -200,7 +200,6 @@ def test_what_is_no_answer_is_an_error_and_costs_nothing(bare, echo, caller, fau
         ("reset_after=5", "upstream_cut"),
         ("error_after=5", "upstream_error"),
         ("stall_after=5", "upstream_timeout"),
-        ("huge_event=1", "upstream_garbage"),
     ],
 )
 def test_a_translated_stream_that_breaks_ends_with_the_callers_error(
@@ -213,12 +212,20 @@ def test_a_translated_stream_that_breaks_ends_with_the_callers_error(
     assert b"[DONE]" not in answer.content
     assert b"message_stop" not in answer.content
     assert answer.content.count(b'"error":{') == 1
-    if answer.status_code == 200:
-        last = data_of(answer.content)[-1]
-        assert (last.get("type") == "error") == (caller == "anthropic")
-        assert last["error"]["message"]
-        assert record.tokens.output > 0
+    last = data_of(answer.content)[-1]
+    assert (last.get("type") == "error") == (caller == "anthropic")
+    assert last["error"]["message"]
+    assert record.tokens.output > 0
     assert bare.open_leases() == (0, 0)
+
+
+@CALLERS
+def test_an_event_of_more_than_a_mebibyte_is_translated(bare, echo, caller):
+    fields = {"stream": True, "max_tokens": 200_000}
+    answer = asked_of_other(bare, echo, caller, fault="huge_event=1100000", **fields)
+    assert len(text_of(caller, answer, stream=True)) >= 1_100_000
+    record = bare.record(answer.headers["x-request-id"])
+    assert (record.status, record.usage_source) == ("ok", "reported")
 
 
 @STREAMED
