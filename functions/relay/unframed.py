@@ -27,7 +27,7 @@ class UnframedExchange(Exchange):
         return self._framed.has_head
 
     async def read_chunk(self) -> bytes | None:
-        """The events of the next frames that are whole, None at the end. Raises `UpstreamFailed`."""
+        """The events of the next whole frames, None at the end. Raises `UpstreamFailed`."""
         while (chunk := await self._framed.read_chunk()) is not None:
             try:
                 if events := self._frames.feed(chunk):

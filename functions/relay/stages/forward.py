@@ -8,25 +8,22 @@ import msgspec
 from common.dialects.base import BadRequest
 from common.domain.admission import Denied, Moved
 from common.domain.refusals import Reason, Refusal, Refused
-from common.identifiers import now_ms
-from common.providers import PROVIDERS
-from common.providers.base import Ask, Failure, judge, own_target
-from common.providers.headers import to_caller, to_provider
-from common.providers.http import Exchange, StreamedBody, UpstreamFailed
+from common.providers.base import Failure, judge
+from common.providers.headers import to_caller
+from common.providers.http import Exchange, UpstreamFailed
 from common.state.commands import RedisUnavailable
 from common.state.stored_responses import StoredResponse
 from common.telemetry import catalogue, logs
 from functions.relay import respond, streaming
+from functions.relay.asking import begin, prepare
 from functions.relay.open_request import FailedAttempt, Interruption, OpenRequest
-from functions.relay.reservations import candidate_for, take, with_cap
+from functions.relay.reservations import candidate_for, take
 from functions.relay.respond import Send
 from functions.relay.services import Services
 from functions.relay.snapshots import UsableAccount
 
 # How long an account rests that did not begin to answer in time, while others serve.
 TIMED_OUT_MS = 10_000
-# How AWS streams.
-_FRAMED = "application/vnd.amazon.eventstream"
 
 
 class Interrupted(Exception):
@@ -100,7 +97,7 @@ async def _attempt(
         from functions.relay.stages.entrust import charge_worst_case
 
         await charge_worst_case(services, request)
-    exchange = await _open_exchange(services, request, account)
+    exchange = await prepare(services, request, account)
     request.exchange = exchange
     request.raw = False
     request.copy = None
@@ -108,16 +105,8 @@ async def _attempt(
     request.last_chunk_ns = time.perf_counter_ns()
     request.waiting_for_provider = True
     try:
-        await exchange.open()
+        exchange = await begin(request, exchange)
         content_type = exchange.header("content-type") or ""
-        if exchange.status == 200 and content_type.startswith(_FRAMED):
-            from functions.relay.unframed import SERVER_SENT, UnframedExchange
-
-            invoked = request.target == "anthropic.messages"
-            exchange = request.exchange = UnframedExchange(exchange, invoked=invoked)
-            content_type = SERVER_SENT
-        if request.translates and exchange.status == 200:
-            _check_kind(request, exchange, content_type)
         if exchange.status == 200 and content_type.startswith(streaming.STREAMED_TYPES):
             services.watches.hasten(request)
         if exchange.status == 200 and content_type.startswith("text/event-stream"):
@@ -142,67 +131,6 @@ async def _attempt(
         request.waiting_for_provider = False
         request.exchange = None
         await exchange.close()
-
-
-async def _open_exchange(
-    services: Services, request: OpenRequest, account: UsableAccount
-) -> Exchange:
-    """Prepare what the account is asked. Raises `UpstreamFailed`, `BadRequest`."""
-    if request.parsed is None or request.endpoint is None:
-        raise ValueError("only a parsed request is forwarded")
-    provider = PROVIDERS[account.provider]
-    headers = to_provider(request.headers, request.id, account.provider, request.tenant)
-    model = request.parsed.model
-    request.served = served = account.served_model(model) or model
-    request.target = target = provider.target(account, request.endpoint.name, served) or ""
-    body = _body_for(request, account, target)
-    whole = body if isinstance(body, bytes) else b""
-    token = await provider.credential(account, services.upstream)
-    ask = Ask(target, served, whole, headers, request.parsed.stream, now_ms() / 1000)
-    call = provider.call(account, ask, token)
-    return services.upstream.exchange(
-        call.method,
-        call.url,
-        call.headers,
-        body if isinstance(body, StreamedBody) else call.body,
-        account.provider,
-        timeout_ms=services.heartbeat.longest_exchange_ms(
-            stream=request.parsed.stream or request.upload is not None
-        ),
-    )
-
-
-def _body_for(request: OpenRequest, account: UsableAccount, target: str) -> bytes | StreamedBody:
-    """The body in the account's format; sets the operation that reads its answer.
-
-    Raises `BadRequest` for what that format cannot express.
-    """
-    if request.endpoint is None or request.own_operation is None or request.parsed is None:
-        raise ValueError("only a parsed request has a body")
-    request.translates = target != own_target(request.endpoint.name)
-    if request.translates:
-        from functions.relay.translating import translation_of
-
-        translation = translation_of(request, target)
-        request.operation = translation.operation
-        return translation.capped_body(request.served, account.provider)
-    request.operation = request.own_operation
-    if request.upload is not None:
-        return request.upload.begin(request.served)
-    body = request.operation.prepare_request(
-        request.body, request.parsed, request.served, request.content_type
-    )
-    return with_cap(request, body, account.provider)
-
-
-def _check_kind(request: OpenRequest, exchange: Exchange, content_type: str) -> None:
-    """What is to be translated is a stream where one was asked for. Raises `UpstreamFailed`."""
-    streamed = content_type.startswith("text/event-stream")
-    if request.parsed is not None and streamed == request.parsed.stream:
-        return
-    wanted = "a stream" if not streamed else "a whole answer"
-    message = f"{exchange.provider} was asked for {wanted} and answered with {content_type}"
-    raise UpstreamFailed(Failure(Reason.UPSTREAM_GARBAGE, message))
 
 
 async def _pass_whole(

@@ -1,14 +1,21 @@
 """List models: what the caller's key may use, in the caller's dialect."""
 
 from common.dialects.base import BadRequest
-from common.domain.accounts import DIALECT_OF_PROVIDER
 from common.domain.globs import is_glob
 from common.domain.refusals import Reason, Refusal, Refused
+from common.providers.targets import target_of
 from functions.relay import respond
 from functions.relay.open_request import OpenRequest
 from functions.relay.respond import Send
 from functions.relay.services import Services
 from functions.relay.stages.access import allows_model
+
+# What a model is listed for: conversations in the dialect.
+_CONVERSATIONS = {
+    "openai": "chat.completions",
+    "anthropic": "messages",
+    "gemini": "gemini.generate",
+}
 
 
 async def list_models(services: Services, request: OpenRequest, query: str, send: Send) -> None:
@@ -36,7 +43,7 @@ async def list_models(services: Services, request: OpenRequest, query: str, send
 
 
 def _models(services: Services, request: OpenRequest) -> list[str]:
-    """Models of the accounts that speak the dialect, as far as the key allows them.
+    """Models of the accounts that can be asked in the dialect, as far as the key allows them.
 
     An account without a list of its own serves whatever its provider has: the price book's; one
     with globs, those of them that match.
@@ -44,12 +51,13 @@ def _models(services: Services, request: OpenRequest) -> list[str]:
     if request.dialect is None or request.key is None:
         raise ValueError("key and dialect come first")
     names: set[str] = set()
+    conversation = _CONVERSATIONS[request.dialect.name]
     for account in services.snapshots.accounts:
-        if account.enabled and DIALECT_OF_PROVIDER[account.provider] == request.dialect.name:
+        if account.enabled:
             known = [*account.models, *services.prices.models(account.provider)]
             names.update(
                 name
                 for name in known
-                if not is_glob(name) and account.served_model(name) is not None
+                if not is_glob(name) and target_of(account, conversation, name) is not None
             )
     return sorted(name for name in names if allows_model(request, name))
