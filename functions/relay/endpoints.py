@@ -111,6 +111,7 @@ for _endpoint in ENDPOINTS:
         _BY_PATH.setdefault(_endpoint.path, {}).update(dict.fromkeys(_endpoint.methods, _endpoint))
 # A model's name may have slashes, a response's id has none.
 _ID = {"model": "(.+)", "forward": "(.+)", "stored": "([^/]+)"}
+_GOOGLES_V1 = "/v1/models/"
 _PATTERNS = tuple(
     (endpoint, re.compile(endpoint.path.replace("{id}", _ID[endpoint.kind])))
     for endpoint in ENDPOINTS
@@ -121,10 +122,13 @@ _PATTERNS = tuple(
 def find_endpoint(path: str, method: str = "") -> tuple[Endpoint | None, str]:
     """The route of a path and the id in it; None for an unknown path.
 
-    For a method that the path does not take it is one of the path's routes.
+    For a method that the path does not take it is one of the path's routes. Google's methods are
+    found below `/v1` too, which its newer clients ask for.
     """
     if (found := _BY_PATH.get(path)) is not None:
         return found.get(method) or next(iter(found.values())), ""
+    if method == "POST" and path.startswith(_GOOGLES_V1):
+        path = path.replace("/v1", "/v1beta", 1)
     for endpoint, pattern in _PATTERNS:
         if (match := pattern.fullmatch(path)) is not None:
             return endpoint, match[1]
@@ -139,12 +143,16 @@ def methods_of(endpoint: Endpoint) -> tuple[str, ...]:
 def dialect_of(path: str, headers: list[tuple[bytes, bytes]]) -> str:
     """The dialect to answer in where the route leaves it open, or there is no route.
 
-    Anthropic's API requires `anthropic-version` on every call, so its clients always send it.
+    Anthropic's API requires `anthropic-version` on every call, so its clients always send it;
+    Google's always say who they are.
     """
     if path.startswith("/v1/messages"):
         return "anthropic"
     if path.startswith("/v1beta/"):
         return "gemini"
-    if any(name == b"anthropic-version" for name, _ in headers):
-        return "anthropic"
+    for name, _ in headers:
+        if name == b"anthropic-version":
+            return "anthropic"
+        if name == b"x-goog-api-client":
+            return "gemini"
     return "openai"

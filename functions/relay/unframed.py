@@ -33,7 +33,7 @@ class UnframedExchange(Exchange):
                 if events := self._frames.feed(chunk):
                     return events
             except BrokenFrame as error:
-                message = f"{self.provider} sent what is no event stream: {error}"
+                message = f"{self.provider} sent what is no stream of events: {error}"
                 raise UpstreamFailed(Failure(Reason.UPSTREAM_GARBAGE, message)) from error
         if not self._frames.is_whole:
             message = f"{self.provider} broke the stream off in the middle of a frame"

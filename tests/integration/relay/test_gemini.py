@@ -1,6 +1,6 @@
 """Gemini's dialect at the front, by Google's own client, and Gemini's provider at the back."""
 
-import json
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -8,7 +8,14 @@ from google import genai
 from google.genai import errors, types
 
 from common.domain.usage import Tokens
-from tests.support.relay_process import MODELS, PATHS, ask, stored_account
+from tests.support.relay_process import (
+    MODELS,
+    PATHS,
+    STORED_CREDENTIAL,
+    ask,
+    capturing,
+    stored_account,
+)
 
 MODEL = "gemini-2.5-flash"
 GENERATE = f"/v1beta/models/{MODEL}:generateContent"
@@ -65,16 +72,22 @@ def test_gemini_answers_callers_of_other_dialects(relay, echo, caller, stream):
     assert record.tokens == Tokens(asked["input_tokens"], asked["output_tokens"])
 
 
-def test_an_answer_of_geminis_own_passes_byte_by_byte(relay, echo, google):
-    del google
-    given = json.dumps(SAID | {"safetySettings": [], "unknownMember": None}).encode()
-    answer = relay.client.post(
-        GENERATE, content=given, headers={"content-type": "application/json"}
-    )
-    straight = json.loads(relay.client.post(f"{echo.url}{GENERATE}", content=given).content)
-    mine = answer.json()
-    assert mine | {"responseId": ""} == straight | {"responseId": ""}
+def test_what_is_geminis_own_passes_byte_by_byte(relay):
+    given = b'{ "contents":[{"parts":[{"text":"\\u0068i"}]}],  "unknown" : 1.0 }'
+    answered = b'{"candidates": [ {"content":{"parts":[{"thoughtSignature":"a+/="}]}}],"new":1e0}'
+    with capturing(answered) as (url, seen):
+        account = account_of(SimpleNamespace(url=url), "gemini", "any", MODEL)
+        relay.project_accounts(account)
+        headers = {"content-type": "application/json"}
+        path = "/v1beta/models/any:generateContent"
+        answer = relay.client.post(path, content=given, headers=headers)
+    assert answer.content == answered
+    ((asked, sent_headers, sent),) = seen
+    assert (asked, sent) == (GENERATE, given)
+    assert sent_headers["x-goog-api-key"] == STORED_CREDENTIAL
+    assert sent_headers["authorization"] is None
     assert answer.headers["x-relay-provider"] == "gemini"
+    assert answer.headers["x-relay-model"] == MODEL
 
 
 def test_counting_embedding_and_listing(relay, google):

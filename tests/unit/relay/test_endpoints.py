@@ -163,10 +163,19 @@ def test_other_paths_have_no_route(path):
     assert find_endpoint(path) == (None, "")
 
 
+def test_googles_methods_stand_below_v1_too():
+    path = "/v1/models/a/llama3:8b:streamGenerateContent"
+    endpoint, found = find_endpoint(path, "POST")
+    assert (endpoint.name, found) == ("gemini.stream", "a/llama3:8b")
+    assert find_endpoint("/v1/models/a", "GET")[0].name == "model"
+
+
 def test_the_dialect_where_a_route_leaves_it_open():
     anthropic = [(b"anthropic-version", b"2023-06-01")]
     for path in ("/v1/models", "/v1/nothing", "/v1/key"):
         assert dialect_of(path, []) == "openai"
         assert dialect_of(path, [(b"x", b"anthropic-version")]) == "openai"
         assert dialect_of(path, anthropic) == "anthropic"
+        assert dialect_of(path, [(b"x-goog-api-client", b"google-genai-sdk/3")]) == "gemini"
     assert dialect_of("/v1/messages/batches", []) == "anthropic"
+    assert dialect_of("/v1beta/nothing", anthropic) == "gemini"
