@@ -116,9 +116,9 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
         Variable("RELAY_FIRST_BYTE_TIMEOUT_S", "300",
                  "seconds to wait for a provider's first byte, which of a whole answer comes at "
                  "its end; then the next account is asked, and this one rests for 10 s", "120"),
-        Variable("RELAY_FIRST_TOKEN_TIMEOUT_S", "RELAY_FIRST_BYTE_TIMEOUT_S",
-                 "seconds to wait for a stream's first event; then the next account is asked, and "
-                 "this one rests for 10 s", "30"),
+        Variable("RELAY_FIRST_TOKEN_TIMEOUT_S", "0",
+                 "seconds to wait for a stream's first event, 0 as for the first byte; then the "
+                 "next account is asked, and this one rests for 10 s", "30"),
         Variable("RELAY_IDLE_TIMEOUT_S", "120",
                  "seconds that a provider's stream may be silent; then it ends with an error: "
                  "the caller has a part of it", "60"),

@@ -193,9 +193,8 @@ def relay_settings(environment: Environment = os.environ) -> RelaySettings:
         timeout_s=whole(environment, "RELAY_TIMEOUT_S", 600, 1, 86_400),
         connect_timeout_s=whole(environment, "RELAY_CONNECT_TIMEOUT_S", 5, 1, 600),
         first_byte_timeout_s=first_byte_timeout_s,
-        first_token_timeout_s=whole(
-            environment, "RELAY_FIRST_TOKEN_TIMEOUT_S", first_byte_timeout_s, 1, 86_400
-        ),
+        first_token_timeout_s=whole(environment, "RELAY_FIRST_TOKEN_TIMEOUT_S", 0, 0, 86_400)
+        or first_byte_timeout_s,
         idle_timeout_s=whole(environment, "RELAY_IDLE_TIMEOUT_S", 120, 1, 86_400),
         attempts_max=whole(environment, "RELAY_ATTEMPTS_MAX", 8, 1, 8),
         retry_within_s=whole(environment, "RELAY_RETRY_WITHIN_S", 600, 0, 86_400),
