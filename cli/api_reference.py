@@ -15,9 +15,9 @@ _HEAD = """# API
 
 Made of the code by `python -m cli.api_reference`; do not edit by hand.
 
-Two APIs stand behind one address: the **data plane** (`/v1`, `/v1beta`), which speaks the providers' own
-dialects and takes Relay's API keys, and the **admin API** (`/internal`), which takes the master
-key. The running installation shows the second at `/docs`, as OpenAPI 3.1 at
+Two APIs stand behind one address: the **data plane** (`/v1`, `/v1beta`), which speaks the
+providers' own dialects and takes Relay's API keys, and the **admin API** (`/internal`), which takes
+the master key. The running installation shows the second at `/docs`, as OpenAPI 3.1 at
 `/internal/openapi.json`.
 
 Every answer carries `x-request-id`: a ULID, the same in logs, events, the ledger and the audit
@@ -37,14 +37,14 @@ _NOTES = """
 ### What crosses Relay, and what does not
 
 - **Any dialect to any provider.** An account whose provider speaks the dialect gets the caller's
-  own bytes. Any other gets a conversation (chat, Responses, messages, `generateContent`) translated,
-  and so does the caller the answer, whole or streamed, and the provider's errors, with their status
-  and words. What a provider's format cannot express is refused (400, naming the caller's field)
+  own bytes. Any other gets a conversation (chat, Responses, messages, `generateContent`)
+  translated, and so does the caller the answer, whole or streamed, and the provider's errors, with
+  their status and words. What a provider's format cannot express is refused (400, naming the caller's field)
   unless another account can be told; nothing is charged. What a provider keeps (`background`,
   `previous_response_id`, batches) and everything that is no conversation goes only to providers of
   the dialect.
-- **Bytes go through untouched** there, in both directions, unknown members included. Three things are
-  edited, each as a span of the original bytes: the model's name where an account maps it, a
+- **Bytes go through untouched** there, in both directions, unknown members included. Three things
+  are edited, each as a span of the original bytes: the model's name where an account maps it, a
   request for usage figures in OpenAI chat and completion streams that do not ask themselves (what
   comes of it is taken out again), and under a hard budget the output cap ([limits.md](limits.md)).
 - **Request headers**: `anthropic-beta`, `anthropic-version`, `openai-beta`, `user-agent` and the
