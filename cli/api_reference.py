@@ -39,10 +39,10 @@ _NOTES = """
 - **Any dialect to any provider.** An account whose provider speaks the dialect gets the caller's
   own bytes. Any other gets a conversation (chat, Responses, messages, `generateContent`)
   translated, and so does the caller the answer, whole or streamed, and the provider's errors, with
-  their status and words. What a provider's format cannot express is refused (400, naming the caller's field)
-  unless another account can be told; nothing is charged. What a provider keeps (`background`,
-  `previous_response_id`, batches) and everything that is no conversation goes only to providers of
-  the dialect.
+  their status and words. What a provider's format cannot express is refused (400, naming the
+  caller's field) unless another account can be told; nothing is charged. What a provider keeps
+  (`background`, `previous_response_id`, batches) and everything that is no conversation goes only
+  to providers of the dialect.
 - **Bytes go through untouched** there, in both directions, unknown members included. Three things
   are edited, each as a span of the original bytes: the model's name where an account maps it, a
   request for usage figures in OpenAI chat and completion streams that do not ask themselves (what
