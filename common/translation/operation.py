@@ -14,7 +14,6 @@ from common.dialects.base import (
 )
 from common.dialects.events import UnreadableStream
 from common.domain.refusals import Refusal
-from common.domain.usage import Tokens
 from common.translation.base import Format
 from common.translation.conversation import Answer, Begun, CannotExpress, Conversation, Event
 from common.translation.formats import FORMAT_OF_ENDPOINT, FORMATS, OPERATION_OF_FORMAT
