@@ -18,6 +18,9 @@ from common.translation.base import Format
 from common.translation.conversation import Answer, Begun, CannotExpress, Conversation, Event
 from common.translation.formats import FORMAT_OF_ENDPOINT, FORMATS, OPERATION_OF_FORMAT
 
+# What reading a provider's bytes can raise.
+_UNREADABLE = (ValueError, msgspec.DecodeError, RecursionError)
+
 
 def translated(
     endpoint_name: str, target_format: str, request_id: str = ""
@@ -93,7 +96,7 @@ class TranslatedOperation:
             return None
         try:
             self.answer_for_caller(body, self._request_id)
-        except (ValueError, CannotExpress):
+        except (*_UNREADABLE, CannotExpress):
             return None
         return whole
 
@@ -174,7 +177,7 @@ class TranslatedStreamCopy:
             events = self._reader.feed(whole) if whole else []
             if ended:
                 events += self._reader.end()
-        except ValueError as error:
+        except _UNREADABLE as error:
             raise UnreadableStream(str(error)) from error
         return self._bytes_of(events)
 
