@@ -19,7 +19,7 @@ from common.translation.conversation import Answer, Begun, CannotExpress, Conver
 from common.translation.formats import FORMAT_OF_ENDPOINT, FORMATS, OPERATION_OF_FORMAT
 
 # What reading a provider's bytes can raise.
-_UNREADABLE = (ValueError, msgspec.DecodeError, RecursionError)
+_UNREADABLE = (ValueError, RecursionError)
 
 
 def translated(

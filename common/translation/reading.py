@@ -11,6 +11,7 @@ from common.dialects.bodies import complaint
 Wire = TypeVar("Wire")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>[^`]*)`(?: - at `\$(?P<at>.*)`)?$")
 _ONLY_NULL = re.compile(r"Expected `null`, got .* - at `\$(?P<at>.*)`$")
+_VALUE = re.compile(r"Invalid (?:enum )?value (?P<value>'[^']*') - at `\$(?P<at>.*)`$")
 NOT_TRANSLATED = "cannot be passed on to the provider of this model, which speaks another API"
 
 
@@ -41,6 +42,10 @@ def _complaint(text: str, within: str) -> BadRequest:
     unknown = _UNKNOWN.match(text)
     if unknown is not None:
         return not_translated(_path(within, f"{unknown['at'] or ''}.{unknown['name']}"))
+    value = _VALUE.match(text)
+    if value is not None:
+        field = _path(within, value["at"])
+        return BadRequest(f"{field!r}: {value['value']} {NOT_TRANSLATED}", field)
     only_null = _ONLY_NULL.match(text)
     if only_null is not None:
         return not_translated(_path(within, only_null["at"]))
