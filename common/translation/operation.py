@@ -13,6 +13,7 @@ from common.dialects.base import (
     WholeAnswer,
 )
 from common.dialects.events import UnreadableStream
+from common.domain.ids import InvalidId, ulid_time_ms
 from common.domain.refusals import Refusal
 from common.translation.base import Format
 from common.translation.conversation import Answer, Begun, CannotExpress, Conversation, Event
@@ -105,8 +106,8 @@ class TranslatedOperation:
         if self._answer is None or self._answer[0] is not body:
             self._answer = (body, self._provider_format.read_answer(body))
         answer = self._answer[1]
-        if not answer.id:
-            answer = msgspec.structs.replace(answer, id=request_id)
+        named = _named(answer.id, answer.created_s, request_id)
+        answer = msgspec.structs.replace(answer, id=named[0], created_s=named[1])
         return self._caller_format.write_answer(answer, self._conversation)
 
     def stream_copy(self, parsed: ParsedRequest) -> StreamCopy:
@@ -185,9 +186,20 @@ class TranslatedStreamCopy:
         return b"".join([self._writer.write(self._named(event)) for event in events])
 
     def _named(self, event: Event) -> Event:
-        if isinstance(event, Begun) and not event.id:
-            return msgspec.structs.replace(event, id=self._request_id)
-        return event
+        if not isinstance(event, Begun):
+            return event
+        named = _named(event.id, event.created_s, self._request_id)
+        return msgspec.structs.replace(event, id=named[0], created_s=named[1])
+
+
+def _named(given_id: str, created_s: int, request_id: str) -> tuple[str, int]:
+    """An answer's id and time; the request's, where the provider's format has none."""
+    if not created_s:
+        try:
+            created_s = ulid_time_ms(request_id) // 1000
+        except InvalidId:
+            created_s = 0
+    return given_id or request_id, created_s
 
 
 def field_of(conversation: Conversation, attribute: str) -> str:

@@ -123,8 +123,9 @@ class _Turns:
             return _said(block, field)
         name = self._names.get(block.tool_use_id)
         if name is None:
-            message = f"No message before it has a tool_use block {block.tool_use_id[:100]!r}"
-            raise BadRequest(message, f"{field}.tool_use_id")
+            field = f"{field}.tool_use_id"
+            message = f"{field!r}: no message before has a tool_use {block.tool_use_id[:100]!r}"
+            raise BadRequest(message, field)
         content = block.content or ()
         parts: tuple[Text | Media, ...]
         if isinstance(content, str):

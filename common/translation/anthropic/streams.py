@@ -185,7 +185,8 @@ class MessageStreamWriter:
         self._counts = Counts()
         self._block = -1
         self._open: str | None = None
-        self._origin = NAME  # of the open thought, while that is not signed
+        self._origin = NAME  # of the open thought
+        self._signed = False
 
     def write(self, event: Event) -> bytes:
         """See `StreamWriter`."""
@@ -206,7 +207,7 @@ class MessageStreamWriter:
 
     def _begun(self, event: Begun) -> bytes:
         self._counts = event.counts or self._counts
-        message = {
+        message: dict[str, Any] = {
             "id": event.id,
             "type": "message",
             "role": "assistant",
@@ -235,15 +236,15 @@ class MessageStreamWriter:
         if event.redacted is not None:
             return self._begin(hidden_thought(event.origin, event.redacted)) + self._close()
         written = b""
-        if self._open != "thinking":
+        if self._open != "thinking" or self._signed:
             written = self._begin({"type": "thinking", "thinking": "", "signature": ""})
-            self._origin = event.origin
+            self._origin, self._signed = event.origin, False
         if event.text:
             written += self._delta({"type": "thinking_delta", "thinking": event.text})
         if event.signature is not None:
             signature = carried(event.origin, event.signature, NAME)
             written += self._delta({"type": "signature_delta", "signature": signature})
-            self._origin = NAME
+            self._signed = True
         return written
 
     def _begin(self, block: dict[str, Any]) -> bytes:
@@ -261,10 +262,9 @@ class MessageStreamWriter:
         if self._open is None:
             return b""
         written = b""
-        if self._open == "thinking" and self._origin != NAME:
+        if self._open == "thinking" and not self._signed and self._origin != NAME:
             signature = carried(self._origin, None, NAME)
             written = self._delta({"type": "signature_delta", "signature": signature})
-            self._origin = NAME
         self._open = None
         return written + _event({"type": "content_block_stop", "index": self._block})
 

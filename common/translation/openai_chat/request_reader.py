@@ -130,8 +130,9 @@ class _Turns:
         """Results that follow one another are one turn, as all other formats have them."""
         name = self._names.get(turn.tool_call_id)
         if name is None:
-            message = f"No message before {field} has a tool call {turn.tool_call_id[:100]!r}"
-            raise BadRequest(message, f"{field}.tool_call_id")
+            field = f"{field}.tool_call_id"
+            message = f"{field!r}: no message before has a tool call {turn.tool_call_id[:100]!r}"
+            raise BadRequest(message, field)
         result = ToolResult(turn.tool_call_id, name, tuple(_texts(turn.content)))
         if self._in_results:
             last = self.messages[-1]
