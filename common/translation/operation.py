@@ -158,13 +158,20 @@ class TranslatedStreamCopy:
         """See `StreamCopy`. Raises `UnreadableStream`."""
         whole = self._copy.feed(chunk)
         self._take_figures()
-        return self._translated(whole, ended=False)
+        try:
+            return self._bytes_of(self._reader.feed(whole)) if whole else b""
+        except _UNREADABLE as error:
+            raise UnreadableStream(str(error)) from error
 
     def end(self) -> bytes:
-        """See `StreamCopy`. Raises `UnreadableStream`."""
+        """See `StreamCopy`. An end that cannot be read is none."""
         whole = self._copy.end()
         self._take_figures()
-        return self._translated(whole, ended=True)
+        try:
+            return self._bytes_of(self._reader.feed(whole) + self._reader.end())
+        except _UNREADABLE:
+            self.saw_terminal = False
+            return b""
 
     def _take_figures(self) -> None:
         copy = self._copy
@@ -172,15 +179,6 @@ class TranslatedStreamCopy:
         self.saw_terminal, self.saw_error = copy.saw_terminal, copy.saw_error
         self.served_model, self.service_tier = copy.served_model, copy.service_tier
         self.searches, self.usage = copy.searches, copy.usage
-
-    def _translated(self, whole: bytes, *, ended: bool) -> bytes:
-        try:
-            events = self._reader.feed(whole) if whole else []
-            if ended:
-                events += self._reader.end()
-        except _UNREADABLE as error:
-            raise UnreadableStream(str(error)) from error
-        return self._bytes_of(events)
 
     def _bytes_of(self, events: list[Event]) -> bytes:
         return b"".join([self._writer.write(self._named(event)) for event in events])
