@@ -143,7 +143,7 @@ def _fed(copy: StreamCopy, chunk: bytes, exchange: Exchange) -> bytes:
     try:
         return copy.feed(chunk)
     except UnreadableStream as error:
-        message = f"{exchange.provider} sent what is no stream of events: {error}"
+        message = f"{exchange.provider} sent what is no event stream: {error}"
         raise UpstreamFailed(Failure(Reason.UPSTREAM_GARBAGE, message)) from error
 
 
