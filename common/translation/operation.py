@@ -16,7 +16,7 @@ from common.dialects.events import UnreadableStream
 from common.domain.ids import InvalidId, ulid_time_ms
 from common.domain.refusals import Refusal
 from common.translation.base import Format
-from common.translation.conversation import Answer, Begun, CannotExpress, Conversation, Event
+from common.translation.conversation import Begun, CannotExpress, Conversation, Event
 from common.translation.formats import FORMAT_OF_ENDPOINT, FORMATS, OPERATION_OF_FORMAT
 
 # What reading a provider's bytes can raise.
@@ -62,7 +62,8 @@ class TranslatedOperation:
         self._provider_format = provider_format
         self._request_id = request_id
         self._conversation = Conversation(model="")
-        self._answer: tuple[bytes, Answer] | None = None
+        # The last answer: what was read, whose request it was, what was written.
+        self._answer: tuple[bytes, str, bytes] | None = None
 
     def parse_request(self, body: bytes, content_type: str = JSON) -> ParsedRequest:
         """See `Operation`; the caller's body."""
@@ -103,12 +104,15 @@ class TranslatedOperation:
 
     def answer_for_caller(self, body: bytes, request_id: str) -> bytes:
         """See `Operation`. Raises `ValueError`, `CannotExpress` for what `read_answer` refuses."""
-        if self._answer is None or self._answer[0] is not body:
-            self._answer = (body, self._provider_format.read_answer(body))
-        answer = self._answer[1]
+        done = self._answer
+        if done is not None and done[0] is body and done[1] == request_id:
+            return done[2]
+        answer = self._provider_format.read_answer(body)
         named = _named(answer.id, answer.created_s, request_id)
         answer = msgspec.structs.replace(answer, id=named[0], created_s=named[1])
-        return self._caller_format.write_answer(answer, self._conversation)
+        written = self._caller_format.write_answer(answer, self._conversation)
+        self._answer = (body, request_id, written)
+        return written
 
     def stream_copy(self, parsed: ParsedRequest) -> StreamCopy:
         """See `Operation`. Raises `NotStreamed`."""

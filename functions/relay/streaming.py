@@ -157,7 +157,7 @@ def _ended(copy: StreamCopy, exchange: Exchange) -> bytes:
 
 
 def _unreadable(exchange: Exchange, error: UnreadableStream) -> UpstreamFailed:
-    message = f"{exchange.provider} sent what is no stream of events: {error}"
+    message = f"{exchange.provider} sent what is no event stream: {error}"
     return UpstreamFailed(Failure(Reason.UPSTREAM_GARBAGE, message))
 
 

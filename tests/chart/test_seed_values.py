@@ -1,5 +1,6 @@
 """Every value, command and YAML block of the two seed documents: it exists, and it acts."""
 
+import functools
 import json
 import os
 import re
@@ -46,11 +47,17 @@ def seed_defaults():
     return found
 
 
-def ours(key):
+@functools.cache
+def our_values():
     values = yaml.safe_load((CHART / "values.yaml").read_text())
     for store in ("redis", "postgresql"):
         own = yaml.safe_load((CHART / "charts" / store / "values.yaml").read_text())
         values[store] = own | values[store]
+    return values
+
+
+def ours(key):
+    values = our_values()
     for name in key.split("."):
         values = values.get(name, ABSENT) if isinstance(values, dict) else ABSENT
     return None if values is ABSENT else values

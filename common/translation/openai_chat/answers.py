@@ -148,10 +148,19 @@ class _Answer(msgspec.Struct):
     id: str = ""
     model: str = ""
     created: int = 0
-    usage: Usage | None = None
+    usage: msgspec.Raw = msgspec.Raw()
 
 
 _decoder = msgspec.json.Decoder(_Answer, strict=False)
+_usage_decoder = msgspec.json.Decoder(Usage)
+
+
+def read_counts(usage: msgspec.Raw) -> Counts | None:
+    """The figures; None when they are absent, null or misshapen, which breaks no answer."""
+    try:
+        return _usage_decoder.decode(usage).counts()
+    except (ValueError, RecursionError):
+        return None
 
 
 def finish_of(reason: str | None, *, calls: bool, refused: bool) -> Finish:
@@ -199,7 +208,7 @@ def read_answer(body: bytes) -> Answer:
         model=answer.model,
         parts=tuple(parts),
         finish=finish,
-        counts=answer.usage.counts() if answer.usage is not None else None,
+        counts=read_counts(answer.usage),
         logprobs=choice.logprobs.read() if choice.logprobs is not None else (),
         created_s=answer.created,
     )

@@ -20,12 +20,13 @@ from common.translation.conversation import (
 )
 from common.translation.openai_chat.answers import (
     Call,
+    Function,
     Logprobs,
     Said,
-    Usage,
     extra_of,
     finish_of,
     logprobs_of,
+    read_counts,
     reason_of,
     usage_of,
 )
@@ -51,7 +52,7 @@ class _Chunk(msgspec.Struct):
     model: str | None = None
     created: int | None = None
     choices: list[_Choice] | None = None
-    usage: Usage | None = None
+    usage: msgspec.Raw = msgspec.Raw()
     error: Any = None
 
 
@@ -68,7 +69,8 @@ class ChatStreamReader:
         self._reason: str | None = None
         self._refused = False
         self._counts: Counts | None = None
-        self._calls: list[int] = []  # the server's numbers, in our order
+        self._calls = 0
+        self._call: tuple[int | None, str | None] = (None, None)  # the server's number and id
 
     def feed(self, chunk: bytes) -> list[Event]:
         """See `StreamReader`."""
@@ -101,8 +103,7 @@ class ChatStreamReader:
         if not self._begun:
             self._begun = True
             events.append(Begun(chunk.id or "", chunk.model or "", created_s=chunk.created or 0))
-        if chunk.usage is not None:
-            self._counts = chunk.usage.counts()
+        self._counts = read_counts(chunk.usage) or self._counts
         for choice in chunk.choices or ():
             self._reason = choice.finish_reason or self._reason
             logprobs = choice.logprobs.read() if choice.logprobs is not None else ()
@@ -123,22 +124,20 @@ class ChatStreamReader:
             self._read_call(call, events)
 
     def _read_call(self, call: Call, events: list[Event]) -> None:
-        """A call's number tells whether it is the same; without one, a name begins another."""
-        function = call.function
-        name = function.name if function is not None else None
-        number = call.index
-        if number is None:
-            number = len(self._calls) if name or not self._calls else self._calls[-1]
-        if number not in self._calls:
-            if not name:
-                raise ValueError("a tool call began without the name of its function")
-            self._calls.append(number)
-            index = len(self._calls) - 1
-            events.append(ToolCallBegun(index, call.id or f"call_{index}", name, call.signature))
-        elif number != self._calls[-1]:
-            raise ValueError("two tool calls of the stream are interleaved")
-        if function is not None and function.arguments:
-            events.append(ToolCallDelta(len(self._calls) - 1, function.arguments))
+        """Another number or another id is another call; some servers give all the same number."""
+        function = call.function or Function()
+        number, known_as = self._call
+        other = self._calls == 0 or (call.index is not None and call.index != number)
+        if other or (call.id and function.name and call.id != known_as):
+            if not function.name:
+                raise ValueError("a tool call goes on that is not the last one, or has no name")
+            self._call = (call.index, call.id)
+            index = self._calls
+            self._calls += 1
+            given = call.id or f"call_{index}"
+            events.append(ToolCallBegun(index, given, function.name, call.signature))
+        if function.arguments:
+            events.append(ToolCallDelta(self._calls - 1, function.arguments))
 
 
 def _add_logprobs(events: list[Event], logprobs: "tuple[Any, ...]") -> None:

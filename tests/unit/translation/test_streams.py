@@ -288,6 +288,15 @@ def test_what_cannot_be_read_on_ends_the_stream(ways, source):
         copy_of(copy(*ways), [source])
 
 
+def test_servers_that_number_all_calls_alike():
+    calls = [call(0, {"name": "look", "arguments": "{}"}, id=f"call_{n}") for n in range(2)]
+    source = b"".join(calls) + chunk(usage={"prompt_tokens": None}) + DONE
+    read = events_of(copy_of(copy(*TO_MESSAGES), [source]))
+    begun = [one.content_block.id for one in read if one.type == "content_block_start"]
+    assert begun == ["call_0", "call_1"]
+    assert read[-2].delta.stop_reason == "tool_use"
+
+
 def test_refusals_and_logprobs():
     one = {"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": []}
     source = chunk({"refusal": "I will"}) + chunk({"refusal": " not"}) + chunk(reason="stop") + DONE
