@@ -21,7 +21,7 @@ from common.translation.conversation import (
     TokenLogprob,
     ToolCall,
 )
-from common.translation.gemini.request_writer import model_parts
+from common.translation.gemini.request_writer import is_object, model_parts
 from common.translation.gemini.signatures import NAME, written
 
 _FINISHES: dict[str, Finish] = {
@@ -198,6 +198,12 @@ def write_answer(answer: Answer, conversation: Conversation) -> bytes:
     for part in answer.parts:
         if isinstance(part, Thinking) and (part.text or part.origin != NAME):
             parts += thought_parts(part, shown=shown)
+        elif (
+            isinstance(part, ToolCall)
+            and answer.finish == "length"
+            and not is_object(part.arguments)
+        ):
+            continue  # the cap cut it off, and the answer's end says so
         elif isinstance(part, Text | Thinking | ToolCall | Refused):
             parts += _with_signature(parts, part)
         else:

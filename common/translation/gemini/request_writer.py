@@ -247,9 +247,14 @@ def _add_thought(written: list[_Wire], part: Thinking) -> None:
         last["thoughtSignature"] = part.signature
 
 
+def is_object(arguments: str) -> bool:
+    """Whether the arguments of a call are whole; none at all are an empty object."""
+    return not arguments.strip() or isinstance(loads(arguments.encode()), dict)
+
+
 def _call(call: ToolCall, signature: str | None, path: str) -> _Wire:
     arguments = call.arguments.strip() or "{}"
-    if not isinstance(loads(arguments.encode()), dict):
+    if not is_object(arguments):
         raise CannotExpress(path, "the arguments of a call must be a JSON object")
     written: _Wire = {
         "functionCall": {"id": call.id, "name": call.name, "args": msgspec.Raw(arguments.encode())}

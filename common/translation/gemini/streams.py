@@ -34,7 +34,7 @@ from common.translation.gemini.answers import (
     thought_parts,
     usage_of,
 )
-from common.translation.gemini.request_writer import model_parts
+from common.translation.gemini.request_writer import is_object, model_parts
 from common.translation.gemini.signatures import NAME, thought_of
 
 _KINDS = {
@@ -155,6 +155,7 @@ class GenerateStreamWriter:
         self._call: ToolCallBegun | None = None
         self._arguments: list[str] = []
         self._hidden: list[str] = []
+        self._failed = False
 
     def write(self, event: Event) -> bytes:
         """See `StreamWriter`."""
@@ -165,7 +166,9 @@ class GenerateStreamWriter:
         if isinstance(event, ToolCallDelta):
             self._arguments.append(event.arguments)
             return b""
-        whole = self._whole_call()
+        whole = self._whole_call(cut=isinstance(event, Finished) and event.finish == "length")
+        if self._failed:
+            return whole
         if isinstance(event, ToolCallBegun):
             self._call = event
             return whole
@@ -174,10 +177,7 @@ class GenerateStreamWriter:
         if isinstance(event, ThinkingDelta):
             return whole + self._thought(event)
         if isinstance(event, Failed):
-            code, status = _ERRORS[event.kind]
-            return whole + _data(
-                {"error": {"code": code, "message": event.message, "status": status}}
-            )
+            return whole + self._error(event)
         return whole + self._finished(event)
 
     def _text(self, event: TextDelta | RefusalDelta) -> bytes:
@@ -199,13 +199,21 @@ class GenerateStreamWriter:
             parts = thought_parts(thought, shown=self._shown)
         return _data(response(parts, self._id, self._model)) if parts else b""
 
-    def _whole_call(self) -> bytes:
+    def _whole_call(self, *, cut: bool) -> bytes:
+        """The call that has ended; one that the cap cut off is none, and its end says why."""
         if self._call is None:
             return b""
-        call = self._call
-        whole = ToolCall(call.id, call.name, "".join(self._arguments), call.signature)
+        call, arguments = self._call, "".join(self._arguments)
         self._call, self._arguments = None, []
-        return _data(response(model_parts((whole,), ""), self._id, self._model))
+        if is_object(arguments):
+            whole = ToolCall(call.id, call.name, arguments, call.signature)
+            return _data(response(model_parts((whole,), ""), self._id, self._model))
+        return b"" if cut else self._error(Failed(f"The call of {call.name!r} is no JSON object"))
+
+    def _error(self, event: Failed) -> bytes:
+        self._failed = True
+        code, status = _ERRORS[event.kind]
+        return _data({"error": {"code": code, "message": event.message, "status": status}})
 
     def _finished(self, event: Finished) -> bytes:
         # As Google's own last event has it; its SDK takes an answer without parts for a broken one.
