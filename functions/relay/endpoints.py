@@ -111,6 +111,7 @@ for _endpoint in ENDPOINTS:
         _BY_PATH.setdefault(_endpoint.path, {}).update(dict.fromkeys(_endpoint.methods, _endpoint))
 # A model's name may have slashes, a response's id has none.
 _ID = {"model": "(.+)", "forward": "(.+)", "stored": "([^/]+)"}
+_GOOGLES_HEADERS = (b"x-goog-api-client", b"x-goog-api-key")
 _GOOGLES_V1 = "/v1/models/"
 _PATTERNS = tuple(
     (endpoint, re.compile(endpoint.path.replace("{id}", _ID[endpoint.kind])))
@@ -153,6 +154,6 @@ def dialect_of(path: str, headers: list[tuple[bytes, bytes]]) -> str:
     for name, _ in headers:
         if name == b"anthropic-version":
             return "anthropic"
-        if name == b"x-goog-api-client":
+        if name in _GOOGLES_HEADERS:
             return "gemini"
     return "openai"
