@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TypeVar
 
-from common.accounts import UsableAccount
+from common.domain.credentials import UsableAccount
 from common.domain.prices import PriceBook
 from common.providers import PROVIDERS
 from common.providers.base import own_target
