@@ -38,6 +38,7 @@ async def prepare(services: Services, request: OpenRequest, account: UsableAccou
         timeout_ms=services.heartbeat.longest_exchange_ms(
             stream=request.parsed.stream or request.upload is not None
         ),
+        proxy=call.proxy,
     )
 
 
