@@ -15,6 +15,7 @@ from common.dialects.base import (
     WholeAnswer,
     estimate_tokens,
 )
+from common.domain.account_health import Rest
 from common.domain.keys import KeyRecord
 from common.domain.limits import NO_RULES, RuleSet
 from common.domain.policies import DEFAULT_GONE, Applied, AppliedGone
@@ -129,7 +130,12 @@ class OpenRequest:
 
         self.account: UsableAccount | None = None
         self.attempts = 0
-        self.cooldown: tuple[str, int] = ("", 0)
+        # The account rested after failures, and this request alone tries it again; what is done
+        # when an answer of its begins.
+        self.probes = False
+        self.on_served: Callable[[], None] | None = None
+        # The account of the last attempt, and how it rests, where settle is to tell.
+        self.failed_account: tuple[str, Rest | None] = ("", None)
         self.exchange: Exchange | None = None
         self.copy: StreamCopy | None = None
         self.first_chunk_ns: int | None = None

@@ -15,12 +15,13 @@ local function account_rest_ms(rules, tokens, nano)
 end
 
 -- Takes the first candidate that the money allows, whose account is not cooling, has capacity, and
--- is at no limit of its own.
+-- is at no limit of its own. One that is to be tried again gets the request (ARGV[3]) as its probe.
 -- From ARGV[first]: fives of account, max concurrency (0 = no bound), draft, charge: msgpack of
 -- {input nano, nano per output token, output cap wanted (-1 = none), least cap, the draft's
 -- tokens, the draft's nano}, '' where no rule applies; and the account's rules, '' = none.
--- Returns the candidate: index (from 0), account, draft, cap, nano, charge, rules (nil = none); or
--- nil and the denial: reason, retry ms, and for money index of the rule, remaining, reset ms.
+-- Returns the candidate: index (from 0), account, draft, cap, nano, charge, rules (nil = none) and
+-- whether it is a probe; or nil and the denial: reason, retry ms, and for money index of the rule,
+-- remaining, reset ms.
 local function take_candidate(first, count, rooms, tokens)
   local soonest_ms, full, limited, cooling, too_dear = nil, false, false, false, nil
   local function wait(rest_ms)
@@ -36,7 +37,7 @@ local function take_candidate(first, count, rooms, tokens)
       charge = cmsgpack.unpack(ARGV[position + 3])
       cap, nano = limits().fit(charge, rooms)
     end
-    local rest_ms = cooldown_rest_ms(account)
+    local rest_ms, probe = rest_ms_of(account)
     if not cap then
       too_dear = too_dear or limits().money_denial(charge, nano)
     elseif rest_ms > 0 then
@@ -52,9 +53,12 @@ local function take_candidate(first, count, rooms, tokens)
         wait(limit_ms)
       elseif most == 0 or open < most then
         redis.call('HINCRBY', prefix .. ':inflight', field, 1)
+        if probe then
+          begin_probe(account, ARGV[3])
+        end
         return {
           index = index, account = account, draft = ARGV[position + 2], cap = cap, nano = nano,
-          charge = charge, rules = rules,
+          charge = charge, rules = rules, probe = probe,
         }
       else
         full = true

@@ -114,6 +114,7 @@ async def _admit(
             return answer
         if isinstance(answer, Admitted):
             request.admitted = True
+            request.probes = answer.probe
             take(services, request, accounts[answer.index], answer.cap)
             show_limits(request, answer.minutes, tokens)
             return accounts[answer.index :]
