@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import msgspec
 
 from common.domain.account_health import LASTING, Cause, Rest, cause_of
-from common.domain.credentials import UsableAccount
+from common.domain.credentials import Credential, UsableAccount, secrets_of
 from common.domain.refusals import Reason
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ COOLDOWN_MS_MAX = 15 * 60_000
 # rests, for so long at first.
 ROW = 3
 FAILING_MS = 10_000
+SAID_CHARACTERS_MAX = 300
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -70,6 +71,13 @@ class Failure(msgspec.Struct, frozen=True):
         if ms or (cause in LASTING and self.cooldown_ms):
             return Rest(ms, cause, named=ms > 0 and ms == self.asked_rest_ms)
         return None
+
+    def said(self, credential: Credential) -> str:
+        """The provider's words, or else ours: cut short, and without the account's secrets."""
+        said = self.told or self.message
+        for secret in secrets_of(credential):
+            said = said.replace(secret, "***")
+        return said[:SAID_CHARACTERS_MAX]
 
 
 class Ask(NamedTuple):

@@ -14,7 +14,6 @@ import msgspec
 
 from common.domain.account_health import Cause
 
-WORDS_MAX = 300
 _BODY_MAX = 64 * 1024
 DAY_MS = 24 * 3600 * 1000
 
@@ -115,7 +114,7 @@ def _reset_name(name: str) -> str | None:
 
 
 def _in_ms(text: str, now_ms: int) -> int | None:
-    """A duration (`6m0s`, `120ms`, seconds) or a moment (RFC 3339): in ms from now, a day at most."""
+    """A duration (`6m0s`, `120ms`, `7`) or a moment (RFC 3339), as ms from now; at most a day."""
     text = text.strip()
     found = _DURATION.fullmatch(text)
     if text and found is not None:

@@ -8,7 +8,6 @@ import msgspec
 
 from common.state.commands import RedisCommands
 
-MESSAGE_CHARACTERS_MAX = 300
 KEPT_MS = 7 * 24 * 3600 * 1000
 
 

@@ -5,7 +5,7 @@ Admission keeps the state (`lua/rests.lua`); all of these raise `RedisUnavailabl
 
 from typing import Any
 
-from common.domain.account_health import Health, Rest, health_of
+from common.domain.account_health import Health, Rest, Status, health_of
 from common.state.commands import RedisCommands, Script
 
 # A test call that takes longer has lost its account's probe to somebody else.
@@ -49,6 +49,23 @@ async def take_probe(
         commands, prefix, "probe_account", account_id, PROBE_MS, now_ms=now_ms
     )
     return probe.decode() or None
+
+
+async def told(commands: RedisCommands, prefix: str) -> dict[str, str]:
+    """The status that was told last of each account, where that is not `ok`."""
+    reply: list[bytes] = await commands.call("HGETALL", f"{prefix}:account-health-told")
+    return {reply[at].decode(): reply[at + 1].decode() for at in range(0, len(reply), 2)}
+
+
+async def remember_told(
+    commands: RedisCommands, prefix: str, account_id: str, status: Status
+) -> None:
+    """That status was told."""
+    name = f"{prefix}:account-health-told"
+    if status == "ok":
+        await commands.call("HDEL", name, account_id)
+    else:
+        await commands.call("HSET", name, account_id, status)
 
 
 async def _run(

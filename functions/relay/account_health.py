@@ -6,16 +6,11 @@ from typing import Any
 
 from common.domain.account_health import Rest
 from common.domain.accounts import AccountRecord
-from common.domain.credentials import UsableAccount, secrets_of
+from common.domain.credentials import UsableAccount
 from common.identifiers import now_ms
 from common.providers.base import COOLDOWN_MS_MAX, Failure
 from common.providers.http import Exchange
-from common.state.account_failures import (
-    MESSAGE_CHARACTERS_MAX,
-    AccountFailure,
-    clear_failure,
-    put_failure,
-)
+from common.state.account_failures import AccountFailure, clear_failure, put_failure
 from common.state.account_health import close, let_rest
 from common.state.commands import RedisCommands, RedisUnavailable
 from common.telemetry import logs
@@ -49,9 +44,8 @@ class AccountHealth:
         at_ms = now_ms()
         before = self._failures.get(account.id)
         count = before.count if before is not None and at_ms - before.at_ms < ROW_MS_MAX else 0
-        known = AccountFailure(
-            at_ms, failure.reason.value, failure.status, count + 1, _said(account, failure)
-        )
+        said = failure.said(account.credential)
+        known = AccountFailure(at_ms, failure.reason.value, failure.status, count + 1, said)
         self._failures[account.id] = known
         self._start(self._told(put_failure(self._commands, self._prefix, account.id, known)))
         return failure.rest(others=others, row=known.count)
@@ -94,10 +88,3 @@ class AccountHealth:
             await work
         except RedisUnavailable as error:
             logs.log("account_health_untold", level="warning", error=str(error))
-
-
-def _said(account: UsableAccount, failure: Failure) -> str:
-    said = failure.told or failure.message
-    for secret in secrets_of(account.credential):
-        said = said.replace(secret, "***")
-    return said[:MESSAGE_CHARACTERS_MAX]

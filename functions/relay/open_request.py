@@ -76,6 +76,12 @@ class OpenRequest:
     # The output cap that a hard budget rests on, whether it is the caller's own or not.
     reserved_cap: int | None = None
     failed: tuple[FailedAttempt, ...] = ()
+    # The account rested after failures, and this request alone tries it again; what is done when
+    # an answer of its begins.
+    probes: bool = False
+    on_served: Callable[[], None] | None = None
+    # The account of the last attempt, and how it rests, where settle is to tell.
+    failed_account: tuple[str, Rest | None] = ("", None)
 
     def __init__(self, request_id: str, scope: dict[str, Any], address: str) -> None:
         self.id = request_id
@@ -130,12 +136,6 @@ class OpenRequest:
 
         self.account: UsableAccount | None = None
         self.attempts = 0
-        # The account rested after failures, and this request alone tries it again; what is done
-        # when an answer of its begins.
-        self.probes = False
-        self.on_served: Callable[[], None] | None = None
-        # The account of the last attempt, and how it rests, where settle is to tell.
-        self.failed_account: tuple[str, Rest | None] = ("", None)
         self.exchange: Exchange | None = None
         self.copy: StreamCopy | None = None
         self.first_chunk_ns: int | None = None

@@ -150,9 +150,13 @@ async def test_without_an_epoch_nothing_is_admitted(world):
 
 async def test_move_releases_the_failed_account_and_cools_it_down(world):
     await world.admit("r1", candidate("a"), candidate("b"))
-    moved = await world.admission.move("r1", 2, [candidate("b")], rest=Rest(500, "rate_limited", named=True))
+    moved = await world.admission.move(
+        "r1", 2, [candidate("b")], rest=Rest(500, "rate_limited", named=True)
+    )
     assert moved == Moved(0)
-    assert await world.admission.move("r1", 2, [candidate("c")], rest=Rest(500, "rate_limited", named=True)) == Moved(0)
+    assert await world.admission.move(
+        "r1", 2, [candidate("c")], rest=Rest(500, "rate_limited", named=True)
+    ) == Moved(0)
     assert await world.inflight() == {"account:b": 1}
     assert await world.admit("r2", candidate("a")) == Denied("cooling_down", 500)
     world.now_ms += 500
@@ -161,7 +165,9 @@ async def test_move_releases_the_failed_account_and_cools_it_down(world):
 
 async def test_a_denied_move_holds_no_account_and_still_settles(world):
     await world.admit("r1", candidate("a"))
-    denied = await world.admission.move("r1", 2, [candidate("a")], rest=Rest(900, "rate_limited", named=True))
+    denied = await world.admission.move(
+        "r1", 2, [candidate("a")], rest=Rest(900, "rate_limited", named=True)
+    )
     assert denied == Denied("cooling_down", 900)
     assert await world.admission.move("r1", 2, [candidate("b")]) == denied
     assert await world.inflight() == {}
@@ -280,9 +286,7 @@ class Histories(RuleBasedStateMachine):
     def move(self, request_id, account):
         if request_id not in self.ends_ms:
             answer = self.run(
-                self.world.admission.move(
-                    request_id, 2, self.candidates(request_id, [account])
-                )
+                self.world.admission.move(request_id, 2, self.candidates(request_id, [account]))
             )
             assert answer == Gone()
 

@@ -189,12 +189,8 @@ class Histories(RuleBasedStateMachine):
         one = candidate(
             input_nano, output_nano, 100, 16, account=to, draft=(1, 0), rules=self.account_rules[to]
         )
-        answer = self.run(
-            self.world.admission.move(request_id, held["attempt"], [one])
-        )
-        again = self.run(
-            self.world.admission.move(request_id, held["attempt"], [one])
-        )
+        answer = self.run(self.world.admission.move(request_id, held["attempt"], [one]))
+        again = self.run(self.world.admission.move(request_id, held["attempt"], [one]))
         held["end"] = self.world.now_ms + LEASE_MS
         if isinstance(answer, Moved):
             assert again == answer
