@@ -53,7 +53,7 @@ def _models(services: Services, request: OpenRequest) -> list[str]:
     names: set[str] = set()
     conversation = _CONVERSATIONS[request.dialect.name]
     for account in services.snapshots.accounts:
-        if account.enabled:
+        if account.may_serve(request.id):
             known = [*account.models, *services.prices.models(account.provider)]
             names.update(
                 name

@@ -21,7 +21,12 @@ def route(
     check_access(request)
     check_model(request, parsed.model)
     able = able_of(
-        [one for one in accounts if one.enabled and request.pinned_account_id in (None, one.id)],
+        [
+            one
+            for one in accounts
+            if one.may_serve(request.id, pinned=request.pinned_account_id == one.id)
+            and request.pinned_account_id in (None, one.id)
+        ],
         endpoint.name,
         parsed.model,
         prices,
