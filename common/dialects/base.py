@@ -159,6 +159,10 @@ class Operation(Protocol):
         """Read a whole answer; None when the bytes are no answer of this endpoint."""
         ...
 
+    def answer_for_caller(self, body: bytes, request_id: str) -> bytes:
+        """The whole answer as its caller is to have it; `read_answer` has read it before."""
+        ...
+
     def stream_copy(self, parsed: ParsedRequest) -> StreamCopy:
         """Begin to copy a stream. Raises `NotStreamed`."""
         ...

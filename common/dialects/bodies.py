@@ -46,7 +46,7 @@ def read_fields(body: bytes, decoder: "msgspec.json.Decoder[Fields]") -> Fields:
             body.decode()  # the decoder does not look into members that it skips
         check_members(body, decoder.type.__struct_encode_fields__)
     except msgspec.ValidationError as error:
-        raise _complaint(str(error)) from None
+        raise complaint(str(error)) from None
     except msgspec.DecodeError as error:
         raise BadRequest(f"The request body is not valid JSON: {error}") from None
     except RecursionError:
@@ -112,10 +112,12 @@ def loads(body: bytes) -> Any:
         return None
 
 
-def _complaint(text: str) -> BadRequest:
+def complaint(text: str, within: str = "") -> BadRequest:
+    """A decoder's complaint of a body, or of what stands in it at the path `within`."""
     match = _PATH.match(text)
     what, path = (match["what"], match["path"] or "$") if match else (text, "$")
-    field = path.removeprefix("$").removeprefix(".").replace("[...]", "[]")
+    field = within + path.removeprefix("$").replace("[...]", "[]")
+    field = field.removeprefix(".")
     missing = _MISSING.match(what)
     if missing is not None:
         name = f"{field}.{missing['name']}" if field else missing["name"]

@@ -18,7 +18,11 @@ _OVERLAP = 3
 _WAITS_FOR_NEWLINE = (b"\n\r", b"\r\r")
 
 
-class EventTooLarge(Exception):
+class UnreadableStream(Exception):
+    """A provider's stream cannot be read on: it is no event stream, or not of its format."""
+
+
+class EventTooLarge(UnreadableStream):
     """An event does not end within `EVENT_BYTES_MAX`."""
 
 

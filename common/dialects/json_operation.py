@@ -25,6 +25,11 @@ class JsonOperation:
         del content_type
         return None
 
+    def answer_for_caller(self, body: bytes, request_id: str) -> bytes:
+        """See `Operation`. A provider that speaks the caller's dialect is not corrected."""
+        del request_id
+        return body
+
     def stream_copy(self, parsed: ParsedRequest) -> StreamCopy:
         """See `Operation`; an endpoint that streams overrides it."""
         del parsed

@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from common.dialects.base import NotStreamed, StreamCopy
-from common.dialects.events import EventTooLarge
+from common.dialects.events import UnreadableStream
 from common.domain.refusals import Reason, Refusal
 from common.providers.base import Failure
 from common.providers.headers import to_caller
@@ -142,7 +142,7 @@ async def _copy_rest(
 def _fed(copy: StreamCopy, chunk: bytes, exchange: Exchange) -> bytes:
     try:
         return copy.feed(chunk)
-    except EventTooLarge as error:
+    except UnreadableStream as error:
         message = f"{exchange.provider} sent what is no event stream: {error}"
         raise UpstreamFailed(Failure(Reason.UPSTREAM_GARBAGE, message)) from error
 

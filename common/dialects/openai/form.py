@@ -112,6 +112,11 @@ class FormOperation:
             return body
         return set_field(read_form(body, content_type), "model", served_model.encode())
 
+    def answer_for_caller(self, body: bytes, request_id: str) -> bytes:
+        """See `Operation`. A provider that speaks the caller's dialect is not corrected."""
+        del request_id
+        return body
+
     def stream_error_event(self, refusal: Refusal, request_id: str) -> bytes:
         """See `Operation`."""
         return stream_error_event(refusal, request_id)
