@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
-
 from common.dialects.base import (
     Dialect,
     Operation,
@@ -42,14 +40,6 @@ Interruption = Literal[
 ]
 
 
-class FailedAttempt(msgspec.Struct, frozen=True):
-    """An account that was asked in vain: why, and after how many ms."""
-
-    account_id: str
-    reason: str
-    ms: int
-
-
 class OpenRequest:
     """What the stages learn of a request. `interruption` says who ended it early."""
 
@@ -74,7 +64,6 @@ class OpenRequest:
     served: str = ""
     # The output cap that a hard budget rests on, whether it is the caller's own or not.
     reserved_cap: int | None = None
-    failed: tuple[FailedAttempt, ...] = ()
 
     def __init__(self, request_id: str, scope: dict[str, Any], address: str) -> None:
         self.id = request_id

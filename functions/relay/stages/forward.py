@@ -16,7 +16,7 @@ from common.state.stored_responses import StoredResponse
 from common.telemetry import catalogue, logs
 from functions.relay import respond, streaming
 from functions.relay.asking import begin, prepare
-from functions.relay.open_request import FailedAttempt, Interruption, OpenRequest
+from functions.relay.open_request import Interruption, OpenRequest
 from functions.relay.reservations import candidate_for, take
 from functions.relay.respond import Send
 from functions.relay.services import Services
@@ -75,15 +75,14 @@ async def forward(
         if request.upload is not None and request.upload.refusal is not None:
             raise Refused(request.upload.refusal)
         _count(request, failure.reason.value)
+        ms = (time.perf_counter_ns() - began_ns) // 1_000_000
         failed = remaining[0]
         if failure.reason is not Reason.NO_CAPACITY:
             services.account_health.failed(failed, failure)
         rest_ms = failure.rest_ms(others=others)
         rest = remaining[1:] if _may_move(services, request) else []
         remaining = await _move(services, request, rest, rest_ms)
-        ms = (time.perf_counter_ns() - began_ns) // 1_000_000
-        request.failed += (FailedAttempt(failed.id, failure.reason.value, ms),)
-        _report_failed(request, failed, failure, rest_ms, moved=bool(remaining))
+        _report_failed(request, failed, failure, ms, rest_ms, moved=bool(remaining))
         if not remaining:
             await give_up(request, failure, answer, send)
             return
@@ -292,7 +291,13 @@ def _count(request: OpenRequest, result: str) -> None:
 
 
 def _report_failed(
-    request: OpenRequest, account: UsableAccount, failure: Failure, rest_ms: int, *, moved: bool
+    request: OpenRequest,
+    account: UsableAccount,
+    failure: Failure,
+    ms: int,
+    rest_ms: int,
+    *,
+    moved: bool,
 ) -> None:
     logs.log(
         "attempt_failed",
@@ -303,6 +308,7 @@ def _report_failed(
         provider=account.provider,
         status=failure.status,
         reason=failure.reason.value,
+        ms=ms,
         rest_ms=rest_ms,
         moved=moved,
     )
