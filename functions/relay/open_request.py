@@ -55,6 +55,8 @@ class OpenRequest:
     # one that goes on, to be settled when its provider says what it used.
     job_begun: bool = False
     entrusted: bool = False
+    # Whether any account that may serve speaks another format than the caller.
+    may_translate: bool = False
     # The account that is asked speaks another format than the caller: `operation` translates. By
     # format what was translated so far.
     translates: bool = False

@@ -17,8 +17,6 @@ from common.domain.ids import ulid_time_ms
 from common.domain.policies import NO_POLICY
 from common.domain.refusals import Reason, Refusal, Refused
 from common.identifiers import now_ms
-from common.providers.base import own_target
-from common.providers.targets import target_of
 from common.state.admission import Snapshot
 from common.state.commands import RedisUnavailable
 from functions.relay.caller_body import CallerBody
@@ -162,11 +160,7 @@ def _sayable(request: OpenRequest, accounts: list[UsableAccount]) -> list[Usable
 
     Raises `Refused`.
     """
-    endpoint, parsed = request.endpoint, request.parsed
-    if endpoint is None or parsed is None:
-        raise ValueError("body and endpoint come before the accounts")
-    own = own_target(endpoint.name)
-    if all(target_of(one, endpoint.name, parsed.model) == own for one in accounts):
+    if not request.may_translate:
         return accounts
     from functions.relay.translating import expressible
 

@@ -20,7 +20,7 @@ def route(
         raise ValueError("key, body and endpoint come before the route")
     check_access(request)
     check_model(request, parsed.model)
-    able = able_of(
+    able, request.may_translate = able_of(
         [
             one
             for one in accounts
