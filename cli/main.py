@@ -24,6 +24,7 @@ _COMMANDS = {
         "Make the Secrets of a release, once.",
     ),
     "events": ("cli.events", "events", "Show what the local broker could not deliver."),
+    "groups": ("cli.admin.groups", "groups", "Groups of accounts that serve some keys."),
     "keys": ("cli.admin.keys", "keys", "The keys of callers."),
     "prices": ("cli.admin.prices", "prices", "What models cost, and pricing records again."),
     "reconcile": (

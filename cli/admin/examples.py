@@ -36,6 +36,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "relayctl prices recompute --from 2026-11-01 --to 2026-12-01 --dry-run",
         "relayctl prices recompute --from 2026-11-01 --to 2026-12-01 --model our-llama",
     ),
+    "groups create": (f"relayctl groups create --name eu --account-id {_KEY} --account-id {_KEY}",),
+    "groups list": ("relayctl groups list",),
+    "groups show": (f"relayctl groups show {_KEY}",),
+    "groups update": (f"relayctl groups update {_KEY} --account-id {_KEY}",),
+    "groups delete": (f"relayctl groups delete {_KEY}",),
     "keys create": (
         "relayctl keys create --name app --user-id alice --allow 'gpt-*' --scope chat",
         "relayctl keys create --name ci --expires-at 2026-12-31T12:00:00Z --tag nightly",

@@ -43,6 +43,9 @@ class AccountRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     sealed_credential: str = ""
     # Negotiated with the provider: "0.15" is 15 % off all prices; empty for none.
     discount: str = ""
+    # Where the provider keeps and computes, such as "eu", and whatever else it is known by.
+    region: str = ""
+    tags: list[str] = []
     policy: Policy = NO_POLICY
 
     @property

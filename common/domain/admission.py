@@ -10,7 +10,9 @@ class Candidate(msgspec.Struct, frozen=True):
 
     `max_concurrency` 0 means no bound. `draft` is the usage record, as JSON, that is written
     when the relay dies while this account serves. `charge` is a `reservation.Charge` in msgpack,
-    empty where no rule applies. `rules` are the account's own, packed.
+    empty where no rule applies. `rules` are the account's own, packed. In the first `tier` that
+    has room the account with the fewest open requests for its `weight` is taken; those of one tier
+    come together.
     """
 
     account_id: str
@@ -18,6 +20,8 @@ class Candidate(msgspec.Struct, frozen=True):
     draft: bytes
     charge: bytes = b""
     rules: bytes = b""
+    tier: int = 0
+    weight: int = 1
 
 
 class MinuteWindow(msgspec.Struct, frozen=True):

@@ -43,8 +43,6 @@ class KeyRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     expires_at_ms: int | None = None
     # How many days the key lasts from its first admitted request on.
     activation_days: int | None = None
-    account_id: str | None = None
-    group_id: str | None = None
     tags: list[str] = []
     policy: Policy = NO_POLICY
     version: int = 0

@@ -20,6 +20,7 @@ from functions.key_admin.api import (
     accounts,
     audit,
     dead_letters,
+    groups,
     keys,
     master_key,
     organisation,
@@ -38,6 +39,7 @@ from functions.key_admin.services import services, stop_services
 OPERATIONS = (
     *keys.OPERATIONS,
     *accounts.OPERATIONS,
+    *groups.OPERATIONS,
     *users.OPERATIONS,
     *teams.OPERATIONS,
     *organisation.OPERATIONS,

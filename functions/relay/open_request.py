@@ -73,6 +73,8 @@ class OpenRequest:
         self.key: KeyRecord | None = None
         # The levels that say who may use the key, and how.
         self.access: tuple[Applied, ...] = ()
+        # Those that bind it to accounts.
+        self.routing: tuple[Applied, ...] = ()
         # The one account that may serve: it keeps the response that this request goes on from.
         self.pinned_account_id: str | None = None
 

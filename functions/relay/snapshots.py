@@ -40,13 +40,15 @@ _key_decoder = msgspec.json.Decoder(KeyRecord)
 class KeySnapshot(msgspec.Struct):
     """A key's record, the policies that apply, and the versions that these have in Redis.
 
-    `applied` are those that limit something, `access` those with access rules.
+    `applied` are those that limit something, `access` those with access rules,
+    `routing` those that bind to accounts.
     """
 
     versions: str
     record: KeyRecord
     applied: tuple[Applied, ...]
     access: tuple[Applied, ...] = ()
+    routing: tuple[Applied, ...] = ()
     rules: RuleSet = NO_RULES
     client_gone: AppliedGone = DEFAULT_GONE
     # What its team says of models without a price, else the organisation; None: neither.
@@ -102,6 +104,7 @@ class Snapshots:
             record,
             self._limiting(record, found),
             tuple(one for one in found if not one.policy.access.is_empty),
+            tuple(one for one in found if one.policy.routing.binds),
             client_gone=client_gone_of(found),
             marks=self._marks,
             unpriced_models=_unpriced(found),

@@ -66,6 +66,7 @@ async def authenticate(services: Services, request: OpenRequest) -> None:
             if isinstance(answer, Stale):
                 snapshot = await _remember(services, request, answer)
                 request.key, request.access = snapshot.record, snapshot.access
+                request.routing = snapshot.routing
                 check_access(request)
                 return
             await _handle_key(services, request, answer)
@@ -84,7 +85,7 @@ async def _admit(
         if snapshot is not None:
             request.key, request.access = snapshot.record, snapshot.access
             request.rules = snapshot.rules_at(ulid_time_ms(request.id))
-            request.client_gone = snapshot.client_gone
+            request.client_gone, request.routing = snapshot.client_gone, snapshot.routing
             await _pin(services, request)
             try:
                 request.prices = services.prices
@@ -126,8 +127,8 @@ async def _admit(
 
 
 async def _remember(services: Services, request: OpenRequest, answer: Stale) -> KeySnapshot:
-    """Keep what is current: prices first, since no request that has the versions asks again."""
-    await services.follow_prices(answer.versions)
+    """Keep what is current: prices and table first, since nobody with the versions asks again."""
+    await services.follow(answer.versions)
     return services.snapshots.update(request.key_hash, answer)
 
 
@@ -148,6 +149,7 @@ def _route(services: Services, request: OpenRequest, snapshot: KeySnapshot) -> l
     return route(
         request,
         services.snapshots.accounts,
+        services.routing,
         prices_of(services, request),
         deny_unpriced=unpriced == "deny",
     )

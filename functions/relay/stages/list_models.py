@@ -45,6 +45,12 @@ def _models(services: Services, request: OpenRequest) -> list[str]:
         raise ValueError("key and dialect come first")
     names: set[str] = set()
     for account in services.snapshots.accounts:
+        barred = any(
+            one.policy.routing.barred_by(account, services.routing.groups)
+            for one in request.routing
+        )
+        if barred:
+            continue
         if account.enabled and DIALECT_OF_PROVIDER[account.provider] == request.dialect.name:
             known = [*account.models, *services.prices.models(account.provider)]
             names.update(

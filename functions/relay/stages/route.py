@@ -3,6 +3,7 @@
 from common.domain.accounts import DIALECT_OF_PROVIDER, order_of
 from common.domain.prices import PriceBook
 from common.domain.refusals import Reason, Refusal, Refused
+from common.domain.routing_table import RoutingTable
 from functions.relay.open_request import OpenRequest
 from functions.relay.snapshots import UsableAccount
 from functions.relay.stages.access import check_access, check_model
@@ -11,7 +12,12 @@ CANDIDATES_MAX = 8
 
 
 def route(
-    request: OpenRequest, accounts: list[UsableAccount], prices: PriceBook, *, deny_unpriced: bool
+    request: OpenRequest,
+    accounts: list[UsableAccount],
+    table: RoutingTable,
+    prices: PriceBook,
+    *,
+    deny_unpriced: bool,
 ) -> list[UsableAccount]:
     """At most eight accounts, best first. Raises `Refused` when key or model forbid it."""
     parsed, endpoint = request.parsed, request.endpoint
@@ -33,6 +39,8 @@ def route(
             f"at {endpoint.path}"
         )
         raise Refused(Refusal(Reason.MODEL_NOT_FOUND, message, field="model"))
+    if request.routing:
+        able = _bound(request, able, table)
     if deny_unpriced:
         able = [one for one in able if prices.find(_served(one, parsed.model)) is not None]
     if not able:
@@ -44,6 +52,25 @@ def route(
         raise Refused(Refusal(Reason.MODEL_NOT_FOUND, message, field="model"))
     able.sort(key=lambda account: order_of(account, request.id))
     return able[:CANDIDATES_MAX]
+
+
+def _bound(
+    request: OpenRequest, accounts: list[UsableAccount], table: RoutingTable
+) -> list[UsableAccount]:
+    """Those that all levels let serve. Raises `Refused` when there are none."""
+    for one in request.routing:
+        rules = one.policy.routing
+        left = [each for each in accounts if rules.barred_by(each, table.groups) is None]
+        if not left:
+            rule = rules.barred_by(accounts[0], table.groups)
+            model = request.parsed.model if request.parsed is not None else ""
+            message = (
+                f"No account that the {one.level}'s rule {rule} leaves serves the model {model!r}: "
+                "ask for another one, or have the rule changed"
+            )
+            raise Refused(Refusal(Reason.MODEL_NOT_FOUND, message, field="model"))
+        accounts = left
+    return accounts
 
 
 def _served(account: UsableAccount, model: str) -> str:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from common.domain.accounts import built_in_account_id
 from common.domain.ids import encode_ulid
 from common.domain.keys import KeyRecord
+from common.domain.routing_table import EMPTY_TABLE
 from common.identifiers import new_ulid
 from common.price_book import current_price_book
 from functions.relay.snapshots import UsableAccount
@@ -28,7 +29,7 @@ def account(name, **fields):
     return UsableAccount(new_ulid(), name, "openai", "http://x", **fields)
 
 
-def routed(*accounts, model="gpt-4o", request_id=""):
+def routed(*accounts, model="gpt-4o", request_id="", routing=(), table=EMPTY_TABLE):
     request = SimpleNamespace(
         id=request_id or new_ulid(),
         key=KeyRecord("01K", "alice"),
@@ -36,8 +37,9 @@ def routed(*accounts, model="gpt-4o", request_id=""):
         endpoint=SimpleNamespace(scope="chat", dialect="openai", path="/v1/chat/completions"),
         pinned_account_id=None,
         access=(),
+        routing=routing,
     )
-    found = route(request, list(accounts), PRICES, deny_unpriced=False)  # type: ignore[arg-type]
+    found = route(request, list(accounts), table, PRICES, deny_unpriced=False)  # type: ignore[arg-type]
     return [one.name for one in found]
 
 
