@@ -9,6 +9,7 @@ from common.environment_accounts import BuiltInAccount
 from common.keyring import Keyring
 from common.telemetry import logs
 
+FALLBACK_TIER = 1000
 _decoder = msgspec.json.Decoder(list[AccountRecord])
 
 
@@ -20,6 +21,9 @@ class UsableAccount(AccountRecord, frozen=True):
     """
 
     credential: str = ""
+    # As a candidate for a request (`functions/relay/stages/route.py`): the least is asked first;
+    # from `FALLBACK_TIER` on it serves another model than was asked for.
+    tier: int = 0
 
     def __repr__(self) -> str:
         return f"UsableAccount(id={self.id!r}, name={self.name!r})"

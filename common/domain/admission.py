@@ -1,8 +1,10 @@
 """The answers of admission, as values. `common.state.admission` gets them from Redis."""
 
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import msgspec
+
+One = TypeVar("One")
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -115,6 +117,11 @@ class Use(msgspec.Struct, frozen=True):
 
 
 NO_USE = Use()
+
+
+def chosen_first(candidates: list[One], index: int) -> list[One]:
+    """The candidate that was taken, then the others in their order: they may have room later."""
+    return [candidates[index], *candidates[:index], *candidates[index + 1 :]]
 
 
 class Gone(msgspec.Struct, frozen=True):

@@ -44,6 +44,9 @@ class OpenRequest:
     # one that goes on, to be settled when its provider says what it used.
     job_begun: bool = False
     entrusted: bool = False
+    # Where it is kept which account serves its conversation, once that was looked up, and which.
+    sticky_key: str | None = None
+    sticky_account: str | None = None
 
     def __init__(self, request_id: str, scope: dict[str, Any], address: str) -> None:
         self.id = request_id
@@ -73,7 +76,7 @@ class OpenRequest:
         self.key: KeyRecord | None = None
         # The levels that say who may use the key, and how.
         self.access: tuple[Applied, ...] = ()
-        # Those that bind it to accounts.
+        # Those that bind it to accounts, or say what is asked when no account can serve.
         self.routing: tuple[Applied, ...] = ()
         # The one account that may serve: it keeps the response that this request goes on from.
         self.pinned_account_id: str | None = None

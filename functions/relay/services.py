@@ -26,6 +26,7 @@ from common.telemetry import catalogue, logs
 from functions.relay.account_health import AccountHealth
 from functions.relay.heartbeat import Heartbeat
 from functions.relay.key_lookup import KeyLookup
+from functions.relay.latencies import Latencies
 from functions.relay.snapshots import Snapshots
 from functions.relay.token_estimates import TokenEstimates
 from functions.relay.watching import Watches
@@ -33,6 +34,7 @@ from functions.relay.watching import Watches
 if TYPE_CHECKING:
     from common.job_settlement import JobSettlement
     from common.state.jobs import Jobs
+    from common.state.sticky_sessions import StickySessions
 
 EMIT_S_MAX = 4.0
 # What is read for its figures alone ends this much earlier, to be settled like the rest.
@@ -65,6 +67,7 @@ class Services:
         self.routing = EMPTY_TABLE
         self._routing_version = 0
         self.estimates = TokenEstimates()
+        self.latencies = Latencies()
         self.events_key = secrets.derive(settings.internal_secret, "usage-events")
         self.heartbeat = Heartbeat(self)
         self.watches = Watches()
@@ -85,6 +88,14 @@ class Services:
     def prices_at(self, moment_ms: int) -> PriceBook:
         """The prices that held at a moment in ms since 1970."""
         return self._history.at(moment_ms)
+
+    @cached_property
+    def sticky(self) -> "StickySessions":
+        """Which accounts serve conversations: only where several could."""
+        from common.state.sticky_sessions import StickySessions
+
+        ttl_s = self.settings.sticky_session_seconds
+        return StickySessions(self.redis, self.settings.state_prefix, ttl_s)
 
     @cached_property
     def jobs(self) -> "Jobs":

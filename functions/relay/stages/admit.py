@@ -12,6 +12,7 @@ from common.domain.admission import (
     Rebuilding,
     Stale,
     Waiting,
+    chosen_first,
 )
 from common.domain.ids import ulid_time_ms
 from common.domain.refusals import Reason, Refusal, Refused
@@ -26,7 +27,7 @@ from functions.relay.snapshots import KeySnapshot, UsableAccount
 from functions.relay.stages.access import check_access
 from functions.relay.stages.denied import denied, show_limits
 from functions.relay.stages.queue import Turn
-from functions.relay.stages.route import route
+from functions.relay.stages.route import World, route
 
 # First call, a stale snapshot, a key found in Postgres, an account list that changed meanwhile.
 ROUNDS_MAX = 4
@@ -95,13 +96,19 @@ async def _admit(
                     raise
                 # The snapshot may be old: ask what is current before refusing.
                 snapshot = None
+        if len(accounts) > 1 and services.settings.sticky_session_seconds:
+            from functions.relay.stages.sticky import kept_together
+
+            accounts, candidates = await kept_together(services, request, accounts)
+        else:
+            candidates = [candidate_for(services, request, account) for account in accounts]
         # Should the answer be lost, the record that closes the lease names the likely account.
         request.account = accounts[0] if accounts else None
         tokens = services.estimates.of(request) if request.counted else 0
         answer = await services.admission.admit(
             request.id,
             _versions(services, request, snapshot),
-            [candidate_for(services, request, account) for account in accounts],
+            candidates,
             address=request.address,
             tokens=tokens,
             rules=request.rules.packed,
@@ -113,7 +120,7 @@ async def _admit(
             request.admitted = True
             take(services, request, accounts[answer.index], answer.cap)
             show_limits(request, answer.minutes, tokens)
-            return accounts[answer.index :]
+            return chosen_first(accounts, answer.index)
         if isinstance(answer, Stale):
             await _remember(services, request, answer)
             request.pinned_account_id = None  # its tenant may be another
@@ -146,13 +153,14 @@ async def _pin(services: Services, request: OpenRequest) -> None:
 
 def _route(services: Services, request: OpenRequest, snapshot: KeySnapshot) -> list[UsableAccount]:
     unpriced = snapshot.unpriced_models or services.settings.unpriced_models
-    return route(
-        request,
+    world = World(
         services.snapshots.accounts,
         services.routing,
         prices_of(services, request),
-        deny_unpriced=unpriced == "deny",
+        services.latencies,
+        unpriced == "deny",
     )
+    return route(request, world)
 
 
 def _versions(services: Services, request: OpenRequest, snapshot: KeySnapshot | None) -> Snapshot:

@@ -5,7 +5,7 @@ import time
 
 import msgspec
 
-from common.domain.admission import Denied, Moved
+from common.domain.admission import Denied, Moved, chosen_first
 from common.domain.refusals import Reason, Refusal, Refused
 from common.providers import PROVIDERS
 from common.providers.base import Failure, judge
@@ -263,7 +263,7 @@ async def _move(
     match answer:
         case Moved(index, cap):
             take(services, request, rest[index], cap)
-            return rest[index:]
+            return chosen_first(rest, index)
         case Denied():
             return []
         case _:

@@ -15,8 +15,9 @@ from common.domain.keys import KeyRecord
 from common.domain.routing_table import EMPTY_TABLE
 from common.identifiers import new_ulid
 from common.price_book import current_price_book
+from functions.relay.latencies import Latencies
 from functions.relay.snapshots import UsableAccount
-from functions.relay.stages.route import route
+from functions.relay.stages.route import World, route
 
 PRICES = current_price_book()
 ANY: dict[str, str] = {}
@@ -29,7 +30,7 @@ def account(name, **fields):
     return UsableAccount(new_ulid(), name, "openai", "http://x", **fields)
 
 
-def routed(*accounts, model="gpt-4o", request_id="", routing=(), table=EMPTY_TABLE):
+def routed(*accounts, model="gpt-4o", request_id="", routing=(), table=EMPTY_TABLE, latencies=None):
     request = SimpleNamespace(
         id=request_id or new_ulid(),
         key=KeyRecord("01K", "alice"),
@@ -39,7 +40,8 @@ def routed(*accounts, model="gpt-4o", request_id="", routing=(), table=EMPTY_TAB
         access=(),
         routing=routing,
     )
-    found = route(request, list(accounts), table, PRICES, deny_unpriced=False)  # type: ignore[arg-type]
+    world = World(list(accounts), table, PRICES, latencies or Latencies(), deny_unpriced=False)
+    found = route(request, world)  # type: ignore[arg-type]
     return [one.name for one in found]
 
 
