@@ -16,6 +16,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         f"relayctl accounts update {_KEY} --limit requests_per_minute=500 --budget month=2000",
     ),
     "accounts delete": (f"relayctl accounts delete {_KEY}",),
+    "aliases set": (
+        "relayctl aliases set fast --model gpt-4o-mini",
+        "relayctl aliases set canary --model gpt-4o=9 --model gpt-4.1=1",
+        "relayctl aliases set auto --rules-file rules.json --model gpt-4o-mini",
+    ),
+    "aliases list": ("relayctl aliases list",),
+    "aliases show": ("relayctl aliases show fast",),
+    "aliases delete": ("relayctl aliases delete fast",),
     "audit list": (
         "relayctl audit list --action key.revoke --since 2026-11-01",
         f"relayctl audit list --subject-id {_KEY} --output json",
@@ -41,6 +49,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "groups show": (f"relayctl groups show {_KEY}",),
     "groups update": (f"relayctl groups update {_KEY} --account-id {_KEY}",),
     "groups delete": (f"relayctl groups delete {_KEY}",),
+    "models list": ("relayctl models list",),
+    "models show": ("relayctl models show gpt-4o",),
+    "models set": (
+        "relayctl models set our-llama --context-window 131072 --capability tools",
+        "relayctl models set gpt-4 --deprecated-on 2027-01-31 --successor gpt-4o",
+    ),
+    "models delete": ("relayctl models delete our-llama",),
+    "route explain": (f"relayctl route explain --model gpt-4o --key {_KEY}",),
     "keys create": (
         "relayctl keys create --name app --user-id alice --allow 'gpt-*' --scope chat",
         "relayctl keys create --name ci --expires-at 2026-12-31T12:00:00Z --tag nightly",

@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+from psycopg.types.json import Jsonb
 
 from common.domain.ids import ulid_to_uuid, uuid_to_ulid
 from common.domain.routing import RoutingRule
-from common.domain.routing_table import RoutingTable
+from common.domain.routing_table import AliasRule, ModelEntry, RoutingTable
 from common.store.database import Connection, query
 
 GROUPS_MAX = 1000
+ENTRIES_MAX = 2000
+Kind = Literal["alias", "model"]
 # How many of those who are bound to a group are named.
 NAMED_MAX = 10
 
@@ -33,6 +36,16 @@ class Bound(msgspec.Struct, frozen=True):
     kind: str
     id: str
     name: str
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """What is declared under a name. Times are UTC."""
+
+    name: str
+    entry: Any
+    version: int
+    created_at: datetime
+    updated_at: datetime
 
 
 async def begin_change(connection: Connection) -> None:
@@ -62,7 +75,45 @@ async def projected(connection: Connection) -> tuple[int, RoutingTable]:
     if row is None:
         raise LookupError("the table routing is empty: run relayctl migrate")
     groups = await page_of_groups(connection, limit=GROUPS_MAX)
-    return row["version"], RoutingTable(groups={one.id: one.account_ids for one in groups})
+    aliases = await page_of_entries(connection, "alias", limit=ENTRIES_MAX)
+    models = await page_of_entries(connection, "model", limit=ENTRIES_MAX)
+    table = {
+        "groups": {one.id: one.account_ids for one in groups},
+        "aliases": {one.name: one.entry for one in aliases},
+        "models": {one.name: one.entry for one in models},
+    }
+    return row["version"], msgspec.convert(table, RoutingTable)
+
+
+async def page_of_entries(
+    connection: Connection, kind: Kind, *, name: str | None = None, after: str = "", limit: int
+) -> list[Entry]:
+    """What is declared of a kind, by name; `after` is the last name of the page before."""
+    values = {"kind": kind, "name": name, "after": after, "limit": limit}
+    cursor = await connection.execute(query("select_routing_entries"), values)
+    return [
+        Entry(row["name"], row["entry"], row["version"], row["created_at"], row["updated_at"])
+        for row in await cursor.fetchall()
+    ]
+
+
+async def find_entry(connection: Connection, kind: Kind, name: str) -> Entry | None:
+    """What is declared under a name."""
+    found = await page_of_entries(connection, kind, name=name, limit=1)
+    return found[0] if found else None
+
+
+async def put_entry(
+    connection: Connection, kind: Kind, name: str, entry: tuple[AliasRule, ...] | ModelEntry
+) -> None:
+    """Declare it, in the place of what the name stood for."""
+    values = {"kind": kind, "name": name, "entry": Jsonb(msgspec.to_builtins(entry))}
+    await connection.execute(query("put_routing_entry"), values)
+
+
+async def delete_entry(connection: Connection, kind: Kind, name: str) -> None:
+    """Declare nothing under the name any more."""
+    await connection.execute(query("delete_routing_entry"), [kind, name])
 
 
 async def create_group(

@@ -26,3 +26,14 @@ INSERT INTO routing (version) VALUES (0);
 
 ALTER TABLE changes DROP CONSTRAINT changes_kind_check;
 ALTER TABLE changes ADD CHECK (kind IN ('key', 'accounts', 'prices', 'routing'));
+
+-- What is declared by name: aliases (rules), and models (what is known of them).
+CREATE TABLE routing_entries (
+    kind text NOT NULL CHECK (kind IN ('alias', 'model')),
+    name text NOT NULL,
+    entry jsonb NOT NULL,
+    version bigint NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (kind, name)
+);

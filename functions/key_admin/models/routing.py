@@ -1,17 +1,32 @@
 """Routing, as sent and as answered: rules of a level, groups of accounts."""
 
-from typing import Annotated, Any
+from datetime import date
+from typing import Annotated, Any, Literal
 
 import msgspec
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from common.domain.routing import Routing
+from common.domain.routing_table import AliasRule, Capability
 from functions.key_admin.models import patterns
-from functions.key_admin.models.fields import LEFT_OUT, Glob, Kept, Name, Page, Sent, Time, Ulid
+from functions.key_admin.models.fields import (
+    LEFT_OUT,
+    PAGE_DEFAULT,
+    PAGE_MAX,
+    Glob,
+    Kept,
+    Name,
+    Page,
+    Sent,
+    Sought,
+    Time,
+    Ulid,
+)
 
 REGIONS_MAX = 20
 FALLBACKS_MAX = 100
 GROUP_MAX = 200
+CONDITION_MAX = 50
 BINDING = ("account_id", "group_id")
 
 
@@ -19,6 +34,12 @@ def _once(values: list[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
+def _lower(headers: dict[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+HeaderName = Annotated[str, Field(max_length=100, pattern=patterns.HEADER)]
+Tokens = Annotated[int | None, Field(ge=0, le=10**9)]
 Region = Annotated[str, Field(max_length=64, pattern=patterns.REGION)]
 Regions = Annotated[
     list[Region],
@@ -164,3 +185,138 @@ class GroupList(BaseModel):
 
     items: list[GroupAnswer]
     next_cursor: str | None
+
+
+class WhenFields(Sent):
+    """What must hold of a request, all of it; what is left out always holds."""
+
+    teams: list[Ulid] = Field(default_factory=list, max_length=CONDITION_MAX)
+    tags: list[Name] = Field(
+        default_factory=list, max_length=CONDITION_MAX, description="of keys; one is enough"
+    )
+    headers: Annotated[dict[HeaderName, Name], AfterValidator(_lower)] = Field(
+        default_factory=dict, max_length=CONDITION_MAX, description="with the value asked for"
+    )
+    input_tokens_min: Tokens = None
+    input_tokens_max: Tokens = None
+    tools: bool | None = None
+    images: bool | None = None
+
+
+class AliasRuleFields(Sent):
+    """To which models a request goes, each with its weight, where the condition holds."""
+
+    models: dict[Name, Annotated[int, Field(ge=1, le=1000)]] = Field(min_length=1, max_length=20)
+    when: WhenFields = Field(default_factory=WhenFields)
+
+
+class AliasPut(Sent):
+    """What an alias stands for: the first rule whose condition holds. Models are no aliases."""
+
+    rules: list[AliasRuleFields] = Field(min_length=1, max_length=50)
+
+
+class AliasAnswer(BaseModel):
+    """An alias."""
+
+    name: str
+    rules: list[AliasRuleFields]
+    created_at: Time
+    updated_at: Time
+
+
+class NamePage(Sent):
+    """Which page of a list by name: `cursor` is the `next_cursor` of the page before."""
+
+    limit: int = Field(default=PAGE_DEFAULT, ge=1, le=PAGE_MAX)
+    cursor: Sought | None = None
+
+
+class AliasList(BaseModel):
+    """A page, by name."""
+
+    items: list[AliasAnswer]
+    next_cursor: str | None
+
+
+class ModelFields(BaseModel):
+    """What is known of a model; null is not known."""
+
+    context_window: Tokens = None
+    max_output_tokens: Tokens = None
+    capabilities: list[Capability] | None = Field(
+        default=None, description="what the model can do; what is not listed it cannot"
+    )
+    deprecated_on: date | None = Field(
+        default=None, description="answers of the model then have x-relay-model-deprecated"
+    )
+    successor: Name | None = None
+
+
+class ModelPut(Sent, ModelFields):
+    """What the operator knows of a model; all of it takes the place of what Relay knows."""
+
+
+class ModelAnswer(ModelFields):
+    """A model. `own` says that an operator put it there, else Relay knows it by itself."""
+
+    name: str
+    own: bool
+
+
+class ModelList(BaseModel):
+    """A page, by name."""
+
+    items: list[ModelAnswer]
+    next_cursor: str | None
+
+
+def stored_rules(given: AliasPut) -> tuple[AliasRule, ...]:
+    """The rules as they are kept."""
+    return msgspec.convert(given.model_dump()["rules"], tuple[AliasRule, ...])
+
+
+def shown_rules(stored: Any) -> list[AliasRuleFields]:
+    """And as they are answered."""
+    return [AliasRuleFields(**rule) for rule in stored]
+
+
+Endpoint = Literal[
+    "chat.completions", "completions", "responses", "messages", "embeddings", "moderations"
+]
+
+
+class ExplainQuery(Sent):
+    """A request that might come: the model that it asks for, with which key, at which endpoint."""
+
+    model: Name
+    key: Ulid = Field(description="the key's id")
+    endpoint: Endpoint = "chat.completions"
+
+
+class AccountExplained(BaseModel):
+    """An account, and why it stands where it stands."""
+
+    account_id: str
+    name: str
+    provider: str
+    model: str = Field(description="what is asked for; of a fallback another one")
+    served_model: str
+    tier: int | None = Field(description="the least is asked first; null: it may not serve")
+    weight: int
+    open_requests: int
+    state: Literal["ready", "cooling", "full", "left_out"]
+    rests_ms: int
+    why: str
+
+
+class ExplainAnswer(BaseModel):
+    """Which accounts a request would take at this moment, in which order, and why.
+
+    Where the request could stand for several models (an alias's rules), each is shown.
+    """
+
+    model: str
+    models: list[str]
+    refused: str | None = Field(description="why it would be refused; null: it would be admitted")
+    accounts: list[AccountExplained]

@@ -17,6 +17,7 @@ from common.domain.admission import (
 from common.domain.ids import ulid_time_ms
 from common.domain.refusals import Reason, Refusal, Refused
 from common.identifiers import now_ms
+from common.model_catalogue import entry_of
 from common.state.admission import Snapshot
 from common.state.commands import RedisUnavailable
 from functions.relay.caller_body import CallerBody
@@ -120,6 +121,7 @@ async def _admit(
             request.admitted = True
             take(services, request, accounts[answer.index], answer.cap)
             show_limits(request, answer.minutes, tokens)
+            _tell_deprecation(services, request, accounts[answer.index])
             return chosen_first(accounts, answer.index)
         if isinstance(answer, Stale):
             await _remember(services, request, answer)
@@ -161,6 +163,18 @@ def _route(services: Services, request: OpenRequest, snapshot: KeySnapshot) -> l
         unpriced == "deny",
     )
     return route(request, world)
+
+
+def _tell_deprecation(services: Services, request: OpenRequest, account: UsableAccount) -> None:
+    """A header of the answer, where the model that serves is known to end or to have ended."""
+    asked = request.parsed.model if request.parsed is not None else ""
+    entry = entry_of(services.routing.models, account.served_model(asked) or asked)
+    if entry is None or entry.deprecated_on is None:
+        return
+    told = entry.deprecated_on + (f"; successor={entry.successor}" if entry.successor else "")
+    request.limit_headers = [
+        *request.limit_headers, (b"x-relay-model-deprecated", told.encode("latin-1", "replace"))
+    ]  # fmt: skip
 
 
 def _versions(services: Services, request: OpenRequest, snapshot: KeySnapshot | None) -> Snapshot:

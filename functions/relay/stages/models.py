@@ -7,6 +7,7 @@ from common.domain.globs import is_glob
 from common.domain.prices import PriceBook
 from common.domain.refusals import Reason, Refusal, Refused
 from common.domain.routing_table import Asking, ModelEntry, RoutingTable, target_of
+from common.model_catalogue import entry_of
 from functions.relay.open_request import OpenRequest
 from functions.relay.snapshots import UsableAccount
 from functions.relay.stages.access import allows_model
@@ -61,7 +62,7 @@ def fallbacks_of(request: OpenRequest, table: RoutingTable, model: str) -> Itera
         if names is None:
             continue
         for name in names:
-            entry = table.models.get(name)
+            entry = entry_of(table.models, name)
             if name != model and allows_model(request, name) and _fits(request, entry):
                 yield name
         return

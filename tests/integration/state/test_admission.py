@@ -268,8 +268,9 @@ class Histories(RuleBasedStateMachine):
         load = Counter(self.holding.values())
         free = [i for i, account in enumerate(accounts) if load[account] < 2]
         if free:
-            assert answer == again == Admitted(free[0])
-            self.holding[request_id] = accounts[free[0]]
+            best = min(free, key=lambda i: load[accounts[i]])
+            assert answer == again == Admitted(best)
+            self.holding[request_id] = accounts[best]
             self.ends_ms[request_id] = self.world.now_ms + LEASE_MS
         else:
             assert answer == again == Denied("no_capacity", 1000)
