@@ -1,6 +1,7 @@
 """Why an account would serve a request, or would not: the rules of routing, said in words. Pure."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Literal
 
 import msgspec
 
@@ -29,7 +30,7 @@ class Considered(msgspec.Struct, frozen=True):
     left_out: str = ""
 
     @property
-    def state(self) -> str:
+    def state(self) -> Literal["ready", "cooling", "full"]:
         """`ready`, `cooling` or `full`."""
         if self.load.rests_ms > 0:
             return "cooling"

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from common.accounts import built_in_accounts
 from common.domain.accounts import DIALECT_OF_PROVIDER, AccountRecord
 from common.domain.keys import KeyRecord
-from common.domain.policies import Applied, Policy, key_scope, team_scope, user_scope
+from common.domain.policies import ORGANISATION, Applied, Policy, key_scope, team_scope, user_scope
 from common.domain.routing_explained import Considered, Load, consider
 from common.domain.routing_table import RoutingTable
 from common.identifiers import now_ms
@@ -38,7 +38,7 @@ class _Known(msgspec.Struct):
 
 
 async def explain(call: Call) -> Response:
-    """The accounts, those that may serve in the order of asking, then the others with the reason."""
+    """The accounts: those that may serve in the order of asking, then the others, and why not."""
     query = call.sent(ExplainQuery)
     async with call.services.database.transaction() as connection:
         known = await _known(call, connection, query.key)
@@ -83,9 +83,8 @@ async def _known(call: Call, connection: Connection, key_id: str) -> _Known:
 
 async def _applied(connection: Connection, key: KeyRecord) -> tuple[Applied, ...]:
     """The policies of all levels, from the outermost in."""
-    found = [
-        Applied("organisation", "organisation", (await policies.organisation(connection)).policy)
-    ]
+    organisation = await policies.organisation(connection)
+    found = [Applied("organisation", ORGANISATION, organisation.policy)]
     if key.team_id is not None:
         team = await directory.find_team(connection, key.team_id)
         policy = Policy() if team is None else team.policy
