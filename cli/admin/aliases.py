@@ -33,18 +33,13 @@ def aliases() -> None:
 )
 @click.option(
     "--rules-file",
-    type=click.File(encoding="utf-8"),
+    metavar="FILE",
     help="Rules with conditions, as JSON, the first that holds; before --model. `-`: stdin.",
 )
 @click.pass_obj
-def set_alias(session: Session, name: str, models: tuple[str, ...], rules_file: Any) -> None:
+def set_alias(session: Session, name: str, models: tuple[str, ...], rules_file: str | None) -> None:
     """Let a name stand for models, whatever it stood for before."""
-    try:
-        rules = [] if rules_file is None else json.load(rules_file)
-    except ValueError as error:
-        raise click.UsageError(f"--rules-file: it is no JSON: {error}") from None
-    if not isinstance(rules, list):
-        raise click.UsageError("--rules-file: it must be a list of rules")
+    rules = [] if rules_file is None else _rules(rules_file)
     if models:
         rules.append({"models": dict(_weighted(model) for model in models)})
     if not rules:
@@ -75,6 +70,19 @@ def delete(session: Session, name: str) -> None:
     """Delete an alias."""
     session.client.send("DELETE", one(PATH, name))
     session.show_deleted("alias", name)
+
+
+def _rules(file: str) -> list[Any]:
+    try:
+        with click.open_file(file, encoding="utf-8") as stream:
+            rules = json.load(stream)
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"--rules-file: {file} cannot be read: {error}") from None
+    except ValueError as error:
+        raise click.UsageError(f"--rules-file: {file} is no JSON: {error}") from None
+    if not isinstance(rules, list):
+        raise click.UsageError("--rules-file: it must be a list of rules")
+    return rules
 
 
 def _weighted(model: str) -> tuple[str, int]:

@@ -125,7 +125,8 @@ async def _admit(
             return chosen_first(accounts, answer.index)
         if isinstance(answer, Stale):
             await _remember(services, request, answer)
-            request.pinned_account_id = None  # its tenant may be another
+            # Its tenant may be another.
+            request.pinned_account_id = request.sticky_key = request.sticky_account = None
             current = True
         elif isinstance(answer, Denied):
             show_limits(request, answer.minutes)

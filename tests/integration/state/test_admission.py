@@ -104,7 +104,7 @@ async def test_a_full_account_is_passed_over_and_a_denial_changes_nothing(world)
 
 
 async def test_an_old_snapshot_gets_the_current_records(world):
-    answer = await world.admit("r1", candidate("a"), snapshot=Snapshot(KEY_HASH, "6 0 0 0 0", 0))
+    answer = await world.admit("r1", candidate("a"), snapshot=Snapshot(KEY_HASH, "6 0 0 0 0 0", 0))
     assert isinstance(answer, Stale)
     assert (answer.versions, answer.accounts_version) == ("7 0 0 0 0 0", 0)
     assert b'"user_id":"alice"' in answer.key_record
