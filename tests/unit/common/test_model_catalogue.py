@@ -1,6 +1,10 @@
 """What is known of models, by Relay and by the operator."""
 
-from datetime import date
+import ast
+import importlib.util
+import re
+from datetime import UTC, date, datetime
+from pathlib import Path
 
 from common.domain.routing_table import ModelEntry
 from common.model_catalogue import entry_of, shipped
@@ -18,6 +22,23 @@ def test_every_model_of_the_catalogue_has_a_price_and_sound_figures():
             date.fromisoformat(entry.deprecated_on)
             assert entry.successor is not None
             assert prices.find(entry.successor) is not None
+            successor = entry_of({}, entry.successor)
+            assert successor is None or successor.deprecated_on is None
+
+
+def test_ends_are_those_that_the_providers_own_sdk_warns_of():
+    package = importlib.util.find_spec("anthropic").origin
+    text = (Path(package).parent / "resources/messages/messages.py").read_text()
+    warned = ast.literal_eval(re.search(r"DEPRECATED_MODELS = (\{.*?\})", text, re.DOTALL)[1])
+    compared = 0
+    for model, end in warned.items():
+        entry = entry_of({}, model)
+        if entry is not None:
+            plain = re.sub(r"(\d)(st|nd|rd|th)", r"\1", end)
+            day = datetime.strptime(plain, "%B %d, %Y").replace(tzinfo=UTC).date()
+            assert entry.deprecated_on == day.isoformat(), model
+            compared += 1
+    assert compared >= 8
 
 
 def test_a_dated_version_is_of_its_family_and_the_operators_entry_wins():
