@@ -72,6 +72,7 @@ class RelaySettings(msgspec.Struct, frozen=True):
     accounts: tuple[BuiltInAccount, ...]
     default_token_limit: int
     unpriced_models: Literal["quarantine", "deny"]
+    sticky_session_seconds: int
     budget_thresholds: dict[Level, tuple[int, ...]]
     price_book_directory: str
     timeout_s: int
@@ -182,6 +183,7 @@ def relay_settings(environment: Environment = os.environ) -> RelaySettings:
         unpriced_models=choice(
             environment, "RELAY_UNPRICED_MODELS", "deny", ("deny", "quarantine")
         ),
+        sticky_session_seconds=whole(environment, "RELAY_STICKY_SESSION_S", 3600, 0, 604_800),
         budget_thresholds=parsed(
             environment,
             "RELAY_BUDGET_THRESHOLDS",

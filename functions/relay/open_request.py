@@ -55,6 +55,9 @@ class OpenRequest:
     # one that goes on, to be settled when its provider says what it used.
     job_begun: bool = False
     entrusted: bool = False
+    # The query of a path that names a model, and the endpoint's own operation.
+    query: str = ""
+    own_operation: Operation | None = None
     # Whether any account that may serve speaks another format than the caller.
     may_translate: bool = False
     # The account that is asked speaks another format than the caller: `operation` translates. By
@@ -66,6 +69,9 @@ class OpenRequest:
     served: str = ""
     # The output cap that a hard budget rests on, whether it is the caller's own or not.
     reserved_cap: int | None = None
+    # Where it is kept which account serves its conversation, once that was looked up, and which.
+    sticky_key: str | None = None
+    sticky_account: str | None = None
 
     def __init__(self, request_id: str, scope: dict[str, Any], address: str) -> None:
         self.id = request_id
@@ -83,11 +89,8 @@ class OpenRequest:
 
         self.endpoint: Endpoint | None = None
         self.method = ""
-        # The id in the path, and the query of a path whose id is a model's.
         self.path_id = ""
-        self.query = ""
-        # The endpoint's own operation, and the one by which the account is asked.
-        self.own_operation: Operation | None = None
+        # By which the account is asked.
         self.operation: Operation | None = None
         self.dialect: Dialect | None = None
         self.parsed: ParsedRequest | None = None
@@ -99,6 +102,8 @@ class OpenRequest:
         self.key: KeyRecord | None = None
         # The levels that say who may use the key, and how.
         self.access: tuple[Applied, ...] = ()
+        # Those that bind it to accounts, or say what is asked when no account can serve.
+        self.routing: tuple[Applied, ...] = ()
         # The one account that may serve: it keeps the response that this request goes on from.
         self.pinned_account_id: str | None = None
 

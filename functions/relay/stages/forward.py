@@ -6,7 +6,7 @@ import time
 import msgspec
 
 from common.dialects.base import BadRequest
-from common.domain.admission import Denied, Moved
+from common.domain.admission import Denied, Moved, chosen_first
 from common.domain.refusals import Reason, Refusal, Refused
 from common.providers.base import Failure, judge
 from common.providers.headers import to_caller
@@ -262,7 +262,7 @@ async def _move(
     match answer:
         case Moved(index, cap):
             take(services, request, rest[index], cap)
-            return rest[index:]
+            return chosen_first(rest, index)
         case Denied():
             return []
         case _:
