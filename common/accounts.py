@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from common.domain.accounts import AccountRecord, built_in_account_id, credential_name
+from common.domain.credentials import NO_CREDENTIAL, Credential, read
 from common.environment_accounts import BuiltInAccount
 from common.keyring import Keyring
 from common.telemetry import logs
@@ -19,7 +20,7 @@ class UsableAccount(AccountRecord, frozen=True):
     to the old address.
     """
 
-    credential: str = ""
+    credential: Credential = NO_CREDENTIAL
 
     def __repr__(self) -> str:
         return f"UsableAccount(id={self.id!r}, name={self.name!r})"
@@ -34,7 +35,7 @@ def built_in_accounts(accounts: Iterable[BuiltInAccount]) -> list[UsableAccount]
             provider=account.provider,
             base_url=account.base_url,
             built_in=True,
-            credential=account.api_key,
+            credential=Credential(api_key=account.api_key),
         )
         for account in accounts
     ]
@@ -49,7 +50,8 @@ def stored_accounts(projected: bytes, keyring: Keyring) -> list[UsableAccount]:
 def _open(record: AccountRecord, keyring: Keyring) -> UsableAccount | None:
     try:
         plain = keyring.unseal(record.sealed_credential, credential_name(record.id))
+        credential = read(plain)
     except ValueError as error:
         logs.log("account_sealed", level="error", account_id=record.id, error=str(error))
         return None
-    return UsableAccount(**msgspec.structs.asdict(record), credential=plain)
+    return UsableAccount(**msgspec.structs.asdict(record), credential=credential)
