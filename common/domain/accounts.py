@@ -70,7 +70,7 @@ class AccountRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     discount: str = ""
     policy: Policy = NO_POLICY
     region: str = ""
-    tags: tuple[str, ...] = ()
+    tags: list[str] = []
     options: Options = NO_OPTIONS
     extra_headers: dict[str, str] = {}
     expires_at_ms: int | None = None

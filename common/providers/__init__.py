@@ -22,11 +22,39 @@ def _anthropic() -> ProviderProtocol:
     return Anthropic()
 
 
+def _azure_openai() -> ProviderProtocol:
+    from common.providers.azure_openai import AzureOpenAI
+
+    return AzureOpenAI()
+
+
+def _gemini() -> ProviderProtocol:
+    from common.providers.gemini import Gemini
+
+    return Gemini()
+
+
+def _bedrock() -> ProviderProtocol:
+    from common.providers.bedrock import Bedrock
+
+    return Bedrock()
+
+
+def _vertex() -> ProviderProtocol:
+    from common.providers.vertex import Vertex
+
+    return Vertex()
+
+
 # By the account's provider; each is imported when an account of it is first asked.
 PROVIDERS: OnDemand[ProviderProtocol] = OnDemand(
     {
         "openai": _openai,
         "openai_compatible": _openai_compatible,
         "anthropic": _anthropic,
+        "vertex": _vertex,
+        "bedrock": _bedrock,
+        "gemini": _gemini,
+        "azure_openai": _azure_openai,
     }
 )
