@@ -35,7 +35,9 @@ def built_in_accounts(accounts: Iterable[BuiltInAccount]) -> list[UsableAccount]
             provider=account.provider,
             base_url=account.base_url,
             built_in=True,
-            credential=Credential(api_key=account.api_key),
+            region=account.region,
+            options=account.options,
+            credential=account.credential,
         )
         for account in accounts
     ]
@@ -47,11 +49,27 @@ def stored_accounts(projected: bytes, keyring: Keyring) -> list[UsableAccount]:
     return [account for account in opened if account is not None]
 
 
+def open_credential(record: AccountRecord, keyring: Keyring) -> Credential:
+    """What the account's secret is. Raises `ValueError`, which repeats nothing of it.
+
+    One that is shown with a way out and holds none must not be asked directly.
+    """
+    credential = read(keyring.unseal(record.sealed_credential, credential_name(record.id)))
+    if bool(record.egress) != bool(credential.egress_proxy):
+        raise ValueError("its egress proxy is not the one that it is shown with")
+    return credential
+
+
+def opened_account(record: AccountRecord, keyring: Keyring) -> UsableAccount:
+    """The account as whoever asks its provider needs it. Raises as `open_credential`."""
+    # Not `asdict`: that would take apart what the record holds.
+    fields = {name: getattr(record, name) for name in record.__struct_fields__}
+    return UsableAccount(**fields, credential=open_credential(record, keyring))
+
+
 def _open(record: AccountRecord, keyring: Keyring) -> UsableAccount | None:
     try:
-        plain = keyring.unseal(record.sealed_credential, credential_name(record.id))
-        credential = read(plain)
+        return opened_account(record, keyring)
     except ValueError as error:
         logs.log("account_sealed", level="error", account_id=record.id, error=str(error))
         return None
-    return UsableAccount(**msgspec.structs.asdict(record), credential=credential)

@@ -51,7 +51,8 @@ class AccountRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     `sealed_credential` is `common.keyring`'s, bound to `account:<id>`; empty for built-in ones.
     `region` and `tags` are for routing; Bedrock and Vertex AI are asked in that region, too.
     `enabled` is whether it serves at all, `schedulable` whether it serves what is not bound to it:
-    an operator who drains an account takes only that away.
+    an operator who drains an account takes only that away. `egress` shows its way out without the
+    password; the whole URL of the proxy is sealed with the credential.
     """
 
     id: str
@@ -73,6 +74,7 @@ class AccountRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     tags: list[str] = []
     options: Options = NO_OPTIONS
     extra_headers: dict[str, str] = {}
+    egress: str = ""
     expires_at_ms: int | None = None
     schedulable: bool = True
 
