@@ -71,7 +71,8 @@ def _azure_openai(environment: Environment) -> BuiltInAccount | None:
 
 def _gemini(environment: Environment) -> BuiltInAccount | None:
     # As google-genai has it: of both, GOOGLE_API_KEY counts.
-    api_key = environment.get("GOOGLE_API_KEY", "") or environment.get("GEMINI_API_KEY", "")
+    of_gemini = environment.get("GEMINI_API_KEY", "")
+    api_key = environment.get("GOOGLE_API_KEY", "") or of_gemini
     if not api_key:
         return None
     default = default_base_url("gemini", "") or ""
@@ -81,21 +82,21 @@ def _gemini(environment: Environment) -> BuiltInAccount | None:
 
 def _bedrock(environment: Environment) -> BuiltInAccount | None:
     """An access key without a region is somebody else's, such as that of a storage client."""
-    region = environment.get("AWS_REGION", "") or environment.get("AWS_DEFAULT_REGION", "")
-    if api_key := environment.get("AWS_BEARER_TOKEN_BEDROCK", ""):
-        credential = Credential(api_key=api_key)
-        if not region:
-            raise SettingsError(
-                "AWS_REGION is required beside AWS_BEARER_TOKEN_BEDROCK, e.g. us-east-1"
-            )
-    else:
-        credential = Credential(
-            access_key_id=environment.get("AWS_ACCESS_KEY_ID", ""),
-            secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY", ""),
-            session_token=environment.get("AWS_SESSION_TOKEN", ""),
+    region = environment.get("AWS_DEFAULT_REGION", "")
+    region = environment.get("AWS_REGION", "") or region
+    api_key = environment.get("AWS_BEARER_TOKEN_BEDROCK", "")
+    key = Credential(
+        access_key_id=environment.get("AWS_ACCESS_KEY_ID", ""),
+        secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY", ""),
+        session_token=environment.get("AWS_SESSION_TOKEN", ""),
+    )
+    if api_key and not region:
+        raise SettingsError(
+            "AWS_REGION is required beside AWS_BEARER_TOKEN_BEDROCK, e.g. us-east-1"
         )
-        if not (credential.access_key_id and credential.secret_access_key and region):
-            return None
+    if not api_key and not (key.access_key_id and key.secret_access_key and region):
+        return None
+    credential = Credential(api_key=api_key) if api_key else key
     default = default_base_url("bedrock", region) or ""
     base_url = _base_url(environment, "AWS_ENDPOINT_URL_BEDROCK_RUNTIME", default)
     return BuiltInAccount("bedrock", base_url, credential, region)
@@ -112,7 +113,7 @@ def _vertex(environment: Environment) -> BuiltInAccount | None:
         raise SettingsError(
             f"{name} must be a service account's key file as it was downloaded, JSON"
         ) from None
-    region = environment.get("GOOGLE_CLOUD_LOCATION", "")
+    region = environment.get("GOOGLE_CLOUD_LOCATION", "") or "global"
     options = Options(project=environment.get("GOOGLE_CLOUD_PROJECT", ""))
     if not (options.project or key.project_id):
         raise SettingsError(f"GOOGLE_CLOUD_PROJECT is required: {name} names no project_id")

@@ -24,6 +24,8 @@ from functions.key_admin.models.limits import (
     each_once,
 )
 
+EGRESS = "URL of an http, https or socks5 proxy: the only way out; sealed, as its password is there"
+
 
 def _as_map(value: Any) -> Any:
     if not isinstance(value, list):
@@ -111,7 +113,7 @@ class AccountCreate(Sent):
     tags: Tags = Field(default_factory=list)
     options: OptionFields = Field(default_factory=OptionFields)
     extra_headers: ExtraHeaders = Field(default_factory=dict)
-    egress_proxy: ProxyUrl | None = Field(default=None, repr=False)
+    egress_proxy: ProxyUrl | None = Field(default=None, repr=False, description=EGRESS)
     limits: RateFields = Field(default_factory=RateFields)
     budgets: AccountBudgets = Field(default_factory=list)
     calendar: CalendarFields = Field(default_factory=CalendarFields)
@@ -138,7 +140,7 @@ class AccountPatch(Sent):
     tags: Annotated[Tags, Kept] = LEFT_OUT
     options: Annotated[OptionFields, Kept] = LEFT_OUT
     extra_headers: Annotated[ExtraHeaders, Kept] = LEFT_OUT
-    egress_proxy: ProxyUrl | None = Field(default=None, repr=False)
+    egress_proxy: ProxyUrl | None = Field(default=None, repr=False, description=EGRESS)
     limits: RateFields | None = None
     budgets: AccountBudgets | None = None
     calendar: CalendarFields | None = None
