@@ -5,25 +5,20 @@ from collections.abc import Iterable
 import msgspec
 
 from common.domain.accounts import AccountRecord, built_in_account_id, credential_name
-from common.domain.credentials import NO_CREDENTIAL, Credential, read
+from common.domain.credentials import Credential, UsableAccount, read
 from common.environment_accounts import BuiltInAccount
 from common.keyring import Keyring
 from common.telemetry import logs
 
+__all__ = [
+    "UsableAccount",
+    "built_in_accounts",
+    "open_credential",
+    "opened_account",
+    "stored_accounts",
+]
+
 _decoder = msgspec.json.Decoder(list[AccountRecord])
-
-
-class UsableAccount(AccountRecord, frozen=True):
-    """An account with its credential opened.
-
-    One value, so that no request that is open while both are changed sends the new credential
-    to the old address.
-    """
-
-    credential: Credential = NO_CREDENTIAL
-
-    def __repr__(self) -> str:
-        return f"UsableAccount(id={self.id!r}, name={self.name!r})"
 
 
 def built_in_accounts(accounts: Iterable[BuiltInAccount]) -> list[UsableAccount]:

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from common.domain.accounts import AccountRecord
+
 
 class ServiceAccount(msgspec.Struct, frozen=True):
     """What is needed of a Google service account's key file. `__repr__` hides the key."""
@@ -35,6 +37,21 @@ class Credential(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 NO_CREDENTIAL = Credential()
+
+
+class UsableAccount(AccountRecord, frozen=True):
+    """An account with its credential opened.
+
+    One value, so that no request that is open while both are changed sends the new credential
+    to the old address.
+    """
+
+    credential: Credential = NO_CREDENTIAL
+
+    def __repr__(self) -> str:
+        return f"UsableAccount(id={self.id!r}, name={self.name!r})"
+
+
 _decoder = msgspec.json.Decoder(Credential)
 
 

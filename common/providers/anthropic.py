@@ -1,6 +1,6 @@
 """Anthropic. Source: https://docs.anthropic.com/en/api/overview."""
 
-from common.accounts import UsableAccount
+from common.domain.credentials import UsableAccount
 from common.providers.base import (
     CONVERSATIONS,
     Ask,

@@ -7,7 +7,7 @@ A model's name is that of a deployment: the account's `models` maps what callers
 import re
 from urllib.parse import quote, urlencode
 
-from common.accounts import UsableAccount
+from common.domain.credentials import UsableAccount
 from common.providers.base import Ask, Call, ProviderProtocol, proxy_of, with_account_headers
 from common.providers.openai import PATHS, openai_target
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
-from common.accounts import UsableAccount
+from common.domain.credentials import UsableAccount
 from common.domain.refusals import Reason
 
 if TYPE_CHECKING:

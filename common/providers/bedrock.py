@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-use.html. Streams 
 
 from urllib.parse import quote
 
-from common.accounts import UsableAccount
+from common.domain.credentials import UsableAccount
 from common.providers.base import (
     CONVERSATIONS,
     Ask,

@@ -6,7 +6,7 @@ counterpart in Gemini's own format.
 
 from urllib.parse import quote
 
-from common.accounts import UsableAccount
+from common.domain.credentials import UsableAccount
 from common.providers.base import (
     CONVERSATIONS,
     Ask,

@@ -12,8 +12,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from common.accounts import UsableAccount
-from common.domain.credentials import ServiceAccount
+from common.domain.credentials import ServiceAccount, UsableAccount
 from common.domain.refusals import Reason
 from common.providers.base import CREDENTIAL_MS, Failure, judge, proxy_of
 

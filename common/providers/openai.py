@@ -1,6 +1,6 @@
 """OpenAI. Source: https://platform.openai.com/docs/api-reference/authentication."""
 
-from common.accounts import UsableAccount
+from common.domain.credentials import UsableAccount
 from common.providers.base import (
     CONVERSATIONS,
     Ask,

@@ -3,8 +3,8 @@
 What one of them does otherwise is declared on the account (`options.quirks`), never guessed.
 """
 
-from common.accounts import UsableAccount
 from common.domain.accounts import Quirk
+from common.domain.credentials import UsableAccount
 from common.providers.base import Ask, Call, ProviderProtocol, proxy_of, with_account_headers
 from common.providers.openai import PATHS, openai_target
 

@@ -7,7 +7,7 @@ https://docs.anthropic.com/en/api/claude-on-vertex-ai.
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from common.accounts import UsableAccount
+from common.domain.credentials import UsableAccount
 from common.providers.base import (
     CONVERSATIONS,
     Ask,

@@ -119,6 +119,12 @@ def sealed(call: "Call", account_id: str, credential: Opened) -> str:
     return call.services.keyring.seal(written(credential), credential_name(account_id))
 
 
+def resealed(call: "Call", record: AccountRecord) -> AccountRecord:
+    """The account with its credential sealed by the current key. Raises `ValueError`."""
+    credential = open_credential(record, call.services.keyring)
+    return msgspec.structs.replace(record, sealed_credential=sealed(call, record.id, credential))
+
+
 def with_other_secrets(call: "Call", record: AccountRecord, given: "AccountPatch") -> AccountRecord:
     """The account with another credential or way out; what was not sent stays as it was sealed.
 
