@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from cli.doctor.finding import Finding, age, fine, warning, wrong
 from common.domain.accounts import AccountRecord, built_in_account_id
 from common.domain.refusals import Reason
+from common.environment_accounts import CREDENTIAL_VARIABLES
 from common.state.account_failures import AccountFailure
 
 # Providers fail now and then. Only a credential does not get better by itself.
 FAILURE_AGE_MS_MAX = 3_600_000
-_PROVIDERS = ("openai", "anthropic")
-_BUILT_IN = {built_in_account_id(provider): provider for provider in _PROVIDERS}
+_BUILT_IN = {built_in_account_id(provider): provider for provider in CREDENTIAL_VARIABLES}
 
 
 def judge_accounts(
@@ -75,10 +75,11 @@ def _is_credential(failure: AccountFailure) -> bool:
 
 def _fix(account: str, failure: AccountFailure | None) -> str:
     if account in _BUILT_IN:
-        variable = f"{_BUILT_IN[account].upper()}_API_KEY"
+        variable = " or ".join(CREDENTIAL_VARIABLES[_BUILT_IN[account]])
         renew = f"set {variable} where relay runs to a key that works, and start it again"
     else:
         renew = f"`relayctl accounts update {account} --api-key-file FILE`"
+        renew += f"; `relayctl accounts test {account}` shows what its provider says"
     if failure is not None and failure.reason == Reason.UPSTREAM_CREDENTIAL:
         return renew
     return f"see `attempt_failed` in relay's log; a wrong credential: {renew}"
