@@ -1,5 +1,7 @@
 """Accounts of all providers over HTTP: what each takes, and what is kept of it."""
 
+import base64
+import json
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -17,7 +19,8 @@ from tests.support.processes import INTERNAL_SECRET
 
 ACCOUNTS = "/internal/accounts"
 SECRET = "sk-planted-in-accounts-of-providers"
-KEYRING = Keyring([], INTERNAL_SECRET)
+OLD, NEW = ("old", b"an older encryption key, 32 long."[:32]), ("new", b"n" * 32)
+KEYRING = Keyring([NEW], INTERNAL_SECRET)
 PEM = (
     rsa.generate_private_key(65537, 2048)
     .private_bytes(
@@ -34,6 +37,12 @@ KEY_FILE = {
 }  # fmt: skip
 API_KEY = {"api_key": SECRET}
 ACCESS_KEY = {"access_key_id": "AKIA1", "secret_access_key": SECRET, "session_token": "s1"}
+
+
+@pytest.fixture(scope="module")
+def admin_environment():
+    keys = (f"{name}:{base64.b64encode(key).decode()}" for name, key in (NEW, OLD))
+    return {"RELAY_ENCRYPTION_KEYS": ",".join(keys)}
 
 
 def post(key_admin, provider, credential, **members):
@@ -60,6 +69,14 @@ def projected(key_admin, account):
     records = msgspec.json.decode(found["r"], type=list[AccountRecord])
     (record,) = (one for one in records if one.id == account["id"])
     return opened_account(record, KEYRING)
+
+
+def seal_by(key_admin, account, key, plain):
+    """As if it had been sealed when that key was the current one."""
+    sealed = Keyring([key], INTERNAL_SECRET).seal(plain, credential_name(account["id"]))
+    key_admin.rows(
+        "UPDATE accounts SET credential = %s WHERE id = %s", sealed, ulid_to_uuid(account["id"])
+    )
 
 
 @pytest.mark.parametrize(
@@ -196,11 +213,48 @@ def test_what_a_provider_does_not_take_is_named(key_admin, provider, credential,
 
 def test_a_way_out_that_cannot_be_opened_is_said(key_admin):
     made = created(key_admin, "openai", API_KEY, egress_proxy="http://one:3128")
-    lost = Keyring([("lost", b"k" * 32)], INTERNAL_SECRET).seal("x", credential_name(made["id"]))
-    key_admin.rows(
-        "UPDATE accounts SET credential = %s WHERE id = %s", lost, ulid_to_uuid(made["id"])
-    )
+    seal_by(key_admin, made, ("lost", b"k" * 32), "x")
     answer = key_admin.call("PATCH", f"{ACCOUNTS}/{made['id']}", json={"credential": API_KEY})
     assert "'lost'" in problem(answer, 409)["detail"]
     patched(key_admin, made, credential=API_KEY, egress_proxy="http://two:3128")
     assert projected(key_admin, made).credential.egress_proxy == "http://two:3128"
+
+
+def test_credentials_are_sealed_anew_by_the_current_key(key_admin):
+    key_admin.rows("DELETE FROM accounts")
+    made, lost = (created(key_admin, "openai", API_KEY) for _ in range(2))
+    untouched = created(key_admin, "openai", API_KEY)
+    seal_by(key_admin, made, OLD, SECRET)
+    seal_by(key_admin, lost, ("lost", b"k" * 32), SECRET)
+    answer = key_admin.call("POST", f"{ACCOUNTS}/rewrap")
+    assert (answer.status_code, answer.json()["key_id"]) == (200, "new")
+    assert answer.json()["rewrapped"] == [made["id"]]
+    (failed,) = answer.json()["failed"]
+    assert failed["id"] == lost["id"]
+    assert "sealed by the key 'lost', which is not there" in failed["error"]
+    # The keyring of this file has the new key alone.
+    assert projected(key_admin, made).credential.api_key == SECRET
+    shown = key_admin.get(f"{ACCOUNTS}/{made['id']}").json()
+    assert shown == made | {"updated_at": shown["updated_at"]}
+    assert key_admin.get(f"{ACCOUNTS}/{untouched['id']}").json() == untouched
+    assert key_admin.call("POST", f"{ACCOUNTS}/rewrap").json()["rewrapped"] == []
+
+
+def test_a_test_call_streams_its_steps(key_admin):
+    base_url = "http://127.0.0.1:9/v1"
+    made = created(key_admin, "openai", API_KEY, base_url=base_url, models={"a*": "a*", "b": "c"})
+    answer = key_admin.call("POST", f"{ACCOUNTS}/{made['id']}/test")
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    asked, failed, done = (json.loads(line) for line in answer.text.splitlines())
+    assert (asked["model"], asked["format"]) == ("c", "openai.chat")
+    assert "could not be reached" in failed["message"]
+    assert (done["event"], done["ok"]) == ("done", False)
+    other = key_admin.call("POST", f"{ACCOUNTS}/{made['id']}/test", json={"model": "x"})
+    assert fields(other) == ["model"]
+    problem(key_admin.call("POST", f"{ACCOUNTS}/01ARYZ6S41TSV4RRFFQ69G5FAW/test"), 404)
+    any_model = created(key_admin, "openai", API_KEY, base_url=base_url)
+    assert fields(key_admin.call("POST", f"{ACCOUNTS}/{any_model['id']}/test")) == ["model"]
+    seal_by(key_admin, made, ("lost", b"k" * 32), SECRET)
+    sealed = key_admin.call("POST", f"{ACCOUNTS}/{made['id']}/test")
+    assert "'lost'" in problem(sealed, 409)["detail"]
+    assert_nowhere(key_admin, SECRET)

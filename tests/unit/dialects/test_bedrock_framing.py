@@ -1,8 +1,6 @@
 """Bedrock's frames, as the bytes of the format's own description."""
 
 import base64
-import struct
-import zlib
 
 import pytest
 from hypothesis import given, settings
@@ -10,30 +8,7 @@ from hypothesis import strategies as st
 
 from common.dialects.bedrock.framing import BrokenFrame, Frame, FrameCutter, Unframed
 from common.dialects.events import EventCutter, event_data
-
-
-def frame(payload: bytes, **headers: str) -> bytes:
-    """One frame whose headers are texts; `_` stands for `-`, `event_type` for `:event-type`."""
-    written = b"".join(
-        _text_header(f":{name.replace('_', '-')}", value) for name, value in headers.items()
-    )
-    return framed(written, payload)
-
-
-def framed(headers: bytes, payload: bytes) -> bytes:
-    prelude = struct.pack(">II", 16 + len(headers) + len(payload), len(headers))
-    head = prelude + struct.pack(">I", zlib.crc32(prelude)) + headers + payload
-    return head + struct.pack(">I", zlib.crc32(head))
-
-
-def _text_header(name: str, value: str) -> bytes:
-    return (
-        bytes([len(name)])
-        + name.encode()
-        + b"\x07"
-        + struct.pack(">H", len(value))
-        + value.encode()
-    )
+from tests.support.bedrock_frames import frame, framed
 
 
 def chunk(event: bytes) -> bytes:
