@@ -148,6 +148,7 @@ def _open_exchange(services: Services, request: OpenRequest, account: UsableAcco
         timeout_ms=services.heartbeat.longest_exchange_ms(
             stream=request.parsed.stream or request.upload is not None
         ),
+        proxy=call.proxy,
     )
 
 
