@@ -32,9 +32,10 @@ from common.translation.conversation import (
     ToolChoice,
     ToolResult,
 )
+from common.translation.efforts import effort_of
 
 # What escaping, splitting between bytes and cutting lines may go wrong at.
-_words = st.text("aZ0 \n\"\\:é中😀\u2028", max_size=8).map(lambda text: f"w{text}w")
+_words = st.text('aZ0 \n"\\:é中😀\u2028', max_size=8).map(lambda text: f"w{text}w")
 _names = st.sampled_from(["f", "get_weather", "list_files", "x1"])
 _bits = st.sampled_from(["AAAA", "iVBORw0KGgo=", "/9j/4AAQ"])
 _json_objects = st.dictionaries(_names, st.one_of(st.integers(-9, 9), _words), max_size=2).map(
@@ -105,45 +106,34 @@ def conversations(draw):
     )
 
 
-@st.composite
-def rarer_conversations(draw):
-    """What only some formats can say, one such thing at a time."""
-    told = draw(conversations())
-    rarer = draw(
-        st.sampled_from(
-            [
-                {"top_p": 0.5},
-                {"top_k": 7},
-                {"stop": ("END", "\n\n")},
-                {"seed": 5},
-                {"presence_penalty": 0.5},
-                {"frequency_penalty": -0.5},
-                {"logprobs": True, "top_logprobs": 2},
-                {"output_format": OutputFormat("json")},
-                {"output_format": OutputFormat("schema", "kind", schema=_RAW_SCHEMA, strict=True)},
-                {"thinking": ThinkingMode(effort="low")},
-                {"thinking": ThinkingMode(effort="high", shown=False)},
-                {"thinking": ThinkingMode(budget_tokens=2048)},
-                {"system": (Text("one"), Text("two"))},
-                {"messages": (*told.messages, _DOCUMENT)},
-                {"messages": (*told.messages, _LINKED)},
-                {"tool_choice": ToolChoice("none"), "tools": (_TOOL,)},
-                {"tool_choice": ToolChoice("auto", parallel=False), "tools": (_TOOL,)},
-                {"tools": (msgspec.structs.replace(_TOOL, strict=True),), "tool_choice": None},
-            ]
-        )
-    )
-    return msgspec.structs.replace(told, **rarer), tuple(rarer)
-
-
-_RAW_SCHEMA = msgspec.Raw(
-    b'{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]}'
-)
-_TOOL = Tool("weather", "Says how the weather is", _RAW_SCHEMA)
+_SCHEMA = msgspec.Raw(b'{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]}')
+_TOOL = Tool("weather", "Says how the weather is", _SCHEMA)
 _DOCUMENT = Message(
     "user", (Media("document", "application/pdf", "JVBERi0=", name="paper.pdf"), Text("Sum it up"))
 )
 _LINKED = Message("user", (Media("image", url="https://example.com/cat.png"), Text("What is it?")))
+# What only some formats can say, by attributes of a conversation.
+RARER = {
+    "top_p": {"top_p": 0.5},
+    "top_k": {"top_k": 7},
+    "stop": {"stop": ("END", "\n\n")},
+    "seed": {"seed": 5},
+    "presence_penalty": {"presence_penalty": 0.5},
+    "frequency_penalty": {"frequency_penalty": -0.5},
+    "logprobs": {"logprobs": True, "top_logprobs": 2},
+    "json": {"output_format": OutputFormat("json")},
+    "schema": {"output_format": OutputFormat("schema", "kind", schema=_SCHEMA, strict=True)},
+    "effort": {"thinking": ThinkingMode(effort="low")},
+    "hidden thoughts": {"thinking": ThinkingMode(effort="high", shown=False)},
+    "budget of thoughts": {"thinking": ThinkingMode(budget_tokens=2048)},
+    "no thoughts": {"thinking": ThinkingMode(enabled=False, effort="none")},
+    "system in parts": {"system": (Text("one"), Text("two"))},
+    "document": {"messages": (_DOCUMENT,)},
+    "linked picture": {"messages": (_LINKED,)},
+    "no calls": {"tool_choice": ToolChoice("none"), "tools": (_TOOL,)},
+    "single calls": {"tool_choice": ToolChoice("auto", parallel=False), "tools": (_TOOL,)},
+    "strict tool": {"tools": (msgspec.structs.replace(_TOOL, strict=True),)},
+}
 
 
 @st.composite
@@ -270,7 +260,8 @@ def plain(conversation):
         ],
         "tool_choice": choice and (choice.mode, choice.name, choice.parallel),
         "output_format": _format(conversation.output_format),
-        "thinking": mode and (mode.enabled, mode.effort, mode.budget_tokens, mode.shown),
+        # In words; whether thoughts are shown, not every format asks.
+        "thinking": mode and (mode.enabled, effort_of(mode)),
         **{
             name: getattr(conversation, name)
             for name in (

@@ -38,7 +38,7 @@ _ENDINGS = {
     "application/json": "json",
 }
 # The API has no other words for it than words.
-_FAILED = "The tool failed:"
+_FAILED = "Error:"
 
 
 def write_request(conversation: Conversation, served_model: str) -> bytes:
@@ -126,13 +126,17 @@ def _user_items(message: Message, path: str) -> list[dict[str, Any]]:
 
 def _output(result: ToolResult, path: str) -> str | list[dict[str, Any]]:
     parts: tuple[Text | Media, ...] = result.parts
-    if result.is_error:
+    if result.is_error and not _first_text(parts).lower().startswith("error"):
         parts = (Text(_FAILED), *parts)
     if not parts:
         return ""
     if len(parts) == 1 and isinstance(parts[0], Text):
         return parts[0].text
     return [_input_part(part, path) for part in parts]
+
+
+def _first_text(parts: tuple[Text | Media, ...]) -> str:
+    return parts[0].text if parts and isinstance(parts[0], Text) else ""
 
 
 def _input_part(part: Part, path: str) -> dict[str, Any]:
@@ -168,7 +172,7 @@ def _assistant_items(message: Message, path: str) -> list[dict[str, Any]]:
                 {
                     "type": "message",
                     "role": "assistant",
-                    "id": f"msg_{path}.{at}".replace(".", "_"),
+                    "id": f"msg_{path.removeprefix('messages.')}_{at}",
                     "status": "completed",
                     "content": [refusal],
                 }
@@ -236,11 +240,10 @@ def reasoning_of(mode: ThinkingMode | None) -> dict[str, Any] | None:
     """The `reasoning` parameter."""
     if mode is None:
         return None
-    if not mode.enabled:
-        return {"effort": "none"}
     effort = effort_of(mode)
+    # Models that do not think refuse to be told so; None leaves it to the model.
     written: dict[str, Any] = {} if effort is None else {"effort": effort}
-    if mode.shown:
+    if mode.shown and mode.enabled:
         written["summary"] = "auto"
     return written or None
 

@@ -261,9 +261,11 @@ def test_thoughts_go_back_to_the_api_that_sealed_them_and_to_no_other():
 
 
 def test_a_tool_that_failed_is_said_in_words():
-    failed = ToolResult("c1", "f", (Text("no such file"),), is_error=True)
-    output = written(messages=(Message("user", (failed,)),))["input"][0]["output"]
-    assert [part["text"] for part in output] == ["The tool failed:", "no such file"]
+    silent = ToolResult("c1", "f", (Text("no such file"),), is_error=True)
+    plain = ToolResult("c2", "f", (Text("Error: no such file"),), is_error=True)
+    said, again = written(messages=(Message("user", (silent, plain)),))["input"]
+    assert [part["text"] for part in said["output"]] == ["Error:", "no such file"]
+    assert again["output"] == "Error: no such file"
 
 
 @pytest.mark.parametrize(
