@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.translation.conversation import CannotExpress, Conversation, Message, Text
-from common.translation.formats import FORMATS
+from common.translation.formats import FORMAT_OF_ENDPOINT, FORMATS
 from tests.support.conversations import (
     RARER,
     answer_of,
