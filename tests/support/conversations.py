@@ -261,7 +261,7 @@ def plain(conversation):
         "tool_choice": choice and (choice.mode, choice.name, choice.parallel),
         "output_format": _format(conversation.output_format),
         # In words; whether thoughts are shown, not every format asks.
-        "thinking": mode and (mode.enabled, effort_of(mode)),
+        "thinking": mode and (effort_of(mode) if mode.enabled else "none"),
         **{
             name: getattr(conversation, name)
             for name in (
