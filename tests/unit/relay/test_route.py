@@ -40,6 +40,7 @@ def routed(*accounts, model="gpt-4o", request_id="", routing=(), table=EMPTY_TAB
         ),
         pinned_account_id=None,
         access=(),
+        may_translate=False,
         routing=routing,
     )
     world = World(list(accounts), table, PRICES, latencies or Latencies(), deny_unpriced=False)
