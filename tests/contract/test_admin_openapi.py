@@ -66,7 +66,9 @@ def existing(served, redis_server):
         *(ulid_to_uuid(letter_id), letter_id),
     )
     name, credential = new_address(), {"api_key": "sk"}
-    account = {"name": name, "provider": "openai", "credential": credential}
+    # Where nobody listens: a test call asks there.
+    nobody = "http://127.0.0.1:9/v1"
+    account = {"name": name, "provider": "openai", "credential": credential, "base_url": nobody}
     return {
         "key_id": served.created()["id"],
         "account_id": post("/internal/accounts", **account),

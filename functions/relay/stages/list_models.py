@@ -45,7 +45,9 @@ def _models(services: Services, request: OpenRequest) -> list[str]:
         raise ValueError("key and dialect come first")
     names: set[str] = set()
     for account in services.snapshots.accounts:
-        if account.enabled and DIALECT_OF_PROVIDER[account.provider] == request.dialect.name:
+        if not account.may_serve(request.id):
+            continue
+        if DIALECT_OF_PROVIDER[account.provider] == request.dialect.name:
             known = [*account.models, *services.prices.models(account.provider)]
             names.update(
                 name

@@ -22,7 +22,7 @@ def route(
     able = [
         account
         for account in accounts
-        if account.enabled
+        if account.may_serve(request.id, pinned=request.pinned_account_id == account.id)
         and DIALECT_OF_PROVIDER[account.provider] == endpoint.dialect
         and account.served_model(parsed.model) is not None
         and request.pinned_account_id in (None, account.id)
