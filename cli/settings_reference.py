@@ -168,6 +168,9 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
         Variable("RELAY_UNPRICED_MODELS", "deny",
                  "a model without a price, where neither team nor organisation says: `deny` "
                  "refuses it, `quarantine` serves it and prices it later", "quarantine"),
+        Variable("RELAY_STICKY_SESSION_S", "3600",
+                 "seconds that a conversation stays with the account that served it, from each of "
+                 "its requests on, where several could; 0: it does not", "300"),
         Variable("RELAY_BUDGET_THRESHOLDS", "50,80,100",
                  "percents of a budget at which an event tells of its spending; others for a level "
                  "after a `;`, nothing for none", "80,100;key=100;user="),

@@ -128,5 +128,11 @@ class JobSettlement:
         path = path.replace("{id}", job.provider_id)
         call = provider.call(account, Ask("", "", headers=headers, path=path, method="GET"))
         return self._upstream.exchange(
-            call.method, call.url, call.headers, b"", account.provider, timeout_ms=timeout_ms
+            call.method,
+            call.url,
+            call.headers,
+            b"",
+            account.provider,
+            timeout_ms=timeout_ms,
+            proxy=call.proxy,
         )

@@ -72,6 +72,7 @@ class RelaySettings(msgspec.Struct, frozen=True):
     accounts: tuple[BuiltInAccount, ...]
     default_token_limit: int
     unpriced_models: Literal["quarantine", "deny"]
+    sticky_session_seconds: int
     budget_thresholds: dict[Level, tuple[int, ...]]
     price_book_directory: str
     timeout_s: int
@@ -166,7 +167,6 @@ def serve_settings(environment: Environment = os.environ) -> ServeSettings:
 
 def relay_settings(environment: Environment = os.environ) -> RelaySettings:
     """The settings of `relay`. Raises `SettingsError`."""
-    first_byte_timeout_s = whole(environment, "RELAY_FIRST_BYTE_TIMEOUT_S", 300, 1, 86_400)
     return RelaySettings(
         redis_url=_redis_url(environment),
         database_url=database_url(environment),
@@ -182,6 +182,7 @@ def relay_settings(environment: Environment = os.environ) -> RelaySettings:
         unpriced_models=choice(
             environment, "RELAY_UNPRICED_MODELS", "deny", ("deny", "quarantine")
         ),
+        sticky_session_seconds=whole(environment, "RELAY_STICKY_SESSION_S", 3600, 0, 604_800),
         budget_thresholds=parsed(
             environment,
             "RELAY_BUDGET_THRESHOLDS",
@@ -192,9 +193,8 @@ def relay_settings(environment: Environment = os.environ) -> RelaySettings:
         price_book_directory=environment.get("RELAY_PRICE_BOOK_DIRECTORY", ""),
         timeout_s=whole(environment, "RELAY_TIMEOUT_S", 600, 1, 86_400),
         connect_timeout_s=whole(environment, "RELAY_CONNECT_TIMEOUT_S", 5, 1, 600),
-        first_byte_timeout_s=first_byte_timeout_s,
-        first_token_timeout_s=whole(environment, "RELAY_FIRST_TOKEN_TIMEOUT_S", 0, 0, 86_400)
-        or first_byte_timeout_s,
+        first_byte_timeout_s=whole(environment, "RELAY_FIRST_BYTE_TIMEOUT_S", 300, 1, 86_400),
+        first_token_timeout_s=whole(environment, "RELAY_FIRST_TOKEN_TIMEOUT_S", 0, 0, 86_400),
         idle_timeout_s=whole(environment, "RELAY_IDLE_TIMEOUT_S", 120, 1, 86_400),
         attempts_max=whole(environment, "RELAY_ATTEMPTS_MAX", 8, 1, 8),
         retry_within_s=whole(environment, "RELAY_RETRY_WITHIN_S", 600, 0, 86_400),

@@ -27,7 +27,7 @@ def provider_options(command: _Command) -> _Command:
             "--schedulable/--drained",
             "schedulable",
             default=None,
-            help="Drained: it serves only what is bound to it.",
+            help="Drained: it serves only what is pinned to it.",
         ),
         click.option(
             "--header",

@@ -27,11 +27,21 @@ def judge_accounts(
         if (_is_credential(failure) or redis_ms - failure.at_ms < FAILURE_AGE_MS_MAX)
         and _may_serve(account, accounts)
     }
+    yield from _ended(accounts or {}, redis_ms)
     if not resting and not told:
         yield fine("accounts", "none rests or fails")
     for account in sorted({*resting, *told}):
         name = _name(account, accounts)
         yield _judge(account, name, resting.get(account), told.get(account), redis_ms)
+
+
+def _ended(accounts: Mapping[str, AccountRecord], redis_ms: int) -> Iterator[Finding]:
+    for account in accounts.values():
+        end_ms = account.expires_at_ms
+        if account.enabled and end_ms is not None and end_ms <= redis_ms:
+            ended = f"{account.name} ended {age((redis_ms - end_ms) / 1000)} ago and serves nothing"
+            fix = f"`relayctl accounts update {account.id} --expires-at TIME`, or delete it"
+            yield warning("accounts", ended, fix)
 
 
 def _judge(

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import msgspec
 
 from common.domain.globs import is_glob, matches
-from common.domain.ids import ENTROPY_BYTES, encode_ulid
+from common.domain.ids import ENTROPY_BYTES, encode_ulid, ulid_time_ms
 from common.domain.policies import NO_POLICY, Applied, Policy, account_scope
 
 Provider = Literal[
@@ -50,7 +50,7 @@ class AccountRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     (`narrowing.py`), `models_too` must admit a model as well.
     `sealed_credential` is `common.keyring`'s, bound to `account:<id>`; empty for built-in ones.
     `region` and `tags` are for routing; Bedrock and Vertex AI are asked in that region, too.
-    `enabled` is whether it serves at all, `schedulable` whether it serves what is not bound to it:
+    `enabled` is whether it serves at all, `schedulable` whether it serves what is not pinned to it:
     an operator who drains an account takes only that away. `egress` shows its way out without the
     password; the whole URL of the proxy is sealed with the credential.
     """
@@ -84,9 +84,14 @@ class AccountRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         bounds = [one for one in (self.max_concurrency, self.policy.limits.concurrency) if one]
         return min(bounds, default=0)
 
-    def is_expired(self, moment_ms: int) -> bool:
-        """Whether its end, if it has one, has come; in ms since 1970."""
-        return self.expires_at_ms is not None and self.expires_at_ms <= moment_ms
+    def may_serve(self, request_id: str, *, pinned: bool = False) -> bool:
+        """Whether it may be asked for that request, whose id says when it came.
+
+        `pinned` is what belongs to this account alone, such as a response that it keeps.
+        """
+        if not (self.enabled and (self.schedulable or pinned)):
+            return False
+        return self.expires_at_ms is None or ulid_time_ms(request_id) < self.expires_at_ms
 
     def served_model(self, requested: str) -> str | None:
         """The provider's model for a requested one, or None when the account has it not."""
@@ -106,17 +111,24 @@ def _served(models: dict[str, str], requested: str) -> str | None:
     return requested if models[glob] == glob else models[glob]
 
 
-def order_of(account: AccountRecord, request_id: str) -> tuple[bool, int, float]:
+def tier_of(account: AccountRecord) -> tuple[bool, int]:
     """What comes first among accounts that serve a model: those that name it, then by priority.
 
-    Among equals each is first as often as its weight says, by the request's id alone: the
-    smallest of exponential variates with the weights as rates (Efraimidis and Spirakis 2006).
     One that serves anything would else hide the one that an administrator made for the model:
     its provider answers that there is no such model, and that is the caller's answer.
     """
+    return not account.models, account.priority
+
+
+def draw_of(account: AccountRecord, request_id: str, weight: float) -> float:
+    """Where it comes among those of its tier: the smallest is first.
+
+    Each is first as often as its weight says, by the request's id alone: exponential variates
+    with the weights as rates (Efraimidis and Spirakis 2006).
+    """
     digest = hashlib.blake2b(f"{request_id}:{account.id}".encode(), digest_size=8).digest()
     uniform = (int.from_bytes(digest) + 1) / 2**64  # above 0, up to 1
-    return not account.models, account.priority, -math.log(uniform) / account.weight
+    return -math.log(uniform) / weight
 
 
 def account_limits(account: AccountRecord, *, concurrency: bool = False) -> Applied:

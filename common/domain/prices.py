@@ -65,7 +65,9 @@ class PriceBook(msgspec.Struct, frozen=True):
         ids = self.ids.get(provider)
         if not ids:
             return False
-        return self._lists(ids, model) or self._lists(ids, _DATE.sub("", model))
+        if self._lists(ids, model):
+            return True
+        return "-20" in model and self._lists(ids, _DATE.sub("", model))
 
     @staticmethod
     def from_json(data: bytes) -> "PriceBook":

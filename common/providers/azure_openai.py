@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from common.domain.credentials import UsableAccount
 from common.providers.base import Ask, Call, ProviderProtocol, proxy_of, with_account_headers
-from common.providers.openai import PATHS, openai_target
+from common.providers.openai import PATHS, TARGETS
 
 # `2024-10-21`, `2025-04-01-preview`; the v1 API has no such versions, at most `preview`.
 _DATED = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?")
@@ -26,7 +26,7 @@ class AzureOpenAI(ProviderProtocol):
 
     def target(self, account: UsableAccount, endpoint: str, model: str) -> str | None:
         """As OpenAI, but for what Azure has not."""
-        return None if endpoint in _ABSENT else openai_target(endpoint, responses=True)
+        return None if endpoint in _ABSENT else TARGETS.get(endpoint)
 
     def call(self, account: UsableAccount, ask: Ask, token: str = "") -> Call:
         """With Azure's own header."""

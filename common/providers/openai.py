@@ -6,7 +6,6 @@ from common.providers.base import (
     Ask,
     Call,
     ProviderProtocol,
-    proxy_of,
     with_account_headers,
 )
 
@@ -26,11 +25,12 @@ PATHS = {
 }
 
 
-def openai_target(endpoint: str, *, responses: bool) -> str | None:
-    """In which of OpenAI's formats an endpoint is asked; `responses` says whether that is one."""
-    if endpoint in CONVERSATIONS:
-        return "openai.responses" if responses and endpoint == "responses" else "openai.chat"
-    return endpoint if endpoint in PATHS else None
+# In which of OpenAI's formats an endpoint is asked.
+TARGETS = {
+    **{endpoint: endpoint for endpoint in PATHS if not endpoint.startswith("openai.")},
+    **dict.fromkeys(CONVERSATIONS, "openai.chat"),
+    "responses": "openai.responses",
+}
 
 
 class OpenAI(ProviderProtocol):
@@ -40,16 +40,13 @@ class OpenAI(ProviderProtocol):
 
     def target(self, account: UsableAccount, endpoint: str, model: str) -> str | None:
         """Chats and responses in their own format, other conversations as chats."""
-        return openai_target(endpoint, responses=True)
+        return TARGETS.get(endpoint)
 
     def call(self, account: UsableAccount, ask: Ask, token: str = "") -> Call:
         """With a bearer token (RFC 6750)."""
         path = ask.path.removeprefix("/v1") if ask.path else PATHS[ask.target]
         headers = [*ask.headers, ("authorization", f"Bearer {account.credential.api_key}")]
-        return Call(
-            ask.method,
-            account.base_url + path,
-            with_account_headers(account, headers),
-            ask.body,
-            proxy_of(account),
-        )
+        if account.extra_headers:
+            headers = with_account_headers(account, headers)
+        proxy = account.credential.egress_proxy or None
+        return Call(ask.method, account.base_url + path, headers, ask.body, proxy)

@@ -6,7 +6,7 @@ What one of them does otherwise is declared on the account (`options.quirks`), n
 from common.domain.accounts import Quirk
 from common.domain.credentials import UsableAccount
 from common.providers.base import Ask, Call, ProviderProtocol, proxy_of, with_account_headers
-from common.providers.openai import PATHS, openai_target
+from common.providers.openai import PATHS, TARGETS
 
 
 class OpenAICompatible(ProviderProtocol):
@@ -16,7 +16,9 @@ class OpenAICompatible(ProviderProtocol):
 
     def target(self, account: UsableAccount, endpoint: str, model: str) -> str | None:
         """All conversations as chats; responses as they are where the account says so."""
-        return openai_target(endpoint, responses="responses" in account.options.quirks)
+        if endpoint == "responses" and "responses" not in account.options.quirks:
+            return "openai.chat"
+        return TARGETS.get(endpoint)
 
     def call(self, account: UsableAccount, ask: Ask, token: str = "") -> Call:
         """With a bearer token (RFC 6750), unless the server takes none."""

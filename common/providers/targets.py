@@ -29,8 +29,10 @@ def able(
     prices: PriceBook,
     *,
     untranslated: bool = False,
-) -> list[Account]:
+) -> tuple[list[Account], bool]:
     """Those that have the model, and are asked for the endpoint in any format, in their order.
+
+    And whether any of them is asked in another format than the caller's.
 
     An account without a list of models is asked in another format than the caller's only for what
     the price book knows as its provider's; and where that is so, no account without a list is asked
@@ -39,20 +41,27 @@ def able(
     """
     own = own_target(endpoint)
     found: list[Account] = []
-    known = False
+    translates = known = False
     for account in accounts:
-        target = target_of(account, endpoint, model)
-        if target is None or (untranslated and target != own):
+        served = account.served_model(model)
+        if served is None:
             continue
-        if target != own and not account.models:
-            if not prices.knows(account.provider, model):
+        target = PROVIDERS[account.provider].target(account, endpoint, served)
+        if target != own:
+            if target is None or untranslated:
                 continue
-            known = True
+            if not account.models:
+                if not prices.knows(account.provider, model):
+                    continue
+                known = True
+            translates = True
         found.append(account)
-    if not known:
-        return found
-    return [
-        one
-        for one in found
-        if one.models or one.provider not in _OWN_MODELS_ONLY or prices.knows(one.provider, model)
-    ]
+    if known:
+        found = [
+            one
+            for one in found
+            if one.models
+            or one.provider not in _OWN_MODELS_ONLY
+            or prices.knows(one.provider, model)
+        ]
+    return found, translates

@@ -40,7 +40,7 @@ class Heartbeat:
         settings = services.settings
         self._deadline_ms = max(settings.timeout_s * 1000 - DEADLINE_RESERVE_MS, 1000)
         self._first_byte_ms = settings.first_byte_timeout_s * 1000
-        self._first_token_ms = settings.first_token_timeout_s * 1000
+        self._first_token_ms = settings.first_token_timeout_s * 1000 or self._first_byte_ms
         self._idle_ms = settings.idle_timeout_s * 1000
 
     def start(self) -> None:

@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
-
 from common.dialects.base import (
     Dialect,
     Operation,
@@ -43,14 +41,6 @@ Interruption = Literal[
 ]
 
 
-class FailedAttempt(msgspec.Struct, frozen=True):
-    """An account that was asked in vain: why, and after how many ms."""
-
-    account_id: str
-    reason: str
-    ms: int
-
-
 class OpenRequest:
     """What the stages learn of a request. `interruption` says who ended it early."""
 
@@ -66,6 +56,11 @@ class OpenRequest:
     # one that goes on, to be settled when its provider says what it used.
     job_begun: bool = False
     entrusted: bool = False
+    # The query of a path that names a model, and the endpoint's own operation.
+    query: str = ""
+    own_operation: Operation | None = None
+    # Whether any account that may serve speaks another format than the caller.
+    may_translate: bool = False
     # The account that is asked speaks another format than the caller: `operation` translates. By
     # format what was translated so far.
     translates: bool = False
@@ -75,13 +70,15 @@ class OpenRequest:
     served: str = ""
     # The output cap that a hard budget rests on, whether it is the caller's own or not.
     reserved_cap: int | None = None
-    failed: tuple[FailedAttempt, ...] = ()
     # The account rested after failures, and this request alone tries it again; what is done when
     # an answer of its begins.
     probes: bool = False
     on_served: Callable[[], None] | None = None
     # The account of the last attempt, and how it rests, where settle is to tell.
     failed_account: tuple[str, Rest | None] = ("", None)
+    # Where it is kept which account serves its conversation, once that was looked up, and which.
+    sticky_key: str | None = None
+    sticky_account: str | None = None
 
     def __init__(self, request_id: str, scope: dict[str, Any], address: str) -> None:
         self.id = request_id
@@ -99,11 +96,8 @@ class OpenRequest:
 
         self.endpoint: Endpoint | None = None
         self.method = ""
-        # The id in the path, and the query of a path whose id is a model's.
         self.path_id = ""
-        self.query = ""
-        # The endpoint's own operation, and the one by which the account is asked.
-        self.own_operation: Operation | None = None
+        # By which the account is asked.
         self.operation: Operation | None = None
         self.dialect: Dialect | None = None
         self.parsed: ParsedRequest | None = None
@@ -115,6 +109,8 @@ class OpenRequest:
         self.key: KeyRecord | None = None
         # The levels that say who may use the key, and how.
         self.access: tuple[Applied, ...] = ()
+        # Those that bind it to accounts, or say what is asked when no account can serve.
+        self.routing: tuple[Applied, ...] = ()
         # The one account that may serve: it keeps the response that this request goes on from.
         self.pinned_account_id: str | None = None
 

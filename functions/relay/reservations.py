@@ -23,14 +23,19 @@ _encoder = msgspec.msgpack.Encoder()
 def candidate_for(services: Services, request: OpenRequest, account: UsableAccount) -> Candidate:
     """The account with its draft, and what it may cost where any rule applies."""
     draft = draft_for(prices_of(services, request), request, account)
+    weight = services.latencies.weight_of(account, _served(request, account))
     if not request.counted:
-        return Candidate(account.id, account.max_concurrency, draft.record)
+        return Candidate(
+            account.id, account.max_concurrency, draft.record, tier=account.tier, weight=weight
+        )
     rules = rules_of(services, request, account)
     worst = _charge(services, request, account, rules)
     charge = _encoder.encode(
         msgspec.structs.replace(worst, draft_tokens=draft.tokens, draft_nano=draft.nano)
     )
-    return Candidate(account.id, account.most_open, draft.record, charge, rules.packed)
+    return Candidate(
+        account.id, account.most_open, draft.record, charge, rules.packed, account.tier, weight
+    )
 
 
 def rules_of(services: Services, request: OpenRequest, account: UsableAccount) -> RuleSet:
@@ -134,6 +139,11 @@ def _price(services: Services, request: OpenRequest, account: UsableAccount) -> 
     if price is None or price.at_tier(_bound(request, account).tier) is None:
         return None
     return price
+
+
+def _served(request: OpenRequest, account: UsableAccount) -> str:
+    model = request.parsed.model if request.parsed is not None else ""
+    return account.served_model(model) or model
 
 
 def _tier_named(bound: Bound) -> str:

@@ -63,7 +63,10 @@ Weight = Annotated[
 Concurrency = Annotated[int, Field(ge=0, le=1_000_000, description="0: no bound")]
 
 Schedulable = Annotated[
-    bool, Field(description="false: it serves only keys and things that are bound to it")
+    bool,
+    Field(
+        description="false: it serves only what is pinned to it, such as responses that it keeps"
+    ),
 ]
 
 

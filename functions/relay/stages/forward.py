@@ -7,7 +7,7 @@ import msgspec
 
 from common.dialects.base import BadRequest
 from common.domain.account_health import Rest
-from common.domain.admission import Denied, Moved
+from common.domain.admission import Denied, Moved, chosen_first
 from common.domain.refusals import Reason, Refusal, Refused
 from common.providers.base import Failure, judge
 from common.providers.headers import to_caller
@@ -17,7 +17,7 @@ from common.state.stored_responses import StoredResponse
 from common.telemetry import catalogue, logs
 from functions.relay import respond, streaming
 from functions.relay.asking import begin, prepare
-from functions.relay.open_request import FailedAttempt, Interruption, OpenRequest
+from functions.relay.open_request import Interruption, OpenRequest
 from functions.relay.reservations import candidate_for, take
 from functions.relay.respond import Send
 from functions.relay.services import Services
@@ -76,15 +76,14 @@ async def forward(
         if request.upload is not None and request.upload.refusal is not None:
             raise Refused(request.upload.refusal)
         _count(request, failure.reason.value)
+        ms = (time.perf_counter_ns() - began_ns) // 1_000_000
         failed = remaining[0]
         rests: Rest | None = None
         if failure.reason is not Reason.NO_CAPACITY:
             rests = services.account_health.failed(failed, failure, others=others)
         rest = remaining[1:] if _may_move(services, request) else []
         remaining = await _move(services, request, rest, rests)
-        ms = (time.perf_counter_ns() - began_ns) // 1_000_000
-        request.failed += (FailedAttempt(failed.id, failure.reason.value, ms),)
-        _report_failed(request, failed, failure, rests, moved=bool(remaining))
+        _report_failed(request, failed, failure, ms, rests, moved=bool(remaining))
         if not remaining:
             await give_up(request, failure, answer, send)
             return
@@ -276,7 +275,7 @@ async def _move(
         case Moved(index, cap, probe):
             request.probes = probe
             take(services, request, rest[index], cap)
-            return rest[index:]
+            return chosen_first(rest, index)
         case Denied():
             return []
         case _:
@@ -308,6 +307,7 @@ def _report_failed(
     request: OpenRequest,
     account: UsableAccount,
     failure: Failure,
+    ms: int,
     rests: Rest | None,
     *,
     moved: bool,
@@ -321,6 +321,7 @@ def _report_failed(
         provider=account.provider,
         status=failure.status,
         reason=failure.reason.value,
+        ms=ms,
         rest_ms=0 if rests is None else rests.ms,
         moved=moved,
     )

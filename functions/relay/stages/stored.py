@@ -125,6 +125,7 @@ def open_exchange(
         b"",
         account.provider,
         timeout_ms=services.heartbeat.longest_exchange_ms(stream=True),
+        proxy=call.proxy,
     )
 
 

@@ -81,6 +81,8 @@ vertexLocation: GOOGLE_CLOUD_LOCATION
 {{ include "relay.env.public" . | trim }}
 - name: RELAY_UNPRICED_MODELS
   value: {{ .Values.config.unpricedModels }}
+- name: RELAY_STICKY_SESSION_S
+  value: {{ int64 .Values.config.stickySessionSeconds | quote }}
 - name: RELAY_BUDGET_THRESHOLDS
   value: {{ .Values.config.budgetThresholds | quote }}
 - name: RELAY_DEFAULT_TOKEN_LIMIT

@@ -23,7 +23,7 @@ from common.state.projection import put_key, set_epoch
 
 PREFIX = "{relay}"
 KEY_HASH = hash_key("cr_test")
-SNAPSHOT = Snapshot(KEY_HASH, "7 0 0 0 0", 0)
+SNAPSHOT = Snapshot(KEY_HASH, "7 0 0 0 0 0", 0)
 START_MS = 1_800_000_000_000
 MAX_MS = 900_000
 GUESSED = Rest(10_000, "timed_out")
@@ -231,6 +231,9 @@ class AccountHistories(RuleBasedStateMachine):
     @initialize()
     def prepare(self) -> None:
         self.run(self.world.prepare())
+        for account in self.accounts:
+            self.run(self.world.rest(account, GUESSED))
+        self.world.now_ms += GUESSED.ms
 
     @rule(order=st.permutations(accounts))
     def admit(self, order) -> None:

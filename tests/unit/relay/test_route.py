@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from common.domain.accounts import built_in_account_id
 from common.domain.ids import encode_ulid
 from common.domain.keys import KeyRecord
+from common.domain.routing_table import EMPTY_TABLE
 from common.identifiers import new_ulid
 from common.price_book import current_price_book
+from functions.relay.latencies import Latencies
 from functions.relay.snapshots import UsableAccount
-from functions.relay.stages.route import route
+from functions.relay.stages.route import World, route
 
 PRICES = current_price_book()
 ANY: dict[str, str] = {}
@@ -28,7 +30,7 @@ def account(name, **fields):
     return UsableAccount(new_ulid(), name, "openai", "http://x", **fields)
 
 
-def routed(*accounts, model="gpt-4o", request_id=""):
+def routed(*accounts, model="gpt-4o", request_id="", routing=(), table=EMPTY_TABLE, latencies=None):
     request = SimpleNamespace(
         id=request_id or new_ulid(),
         key=KeyRecord("01K", "alice"),
@@ -38,8 +40,11 @@ def routed(*accounts, model="gpt-4o", request_id=""):
         ),
         pinned_account_id=None,
         access=(),
+        may_translate=False,
+        routing=routing,
     )
-    found = route(request, list(accounts), PRICES, deny_unpriced=False)  # type: ignore[arg-type]
+    world = World(list(accounts), table, PRICES, latencies or Latencies(), deny_unpriced=False)
+    found = route(request, world)  # type: ignore[arg-type]
     return [one.name for one in found]
 
 
