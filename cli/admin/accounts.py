@@ -201,7 +201,7 @@ def test(session: Session, account: str, model: str | None, prompt: str | None) 
 def reset(session: Session, account: str) -> None:
     """Let an account serve again at once, whatever its provider said before. NAME may be its id."""
     path = one(PATH, find_account(session.client, PATH, account), "/reset")
-    session.show(SHAPE, session.client.send("POST", path))
+    session.show(SHAPE, session.client.send("POST", path).body)
 
 
 @accounts.command()

@@ -82,7 +82,7 @@ def health_of(kept: str, moment_ms: int) -> Health:
     if past and named == "1":
         return OK
     return Health(
-        cause if cause in STATUSES else "cooling",  # type: ignore[arg-type] # a cause is a status
+        cause if cause in STATUSES else "cooling",
         "half_open" if past else "open",
         cause if cause in CAUSES else "failing",
         int(since),

@@ -88,7 +88,7 @@ class Stores:
         catalogue.JOBS_OPEN.set(await Jobs(self._redis, self._prefix).count())
         catalogue.ACCOUNTS_RESTING.set(sum(one.circuit == "open" for one in unhealthy.values()))
         counts = Counter(one.status for one in unhealthy.values())
-        shown = {(one,): counts[one] for one in STATUSES if one != "ok"}
+        shown: dict[Labels, float] = {(one,): counts[one] for one in STATUSES if one != "ok"}
         catalogue.ACCOUNTS_UNHEALTHY.replace(shown)
 
     async def _ask_postgres(self) -> None:

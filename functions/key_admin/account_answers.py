@@ -129,7 +129,8 @@ async def answer_of(call: Call, account: Account) -> AccountAnswer:
 
 async def all_answers(call: Call, found: list[Account]) -> list[AccountAnswer]:
     """Accounts with their health, and what is used of their limits at this moment."""
-    known, *uses = await asyncio.gather(healths_of(call), *(_use(call, one) for one in found))
+    known = await healths_of(call)
+    uses = await asyncio.gather(*(_use(call, account) for account in found))
     return [
         _with_use(account, use).model_copy(update={"health": known(account.record.id)})
         for account, use in zip(found, uses, strict=True)
