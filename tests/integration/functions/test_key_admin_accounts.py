@@ -25,6 +25,10 @@ ACCOUNTS = "/internal/accounts"
 NO_LIMITS = {
     "limits": {name: None for name in UNLIMITED["limits"] if name != "queue"},
     "budgets": [], "calendar": UNLIMITED["calendar"], "use": [],
+    "health": {
+        "status": "ok", "circuit": "closed", "cause": None, "since": None, "until": None,
+        "last_error": None,
+    },
 }  # fmt: skip
 PLAIN = {
     "schedulable": True, "expires_at": None, "region": "", "tags": [],
