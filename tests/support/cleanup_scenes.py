@@ -190,8 +190,10 @@ async def account_health(scene: Scene) -> Check:
     first, second, lost = (account.id for account in accounts)
     await put_accounts(commands, PREFIX, 1, msgspec.json.encode(accounts))
     await let_rest(commands, PREFIX, first, Rest(900_000, "unauthorized"))
+    past = now_ms() - 60_000
     for account_id in (second, lost):
-        await let_rest(commands, PREFIX, account_id, Rest(1, "failing"))
+        state = f"{past} 60000 0 {past} failing -"
+        await commands.call("HSET", f"{PREFIX}:cooldowns", account_id, state)
     await put_failure(commands, PREFIX, first, AccountFailure(1, "upstream_credential", 401))
 
     async def check() -> None:

@@ -33,13 +33,15 @@ async def run(worker: Worker, turn: Turn) -> dict[str, int]:
     accounts = await known_accounts(worker)
     found = await account_health.healths(worker.redis, worker.prefix, turn.now_ms)
     due = [accounts[one] for one, health in found.items() if _is_due(accounts.get(one), health)]
+    serving: set[str] = set()
     upstream = UpstreamClient()
     try:
         for start in range(0, len(due), AT_ONCE):
             if turn.over:
                 break
             batch = due[start : start + AT_ONCE]
-            await asyncio.gather(*(_try(worker, upstream, one, turn) for one in batch))
+            tried = await asyncio.gather(*(_try(worker, upstream, one, turn) for one in batch))
+            serving |= {one.id for one, serves in zip(batch, tried, strict=True) if serves}
     finally:
         await upstream.close()
     for one, health in found.items():
@@ -47,7 +49,7 @@ async def run(worker: Worker, turn: Turn) -> dict[str, int]:
             done["forgotten"] += 1
             if not turn.dry_run:
                 await account_health.close(worker.redis, worker.prefix, one)
-    await _tell_changes(worker, turn, accounts)
+    await _tell_changes(worker, turn, accounts, serving)
     return done
 
 
@@ -59,15 +61,16 @@ def _is_due(account: UsableAccount | None, health: Health) -> bool:
 
 async def _try(
     worker: Worker, upstream: UpstreamClient, account: UsableAccount, turn: Turn
-) -> None:
+) -> bool:
+    """Whether it was tried and serves."""
     redis, prefix = worker.redis, worker.prefix
     probe = "" if turn.dry_run else await account_health.take_probe(redis, prefix, account.id)
     if probe is None:
-        return  # a request tries it at this moment
+        return False  # a request tries it at this moment
     failure = await prove(account, upstream, new_ulid())
     turn.done["restored" if failure is None else "failed"] += 1
     if turn.dry_run:
-        return
+        return failure is None
     logs.log(
         "account_tried",
         account_id=account.id,
@@ -78,10 +81,11 @@ async def _try(
     if failure is None:
         await account_health.close(redis, prefix, account.id, probe)
         await account_failures.clear_failure(redis, prefix, account.id)
-        return
+        return True
     rest = failure.rest(others=True) or Rest(FAILING_MS, "failing")
     await account_health.let_rest(redis, prefix, account.id, rest, probe)
     await _keep(worker, account, failure)
+    return False
 
 
 async def _keep(worker: Worker, account: UsableAccount, failure: Failure) -> None:
@@ -92,13 +96,18 @@ async def _keep(worker: Worker, account: UsableAccount, failure: Failure) -> Non
     await account_failures.put_failure(worker.redis, worker.prefix, account.id, kept)
 
 
-async def _tell_changes(worker: Worker, turn: Turn, accounts: dict[str, UsableAccount]) -> None:
-    """An event for each account whose status is another than the one that was told last."""
+async def _tell_changes(
+    worker: Worker, turn: Turn, accounts: dict[str, UsableAccount], serving: set[str]
+) -> None:
+    """An event for each account whose status is another than the one that was told last.
+
+    Those of `serving` serve again, if this is no dry run.
+    """
     redis, prefix = worker.redis, worker.prefix
     current = await account_health.healths(redis, prefix, turn.now_ms)
     told = await account_health.told(redis, prefix)
     for one in sorted({*current, *told}):
-        health = current.get(one, OK)
+        health = OK if turn.dry_run and one in serving else current.get(one, OK)
         if health.status == told.get(one, "ok"):
             continue
         if turn.dry_run:
