@@ -48,6 +48,7 @@ class Faults:
     cache_write: int = 0
     cache_write_1h: int = 0
     reasoning: int = 0
+    thoughts: int = 0
     failed: str | None = None
     background_ms: float = 0
 
@@ -193,6 +194,7 @@ _PARSERS: dict[str, Callable[[str | None], Any]] = {
     "cache_write": _whole(0),
     "cache_write_1h": _whole(0),
     "reasoning": _whole(0),
+    "thoughts": _whole(0),
     "failed": _text("server_error"),
     "background_ms": _milliseconds,
 }

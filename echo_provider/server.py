@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import parse_qs
 
-from echo_provider import models, reports
+from echo_provider import gemini, models, paths, reports
 from echo_provider.anthropic_requests import no_such_model as anthropic_no_such_model
 from echo_provider.batch_store import PATH as BATCHES
 from echo_provider.batch_store import BatchStore
@@ -23,11 +23,13 @@ from echo_provider.faults import Times
 from echo_provider.openai_requests import no_such_model as openai_no_such_model
 from echo_provider.record import Record, Recorder
 from echo_provider.refusals import Refusal, encoded
+from echo_provider.replies import Endpoint
 from echo_provider.responses_store import PATH as RESPONSES
 from echo_provider.responses_store import ResponseStore
 from echo_provider.sending import Broken
 
 MODELS = "/v1/models"
+_MODEL_LISTS = (MODELS, gemini.PATH)
 REDIRECTED = "/echo/redirected"
 ANTHROPIC_ADMIN = "/v1/organizations/"
 _JSON = [("content-type", "application/json")]
@@ -38,7 +40,7 @@ STOP_S_MAX = 1.0
 
 
 class EchoServer:
-    """Answers as both providers do, and keeps a record for tests."""
+    """Answers as the providers do, and keeps a record for tests."""
 
     def __init__(self) -> None:
         self.recorder = Recorder()
@@ -125,8 +127,8 @@ class EchoServer:
             await connection.write_whole(200, _JSON, b'{"status":"ready"}')
         elif path.startswith("/echo/"):
             await self._control(connection, request)
-        elif path in self._endpoints and request.method == "POST":
-            await self._post(connection, request)
+        elif request.method == "POST" and (endpoint := self._endpoint(request)) is not None:
+            await self._post(connection, request, endpoint)
         elif path.startswith(f"{RESPONSES}/"):
             await self._kept_response(connection, request)
         elif path == BATCHES or path.startswith(f"{BATCHES}/"):
@@ -134,8 +136,10 @@ class EchoServer:
         else:
             await self._get(connection, request)
 
-    async def _post(self, connection: Connection, request: Request) -> None:
-        endpoint = self._endpoints[request.path]
+    def _endpoint(self, request: Request) -> Endpoint | None:
+        return self._endpoints.get(request.path) or paths.endpoint_at(request)
+
+    async def _post(self, connection: Connection, request: Request, endpoint: Endpoint) -> None:
         record = _record(request, endpoint.dialect.name)
         exchange = Exchange(connection, request, endpoint.dialect, record, self._times)
         await self._listed(request, record, exchange.post(endpoint))
@@ -178,8 +182,9 @@ class EchoServer:
         if path in reports.PATHS and request.method == "GET":
             await exchange.get(lambda: self._report(request))
             return
-        posts = path in self._endpoints
-        known = path == MODELS or path.startswith(f"{MODELS}/") or posts
+        posts = self._endpoint(request) is not None
+        lists = path in _MODEL_LISTS or path.startswith(tuple(f"{one}/" for one in _MODEL_LISTS))
+        known = lists or posts
         if known and not posts and request.method == "GET":
             await exchange.get(lambda: _models(request, dialect))
             return
@@ -243,6 +248,8 @@ def _described(request: Request) -> dict[str, Any]:
 
 
 def _dialect_of(request: Request) -> Dialect:
+    if (dialect := paths.dialect_at(request.path)) is not None:
+        return dialect
     if (
         request.path.startswith((MESSAGES, ANTHROPIC_ADMIN))
         or "anthropic-version" in request.headers
@@ -257,6 +264,8 @@ def _query(request: Request) -> dict[str, str]:
 
 def _models(request: Request, dialect: Dialect) -> dict[str, Any]:
     """The list, or one model. Raises `Refusal` (404) for one that there is not."""
+    if dialect is gemini.GEMINI:
+        return gemini.listed_models(request.path)
     if request.path == MODELS:
         if dialect is OPENAI:
             return models.openai_models()
