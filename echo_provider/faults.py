@@ -18,6 +18,10 @@ _SEPARATOR = re.compile(r"[\s,;]+")
 _STATUS_MIN, _STATUS_MAX = 200, 599
 # Tags of `times` that are remembered; the least recently used is forgotten.
 TAGS_MAX = 10_000
+# Those that change what is generated, where text is, and where Claude's answers are.
+AMOUNTS = frozenset({"words", "bytes", "chunks", "huge_event"})
+TEXT_FAULTS = AMOUNTS | {"usage", "cached", "reasoning", "thoughts"}
+CLAUDE_FAULTS = TEXT_FAULTS | {"cache_write", "cache_write_1h"}
 
 
 @dataclass(frozen=True, slots=True)

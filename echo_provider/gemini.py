@@ -12,7 +12,7 @@ from echo_provider.checks import Fields
 from echo_provider.connection import Request
 from echo_provider.dialects import Dialect, Headers
 from echo_provider.embeddings import vector_of
-from echo_provider.faults import Faults
+from echo_provider.faults import TEXT_FAULTS, Faults
 from echo_provider.gemini_requests import (
     camel,
     known,
@@ -32,9 +32,6 @@ from echo_provider.replies import JSON, Endpoint, Pieces, Reply, Wanted
 PATH = "/v1beta/models"
 METHODS = r"generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents"
 _PATH = re.compile(rf"/v1(?:beta|alpha)?/models/([^/:]+):({METHODS})")
-_TEXT = frozenset(
-    {"words", "bytes", "chunks", "huge_event", "usage", "cached", "reasoning", "thoughts"}
-)
 DIMENSIONS = 3072
 _EMBEDDED = frozenset({"content", "model", "taskType", "title", "outputDimensionality"})
 
@@ -88,7 +85,7 @@ def method_endpoint(dialect: Dialect, model: str, method: str, query: str) -> En
         parse, faults = partial(_embeddings, model=model), frozenset({"usage"})
     else:
         stream = method == "streamGenerateContent"
-        parse, faults = partial(_generate, model=model, stream=stream, sse=sse), _TEXT
+        parse, faults = partial(_generate, model=model, stream=stream, sse=sse), TEXT_FAULTS
     return Endpoint(dialect=dialect, parse=parse, faults=faults, model=model)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import parse_qs
 
-from echo_provider import gemini, models, paths, reports
+from echo_provider import gemini, models, reports
 from echo_provider.anthropic_requests import no_such_model as anthropic_no_such_model
 from echo_provider.batch_store import PATH as BATCHES
 from echo_provider.batch_store import BatchStore
@@ -21,12 +21,14 @@ from echo_provider.endpoints import MESSAGES, endpoints
 from echo_provider.exchange import Exchange
 from echo_provider.faults import Times
 from echo_provider.openai_requests import no_such_model as openai_no_such_model
+from echo_provider.paths import Paths
 from echo_provider.record import Record, Recorder
 from echo_provider.refusals import Refusal, encoded
 from echo_provider.replies import Endpoint
 from echo_provider.responses_store import PATH as RESPONSES
 from echo_provider.responses_store import ResponseStore
 from echo_provider.sending import Broken
+from echo_provider.vertex import TOKEN_PATH, Vertex, token_error, token_uri
 
 MODELS = "/v1/models"
 _MODEL_LISTS = (MODELS, gemini.PATH)
@@ -48,6 +50,8 @@ class EchoServer:
         self._responses = ResponseStore()
         self._batches = BatchStore()
         self._endpoints = endpoints(self._responses, self._batches)
+        self._vertex = Vertex()
+        self._paths = Paths(self._endpoints, self._vertex)
         self._busy = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -116,13 +120,15 @@ class EchoServer:
 
     def _exchange(self, connection: Connection, request: Request) -> Exchange:
         """An exchange that is not listed."""
-        dialect = _dialect_of(request)
+        dialect = self._dialect_of(request)
         return Exchange(connection, request, dialect, _record(request, dialect.name), self._times)
 
     async def _answer(self, connection: Connection, request: Request) -> None:
         path = request.path
         if path == REDIRECTED:
             await self._redirected(connection, request)
+        elif path == TOKEN_PATH:
+            await self._token(connection, request)
         elif path == "/health/ready":
             await connection.write_whole(200, _JSON, b'{"status":"ready"}')
         elif path.startswith("/echo/"):
@@ -137,7 +143,13 @@ class EchoServer:
             await self._get(connection, request)
 
     def _endpoint(self, request: Request) -> Endpoint | None:
-        return self._endpoints.get(request.path) or paths.endpoint_at(request)
+        return self._endpoints.get(request.path) or self._paths.endpoint_at(request)
+
+    def _dialect_of(self, request: Request) -> Dialect:
+        if (dialect := self._paths.dialect_at(request.path)) is not None:
+            return dialect
+        anthropic = request.path.startswith((MESSAGES, ANTHROPIC_ADMIN))
+        return ANTHROPIC if anthropic or "anthropic-version" in request.headers else OPENAI
 
     async def _post(self, connection: Connection, request: Request, endpoint: Endpoint) -> None:
         record = _record(request, endpoint.dialect.name)
@@ -176,7 +188,7 @@ class EchoServer:
 
     async def _get(self, connection: Connection, request: Request) -> None:
         """Models, or what is no endpoint at all."""
-        dialect = _dialect_of(request)
+        dialect = self._dialect_of(request)
         exchange = self._exchange(connection, request)
         path = request.path
         if path in reports.PATHS and request.method == "GET":
@@ -198,11 +210,23 @@ class EchoServer:
 
     async def _redirected(self, connection: Connection, request: Request) -> None:
         """Where `redirect` leads: listed, so that a test sees who has followed."""
-        record = _record(request, _dialect_of(request).name)
+        record = _record(request, self._dialect_of(request).name)
         self.recorder.begin(record)
         record.status = 200
         await connection.write_whole(200, _JSON, b'{"redirected":true}')
         record.completed = True
+        self.recorder.finish(record)
+
+    async def _token(self, connection: Connection, request: Request) -> None:
+        """Google's tokens for a signed assertion: listed, so that a test sees how many."""
+        record = _record(request, self._vertex.dialect.name)
+        self.recorder.begin(record)
+        try:
+            record.status, body = 200, self._vertex.account.token(request.body, token_uri(request))
+        except Refusal as refusal:
+            record.status, body = refusal.status, token_error(refusal)
+        await connection.write_whole(record.status, _JSON, encoded(body))
+        record.completed = record.status == 200
         self.recorder.finish(record)
 
     async def _control(self, connection: Connection, request: Request) -> None:
@@ -219,6 +243,11 @@ class EchoServer:
                 return 200, {}
             case "GET", "/echo/totals":
                 return 200, self.recorder.totals()
+            case "GET", "/echo/service-account":
+                return 200, self._vertex.account.file(token_uri(request))
+            case "DELETE", "/echo/tokens":
+                self._vertex.account.forget()
+                return 200, {}
             case "GET", "/echo/last":
                 return 200, self.recorder.last()
         return 404, {"error": {"message": f"echo: no {request.method} {request.path}"}}
@@ -245,17 +274,6 @@ def _described(request: Request) -> dict[str, Any]:
         "query": request.query,
         "headers": request.headers,
     }
-
-
-def _dialect_of(request: Request) -> Dialect:
-    if (dialect := paths.dialect_at(request.path)) is not None:
-        return dialect
-    if (
-        request.path.startswith((MESSAGES, ANTHROPIC_ADMIN))
-        or "anthropic-version" in request.headers
-    ):
-        return ANTHROPIC
-    return OPENAI
 
 
 def _query(request: Request) -> dict[str, str]:
