@@ -146,6 +146,9 @@ class Exchange:
             await self._send(status, [("location", faults.redirect)], b"")
         elif faults.empty_body:
             await self._send(self._status, [_JSON], b"")
+        elif faults.error_body:
+            error = self._dialect.error(self._dialect.failure, self._request_id)
+            await self._send(self._status, [_JSON], error)
         elif faults.garbage is not None:
             content_type, body = _GARBAGE[faults.garbage]
             await self._send(self._status, [("content-type", content_type)], body)
@@ -171,11 +174,15 @@ class Exchange:
         if manner == "exact":
             await self._send(self._status, [header], half)
             return
-        framing = ("content-length", str(len(body)))
+        framing = ("content-length", str(len(half if manner == "excess" else body)))
         if manner == "close":
             framing = ("connection", "close")
         await self._send_head([header, framing])
-        await self._connection.write(half)
+        await self._connection.write(body if manner == "excess" else half)
+        if manner == "stall":
+            await self._connection.wait_until_gone()
+        elif manner == "reset":
+            await self._connection.reset()
         raise Broken
 
     async def _send_pieces(self, reply: Reply, pieces: Pieces) -> None:

@@ -47,6 +47,7 @@ class Faults:
     redirect: str | None = None
     reset: bool = False
     empty_body: bool = False
+    error_body: bool = False
     usage: str | None = None
     cached: int = 0
     cache_write: int = 0
@@ -188,11 +189,12 @@ _PARSERS: dict[str, Callable[[str | None], Any]] = {
     "reset_after": _whole(0),
     "error_after": _whole(0),
     "garbage_after": _whole(0),
-    "half_json": _one_of("lying", "close", "exact"),
+    "half_json": _one_of("lying", "close", "exact", "excess", "stall", "reset"),
     "garbage": _one_of("html", "json", "binary"),
     "redirect": _text("/echo/redirected"),
     "reset": _flag,
     "empty_body": _flag,
+    "error_body": _flag,
     "usage": _one_of("", "none"),
     "cached": _whole(0),
     "cache_write": _whole(0),
