@@ -12,7 +12,7 @@ CONFIG = frozenset(
         *("responseModalities", "candidateCount", "maxOutputTokens", "temperature", "topP"),
         *("topK", "seed", "presencePenalty", "frequencyPenalty", "responseLogprobs", "logprobs"),
         *("enableEnhancedCivicAnswers", "speechConfig", "thinkingConfig", "imageConfig"),
-        *("mediaResolution", "audioTimestamp", "routingConfig"),
+        *("mediaResolution", "audioTimestamp", "routingConfig", "responseFormat"),
     }
 )
 THINKING = frozenset({"includeThoughts", "thinkingBudget", "thinkingLevel"})
@@ -24,7 +24,7 @@ PART = frozenset({*DATA_PARTS, "thought", "thoughtSignature", "videoMetadata", "
 TOOL = frozenset(
     {
         *("functionDeclarations", "googleSearch", "googleSearchRetrieval", "codeExecution"),
-        *("urlContext", "computerUse", "fileSearch", "googleMaps"),
+        *("urlContext", "computerUse", "fileSearch", "googleMaps", "mcpServers"),
     }
 )
 DECLARATION = frozenset(

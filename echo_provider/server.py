@@ -248,6 +248,8 @@ class EchoServer:
             case "DELETE", "/echo/tokens":
                 self._vertex.account.forget()
                 return 200, {}
+            case "GET", "/echo/received":
+                return 200, {"requests": self.recorder.received()}
             case "GET", "/echo/last":
                 return 200, self.recorder.last()
         return 404, {"error": {"message": f"echo: no {request.method} {request.path}"}}
