@@ -29,6 +29,8 @@ SIGNATURE_KIND = "gemini"
 # What the documentation gives for calls that another model has made
 # (ai.google.dev/gemini-api/docs/thought-signatures).
 FOREIGN_SIGNATURES = ("context_engineering_is_the_way_to_go", "skip_thought_signature_validator")
+# Bytes may come back in either alphabet of base64: Google's own SDK changes it.
+_ALPHABET = str.maketrans("-_", "+/")
 CHOICES_MAX = 8
 STOPS_MAX = 5
 
@@ -149,7 +151,7 @@ def _check_signatures(parts: list[Fields], index: int, turns: list[Fields], serv
         signature = part.string("thoughtSignature")
         if signature is None or signature in FOREIGN_SIGNATURES:
             continue
-        if not is_signature(SIGNATURE_KIND, "", signature):
+        if not is_signature(SIGNATURE_KIND, "", signature.translate(_ALPHABET)):
             raise Refusal(400, "Thought signature is not valid.", param=_name(part))
     if not signs_calls(served) or _ended_by_user(turns[index + 1 :]):
         return

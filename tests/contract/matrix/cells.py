@@ -60,7 +60,9 @@ def run(world: World, caller: Caller, feature: str, column: Column) -> Cell:
     try:
         remark: Any = getattr(caller, feature)(column.model)
     except caller.refusals as refusal:
-        field = field_of(str(refusal))
+        field = field_of(message_of(refusal))
+        if world.provider_refused():
+            return cell._replace(failed=f"the provider refuses: {refusal}")
         if field is None:
             return cell._replace(failed=f"a 400 that names no field: {refusal}")
         return cell._replace(refused=field)
@@ -69,6 +71,13 @@ def run(world: World, caller: Caller, feature: str, column: Column) -> Cell:
     if found := world.violations():
         return cell._replace(failed=f"the provider's schema: {found[0]}")
     return cell._replace(remark=remark or "")
+
+
+def message_of(refusal: Exception) -> str:
+    """Relay's words in an SDK's exception."""
+    body = getattr(refusal, "body", None)
+    error = body.get("error", body) if isinstance(body, dict) else None
+    return str(error["message"]) if isinstance(error, dict) else str(refusal)
 
 
 def field_of(message: str) -> str | None:

@@ -63,10 +63,7 @@ class Gemini:
     def plain(self, model: str) -> None:
         """A system instruction, limits, and the whole answer."""
         answer = self._create(
-            *(model, asked.TEXT),
-            system_instruction=asked.SYSTEM,
-            max_output_tokens=500,
-            temperature=0.5,
+            model, asked.TEXT, system_instruction=asked.SYSTEM, max_output_tokens=500
         )
         assert answer.text == asked.TEXT
         assert answer.candidates[0].finish_reason == types.FinishReason.STOP
@@ -177,7 +174,7 @@ class Gemini:
 
 
 def _refused(error: errors.ClientError) -> Exception:
-    return Refused(str(error)) if error.code == 400 else error
+    return Refused(error.message or str(error)) if error.code == 400 else error
 
 
 def _parts(answer: Any) -> list[Any]:

@@ -141,9 +141,15 @@ class OpenAIChat:
 
 
 def _turn(message: Any) -> dict[str, Any]:
-    """An answer as a turn of the next request: what the parameters have, and the signatures."""
-    kept = ("role", "content", "tool_calls", "reasoning_content", "extra_content")
+    """An answer as a turn of the next request: what the parameters have, and signatures."""
+    kept = ("role", "content", "reasoning_content", "extra_content")
     turn = {name: value for name, value in message.to_dict().items() if name in kept}
-    for call in turn.get("tool_calls") or ():
-        call["function"].pop("parsed_arguments", None)
+    calls = [call.to_dict() for call in message.tool_calls or ()]
+    if calls:
+        # The SDK's streams add an index and the arguments as it has read them.
+        turn["tool_calls"] = [
+            {name: one for name, one in call.items() if name != "index"}
+            | {"function": {name: call["function"][name] for name in ("name", "arguments")}}
+            for call in calls
+        ]
     return turn

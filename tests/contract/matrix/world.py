@@ -84,6 +84,10 @@ class World:
         found = {text: None for one in self.received() for text in violations(one)}
         return list(found)
 
+    def provider_refused(self) -> bool:
+        """Whether the provider itself has found a request bad."""
+        return any(one["status"] == 400 for one in self._echo.requests())
+
     def holds(self, data: str) -> bool:
         """Whether the last request has this text somewhere in its body."""
         return data in json.dumps(self.received()[-1]["body"], ensure_ascii=False)
