@@ -96,6 +96,30 @@ class AnthropicMessages:
         assert answer.content[0].text == "see"
         assert self._world.holds(asked.PNG_BASE64)
 
+    def image_urls(self, model: str) -> None:
+        """A picture that the provider is to fetch."""
+        image = {"type": "image", "source": {"type": "url", "url": asked.URL}}
+        content = [{"type": "text", "text": "see"}, image]
+        answer = self._create(model, [{"role": "user", "content": content}])
+        assert answer.content[0].text == "see"
+        assert self._world.holds(asked.URL)
+
+    def documents(self, model: str) -> None:
+        """A PDF in the message."""
+        source = {"type": "base64", "media_type": "application/pdf", "data": asked.PDF_BASE64}
+        document = {"type": "document", "source": source, "title": "one.pdf"}
+        content = [{"type": "text", "text": "see"}, document]
+        answer = self._create(model, [{"role": "user", "content": content}])
+        assert answer.content[0].text == "see"
+        assert self._world.holds(asked.PDF_BASE64)
+
+    def stop_sequences(self, model: str) -> str:
+        """An end that the caller has named."""
+        answer = self._create(model, asked.STOPPED, stop_sequences=["and"])
+        assert _text(answer).strip() == asked.TEXT
+        assert answer.stop_reason in {"stop_sequence", "end_turn"}
+        return "" if answer.stop_reason == "stop_sequence" else "told as an end"
+
     def structured_output(self, model: str) -> None:
         """An answer that a schema describes."""
         said: Any = [{"role": "user", "content": asked.ANSWER}]

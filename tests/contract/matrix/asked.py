@@ -47,5 +47,11 @@ def picture() -> bytes:
     )
 
 
+# The remark where the caller's API has no such thing.
+NOTHING = "none"
+URL = "https://example.org/one.png"
+PDF = b"%PDF-1.4\n%%EOF\n"
+PDF_BASE64 = base64.b64encode(PDF).decode()
+STOPPED = "hello my world and more"
 PNG = picture()
 PNG_BASE64 = base64.b64encode(PNG).decode()

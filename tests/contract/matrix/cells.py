@@ -11,8 +11,8 @@ from tests.contract.matrix.openai_responses import OpenAIResponses
 from tests.contract.matrix.world import COLUMNS, Column, World
 
 FEATURES = (
-    *("plain", "stream", "tools", "parallel_tools", "images", "structured_output", "thinking"),
-    *("errors", "cancel"),
+    *("plain", "stream", "tools", "parallel_tools", "images", "image_urls", "documents"),
+    *("structured_output", "thinking", "stop_sequences", "errors", "cancel"),
 )
 CALLERS = (OpenAIChat, OpenAIResponses, AnthropicMessages, Gemini)
 # What relay refuses is said in the caller's words: the field in quotation marks, or before a colon.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from tests.contract.matrix.asked import NOTHING
 from tests.contract.matrix.cells import Cell
 from tests.contract.matrix.world import COLUMNS
 
@@ -13,13 +14,15 @@ docs/compatibility.md` writes this page: every cell is run, with the real SDK, t
 a stand-in of the provider that checks what it receives against the provider's published schema.
 `tests/contract/test_matrix.py` runs the same and fails when a cell is not as it says here.
 
-- ✓: it works, whole and streamed where both make sense. Remarks are below the table.
+- ✓: it works, whole and streamed where both make sense.
 - A name: relay answers 400 and names this field of the caller's request.
+- "not shown": the provider keeps what was thought to itself; it is counted all the same.
+- "told as an end": the provider does not say which stop sequence it was.
+- none: the caller's API has no such thing.
 
 What is lost on the way from one dialect to another, and what is not, is in
 [translation.md](translation.md).
 """
-_TITLES = {"parallel_tools": "parallel tools", "structured_output": "structured output"}
 _FEATURES = """\
 
 ## What a cell tries
@@ -31,8 +34,11 @@ _FEATURES = """\
 | tools | a call, whole and streamed, and its result in the next request; a tool that is forced |
 | parallel tools | two calls in one answer, whole and streamed, and both results |
 | images | a PNG in the request, byte for byte |
+| image urls | an address of a picture, which the provider is to fetch |
+| documents | a PDF in the request, byte for byte |
 | structured output | the SDK's own parser with a schema of two members |
 | thinking | an effort or a budget; the answer goes back as it came, signatures byte for byte |
+| stop sequences | one that ends the answer |
 | errors | a 429 as the SDK's own exception; a stream that the provider ends with an error |
 | cancel | whoever leaves a stream ends it at the provider |
 """
@@ -55,11 +61,13 @@ def _section(caller: str, cells: list[Cell]) -> str:
     for feature in dict.fromkeys(cell.feature for cell in cells):
         row = [cell for cell in cells if cell.feature == feature]
         shown = " | ".join(_shown(cell) for cell in row)
-        lines.append(f"| {_TITLES.get(feature, feature)} | {shown} |")
+        lines.append(f"| {feature.replace('_', ' ')} | {shown} |")
     return "\n".join(lines) + "\n"
 
 
 def _shown(cell: Cell) -> str:
     if cell.refused:
         return f"`{cell.refused}`"
+    if cell.remark == NOTHING:
+        return NOTHING
     return f"✓ ({cell.remark})" if cell.remark else "✓"

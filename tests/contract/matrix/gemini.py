@@ -126,6 +126,26 @@ class Gemini:
         assert answer.text == "see"
         assert self._world.holds(asked.PNG_BASE64)
 
+    def image_urls(self, model: str) -> None:
+        """A picture that the provider is to fetch."""
+        picture = types.Part.from_uri(file_uri=asked.URL, mime_type="image/png")
+        answer = self._create(model, ["see", picture])
+        assert answer.text == "see"
+        assert self._world.holds(asked.URL)
+
+    def documents(self, model: str) -> None:
+        """A PDF in the contents."""
+        document = types.Part.from_bytes(data=asked.PDF, mime_type="application/pdf")
+        answer = self._create(model, ["see", document])
+        assert answer.text == "see"
+        assert self._world.holds(asked.PDF_BASE64)
+
+    def stop_sequences(self, model: str) -> None:
+        """An end that the caller has named."""
+        answer = self._create(model, asked.STOPPED, stop_sequences=["and"])
+        assert answer.text.strip() == asked.TEXT
+        assert answer.candidates[0].finish_reason == types.FinishReason.STOP
+
     def structured_output(self, model: str) -> None:
         """An answer that a schema describes."""
         answer = self._create(

@@ -104,6 +104,31 @@ class OpenAIChat:
         assert answer.choices[0].message.content == "see"
         assert self._world.holds(asked.PNG_BASE64)
 
+    def image_urls(self, model: str) -> None:
+        """A picture that the provider is to fetch."""
+        image = {"type": "image_url", "image_url": {"url": asked.URL}}
+        content = [{"type": "text", "text": "see"}, image]
+        answer = self._create(model, [{"role": "user", "content": content}])
+        assert answer.choices[0].message.content == "see"
+        assert self._world.holds(asked.URL)
+
+    def documents(self, model: str) -> None:
+        """A PDF in the message."""
+        file = {
+            "filename": "one.pdf",
+            "file_data": f"data:application/pdf;base64,{asked.PDF_BASE64}",
+        }
+        content = [{"type": "text", "text": "see"}, {"type": "file", "file": file}]
+        answer = self._create(model, [{"role": "user", "content": content}])
+        assert answer.choices[0].message.content == "see"
+        assert self._world.holds(asked.PDF_BASE64)
+
+    def stop_sequences(self, model: str) -> None:
+        """An end that the caller has named."""
+        answer = self._create(model, asked.STOPPED, stop=["and"])
+        assert answer.choices[0].message.content.strip() == asked.TEXT
+        assert answer.choices[0].finish_reason == "stop"
+
     def structured_output(self, model: str) -> None:
         """An answer that a schema describes."""
         said: Any = [{"role": "user", "content": asked.ANSWER}]

@@ -103,6 +103,30 @@ class OpenAIResponses:
         assert answer.output_text == "see"
         assert self._world.holds(asked.PNG_BASE64)
 
+    def image_urls(self, model: str) -> None:
+        """A picture that the provider is to fetch."""
+        image = {"type": "input_image", "image_url": asked.URL, "detail": "auto"}
+        content = [{"type": "input_text", "text": "see"}, image]
+        answer = self._create(model, [{"role": "user", "content": content}])
+        assert answer.output_text == "see"
+        assert self._world.holds(asked.URL)
+
+    def documents(self, model: str) -> None:
+        """A PDF in the input."""
+        file = {
+            "type": "input_file",
+            "filename": "one.pdf",
+            "file_data": f"data:application/pdf;base64,{asked.PDF_BASE64}",
+        }
+        content = [{"type": "input_text", "text": "see"}, file]
+        answer = self._create(model, [{"role": "user", "content": content}])
+        assert answer.output_text == "see"
+        assert self._world.holds(asked.PDF_BASE64)
+
+    def stop_sequences(self, model: str) -> str:
+        """This API has none."""
+        return asked.NOTHING
+
     def structured_output(self, model: str) -> None:
         """An answer that a schema describes."""
         answer = self._sdk.responses.parse(
