@@ -31,7 +31,7 @@ def test_langchain(stack, key, run, program, script, model):
     assert json.loads(printed) == {
         "whole": "hello my world",
         "tokens": 3,
-        "stream": ["a ", "b ", "c"],
+        "stream": ["a", " b", " c"],
         "tool": "sunny in Bern",
         "structured": {"city": "Bern", "degrees": 20},
     }
@@ -42,7 +42,7 @@ def test_llama_index(stack, key, run, program):
     printed = run(program("python"), str(path), stack.url, key)
     answered = {
         "whole": "hello my world",
-        "stream": ["hello ", "my ", "world"],
+        "stream": ["hello", " my", " world"],
         "tool": "sunny in Bern",
     }
     assert json.loads(printed) == [answered, answered]
