@@ -91,7 +91,7 @@ def pair_of(commands: MultiplexedConnection, rules: RuleSet) -> Pair:
     admission = Admission(commands, PREFIX)
     charge = msgspec.msgpack.encode(Charge(50_000, 600, 500, 16, 300, 80_000))
     one = Candidate("account", 0, DRAFT, charge if rules.packed else b"")
-    snapshot = Snapshot(KEY_HASH, "1 0 0 0 0", 0)
+    snapshot = Snapshot(KEY_HASH, "1 0 0 0 0 0", 0)
 
     async def pair() -> None:
         identifier = new_ulid()

@@ -78,7 +78,7 @@ async def prepared(url: str, keys: int) -> tuple[MultiplexedConnection, Pair]:
 
     async def pair() -> None:
         identifier, (key_hash, rules) = new_ulid(), chance.choice(asked_for)
-        snapshot = Snapshot(key_hash, "1 0 0 0 0", 0)
+        snapshot = Snapshot(key_hash, "1 0 0 0 0 0", 0)
         await admission.admit(identifier, snapshot, [one], address="x", tokens=300, rules=rules)
         await admission.settle(identifier, DRAFT, use=Use(250, 70_000), rules=rules)
 

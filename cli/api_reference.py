@@ -15,9 +15,9 @@ _HEAD = """# API
 
 Made of the code by `python -m cli.api_reference`; do not edit by hand.
 
-Two APIs stand behind one address: the **data plane** (`/v1`), which speaks the providers' own
-dialects and takes Relay's API keys, and the **admin API** (`/internal`), which takes the master
-key. The running installation shows the second at `/docs`, as OpenAPI 3.1 at
+Two APIs stand behind one address: the **data plane** (`/v1`, `/v1beta`), which speaks the
+providers' own dialects and takes Relay's API keys, and the **admin API** (`/internal`), which takes
+the master key. The running installation shows the second at `/docs`, as OpenAPI 3.1 at
 `/internal/openapi.json`.
 
 Every answer carries `x-request-id`: a ULID, the same in logs, events, the ledger and the audit
@@ -25,7 +25,9 @@ trail.
 
 ## Data plane
 
-The key goes into `Authorization: Bearer`, `x-api-key`, `api-key` or `x-goog-api-key`.
+The key goes into `Authorization: Bearer`, `x-api-key`, `api-key` or `x-goog-api-key`; in Gemini's
+dialect also into `?key=`, which no log has. Gemini's methods stand below `/v1/models/` too, which
+Google's newer clients ask for; streams are events (`alt=sse`), as those clients ask for them.
 
 | call | scope | dialect | body | metered |
 |---|---|---|---|---|
@@ -34,8 +36,15 @@ The key goes into `Authorization: Bearer`, `x-api-key`, `api-key` or `x-goog-api
 _NOTES = """
 ### What crosses Relay, and what does not
 
-- **Bytes go through untouched**, in both directions, unknown members included. Three things are
-  edited, each as a span of the original bytes: the model's name where an account maps it, a
+- **Any dialect to any provider.** An account whose provider speaks the dialect gets the caller's
+  own bytes. Any other gets a conversation (chat, Responses, messages, `generateContent`)
+  translated, and so does the caller the answer, whole or streamed, and the provider's errors, with
+  their status and words. What a provider's format cannot express is refused (400, naming the
+  caller's field) unless another account can be told; nothing is charged. What a provider keeps
+  (`background`, `previous_response_id`, batches) and everything that is no conversation goes only
+  to providers of the dialect.
+- **Bytes go through untouched** there, in both directions, unknown members included. Three things
+  are edited, each as a span of the original bytes: the model's name where an account maps it, a
   request for usage figures in OpenAI chat and completion streams that do not ask themselves (what
   comes of it is taken out again), and under a hard budget the output cap ([limits.md](limits.md)).
 - **Request headers**: `anthropic-beta`, `anthropic-version`, `openai-beta`, `user-agent` and the
@@ -44,10 +53,15 @@ _NOTES = """
 - **Response headers** come through but for hop-by-hop ones, cookies, the account's identity and its
   own rate limits, which are shared by many callers; `x-ratelimit-*` and `anthropic-ratelimit-*` are
   Relay's own figures, where the key has limits per minute.
+  `x-relay-account` is the id of the account that answered, `x-relay-provider` its provider,
+  `x-relay-model` the account's name for the model, `x-relay-attempts` how many accounts were asked.
+  Of a translated answer the provider's own headers stay here.
 - **Models**: an account serves the names that it lists, whole or as globs, or any if it lists none.
   `GET /v1/models` shows the listed names, and of globs and accounts without a list what the price
   book knows. Asked first are accounts that name the model, then those without a list; among
-  either, the smaller `priority`; among equals, at random in proportion to `weight`.
+  either, the smaller `priority`; among equals, at random in proportion to `weight`. An account
+  without a list is asked in another dialect than its own for what the price book knows as its
+  provider's; then no other provider without a list is asked for that.
 - **Bodies** have at most 32 MiB. JSON is read whole before anything is asked; forms of more than
   1 MiB are passed on while they arrive (put `model` before the file, as the SDKs do), and then only
   one account is asked. Answers stream.
@@ -59,7 +73,8 @@ _NOTES = """
 ### Errors
 
 In the caller's dialect: OpenAI `{"error": {"message", "type", "param", "code"}}`, Anthropic
-`{"type": "error", "error": {"type", "message"}, "request_id"}`. `code` (OpenAI) and `error_code` in
+`{"type": "error", "error": {"type", "message"}, "request_id"}`, Gemini
+`{"error": {"code", "message", "status", "details"}}`. `code` (OpenAI) and `error_code` in
 the ledger use one closed list of words. What a repetition cannot cure says
 `x-should-retry: false`, because the official SDKs repeat every 429 and 5xx; what it can, says
 `retry-after`.
@@ -72,7 +87,7 @@ the ledger use one closed list of words. What a repetition cannot cure says
 | 404 | no such path, or no account serves the model; a stored response of somebody else |
 | 408 | the body did not come in time |
 | 405, 413, 415 | the method, the size, the media type; `allow` and the message say what is taken |
-| 402 | Anthropic's dialect: a budget is exhausted |
+| 402 | Anthropic's and Gemini's dialects: a budget is exhausted |
 | 429 | a limit or budget (`error.limit` names it); the account is limited; all are busy |
 | 502 | the provider failed, gave no answer of its API, or refused the account's credential |
 | 503 | Redis is away, `rebuilding` its key table, or every account rests after failures |

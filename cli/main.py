@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 # name -> (module, attribute, what `relayctl --help` says)
 _COMMANDS = {
     "accounts": ("cli.admin.accounts", "accounts", "The providers' accounts that serve requests."),
+    "aliases": ("cli.admin.aliases", "aliases", "Names that stand for models."),
     "audit": ("cli.admin.audit", "audit", "What administrators did."),
     "cleanup": ("cli.cleanup_command", "cleanup", "Run a task of cleanup now."),
     "completion": ("cli.admin.completion", "completion", "Completion for your shell."),
@@ -24,6 +25,7 @@ _COMMANDS = {
         "Make the Secrets of a release, once.",
     ),
     "events": ("cli.events", "events", "Show what the local broker could not deliver."),
+    "groups": ("cli.admin.groups", "groups", "Groups of accounts that serve some keys."),
     "keys": ("cli.admin.keys", "keys", "The keys of callers."),
     "prices": ("cli.admin.prices", "prices", "What models cost, and pricing records again."),
     "reconcile": (
@@ -36,6 +38,8 @@ _COMMANDS = {
     "master-key": ("cli.admin.master_key", "master_key", "Replace the administrators' key."),
     "migrate": ("cli.migrate", "migrate", "Bring the database to this version's schema."),
     "organisation": ("cli.admin.organisation", "organisation", "What limits all keys together."),
+    "models": ("cli.admin.models", "models", "What is known of models."),
+    "route": ("cli.admin.route", "route", "Which accounts a request would take, and why."),
     "teams": ("cli.admin.teams", "teams", "The tenants."),
     "usage": ("cli.admin.usage", "usage", "What was used, by whom, and what it cost."),
     "users": ("cli.admin.users", "users", "Those whom usage belongs to."),

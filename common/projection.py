@@ -20,6 +20,7 @@ from common.domain.policies import (
     account_scope,
     key_scope,
 )
+from common.domain.routing_table import RoutingTable
 from common.identifiers import new_ulid, now_ms
 from common.state import locks
 from common.state.commands import RedisCommands
@@ -33,9 +34,10 @@ from common.state.projection import (
     put_key,
     put_policy,
     put_prices,
+    put_routing,
     raise_counter,
 )
-from common.store import accounts, keys, policies, price_books
+from common.store import accounts, keys, policies, price_books, routing
 from common.store.database import Connection, Database
 
 PAGE = 500
@@ -47,6 +49,7 @@ _OUTRUN: dict[str, Callable[[Connection, str, int], Awaitable[bool | None]]] = {
     "account": accounts.outrun,
     "key": keys.outrun,
     "policy": policies.outrun,
+    "routing": routing.outrun,
 }
 
 
@@ -99,6 +102,14 @@ async def project_prices(database: Database, commands: RedisCommands, prefix: st
         await put_prices(commands, prefix, version, msgspec.json.encode(books))
 
 
+async def project_routing(database: Database, commands: RedisCommands, prefix: str) -> None:
+    """Project the routing table, as committed. Raises as `project_key`."""
+    async with database.transaction() as connection:
+        version, table = await routing.projected(connection)
+    if version:
+        await put_routing(commands, prefix, version, table)
+
+
 async def replay_changes(database: Database, commands: RedisCommands, prefix: str) -> int:
     """Project what a change row says Redis may lack; returns how many rows were worked off."""
     async with database.transaction() as connection:
@@ -109,6 +120,8 @@ async def replay_changes(database: Database, commands: RedisCommands, prefix: st
         await project_accounts(database, commands, prefix)
     if any(kind == "prices" for _, kind, _ in changes):
         await project_prices(database, commands, prefix)
+    if any(kind == "routing" for _, kind, _ in changes):
+        await project_routing(database, commands, prefix)
     if changes:
         async with database.transaction() as connection:
             await keys.forget_changes(connection, [change_id for change_id, _, _ in changes])
@@ -175,6 +188,7 @@ async def project_all(
     """Project everything but the epoch; `hold` is called before each page."""
     await project_accounts(database, commands, prefix)
     await project_prices(database, commands, prefix)
+    await project_routing(database, commands, prefix)
     await _rebuild_policies(database, commands, prefix, hold)
     after = ""
     while True:
@@ -209,6 +223,14 @@ async def put_accounts_ahead(
     """Project the list of accounts before the commit of the one that changes. Raises as `put`."""
     await note_ahead(commands, prefix, "account", changing, version)
     await put_account_list(commands, prefix, version, records)
+
+
+async def put_routing_ahead(
+    commands: RedisCommands, prefix: str, version: int, table: RoutingTable
+) -> None:
+    """Project the routing table before the commit; its row is locked. Raises as `put`."""
+    await note_ahead(commands, prefix, "routing", "table", version)
+    await put_routing(commands, prefix, version, table)
 
 
 async def put_account_list(

@@ -20,6 +20,8 @@ from cli.admin.options import (
     set_or_taken,
 )
 from cli.admin.output import Column, Shape
+from cli.admin.routing import KEY_FIELDS as ROUTING_FIELDS
+from cli.admin.routing import routing_members, routing_options
 
 PATH = "/internal/api-keys"
 SHAPE = Shape(
@@ -38,7 +40,7 @@ SHAPE = Shape(
         *("id", "name", "user_id", "team_id", "key_prefix", "status", "scopes", "models.allow"),
         *("models.deny", "tags", "expires_at", "created_at", "updated_at", "revoked_at"),
         *("last_used_at", "activation.days", "activation.activated_at", "activation.expires_at"),
-        *(*KEY_FIELDS, *FIELDS),
+        *(*KEY_FIELDS, *ROUTING_FIELDS, *FIELDS),
     ),
 )
 MADE = SHAPE._replace(fields=("key", *SHAPE.fields))
@@ -79,6 +81,7 @@ def keys() -> None:
 @_expires
 @_activation
 @_tag
+@routing_options("key", clearing=False)
 @access_options(key=True, clearing=False)
 @limit_options(clearing=False)
 @idempotent
@@ -89,7 +92,7 @@ def create(session: Session, /, idempotency_key: str, **given: Any) -> None:
     body = members(**{name: given[name] for name in names})
     body |= {"scopes": given["scopes"], "tags": given["tags"]}
     body |= {"models": {"allow": given["allow"], "deny": given["deny"]}}
-    body |= limit_members(given) | access_members(given, key=True)
+    body |= limit_members(given) | access_members(given, key=True) | routing_members(given)
     if given["activation_days"] is not None:
         body["activation"] = {"days": given["activation_days"]}
     _show_made(session, PATH, body, idempotency_key)
@@ -140,6 +143,7 @@ def show(session: Session, key_id: str) -> None:
 @_tag
 @click.option("--no-tags", is_flag=True)
 @click.option("--status", type=click.Choice(["active", "disabled"]))
+@routing_options("key", clearing=True)
 @access_options(key=True, clearing=True)
 @limit_options(clearing=True)
 @click.pass_obj
@@ -152,7 +156,7 @@ def update(session: Session, /, key_id: str, **given: Any) -> None:
         scopes=replaced(given["scopes"], given["all_scopes"], "--scope", "--all-scopes"),
         tags=replaced(given["tags"], given["no_tags"], "--tag", "--no-tags"),
     )
-    changes |= limit_members(given) | access_members(given, key=True)
+    changes |= limit_members(given) | access_members(given, key=True) | routing_members(given)
     changes |= _activation_change(given)
     rules = members(
         allow=replaced(given["allow"], given["allow_all"], "--allow", "--allow-all"),

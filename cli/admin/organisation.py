@@ -9,12 +9,13 @@ from cli.admin.levels import TENANT_FIELDS, level_members, level_options
 from cli.admin.limits import client_gone_option, unpriced_member, unpriced_option
 from cli.admin.options import AdminGroup, Session
 from cli.admin.output import Column, Shape
+from cli.admin.routing import FALLBACK_FIELDS, routing_members, routing_options
 
 PATH = "/internal/organisation"
 SHAPE = Shape(
     "organisation",
     (Column("UPDATED", "updated_at"),),
-    (*TENANT_FIELDS, "unpriced_models", "updated_at"),
+    (*TENANT_FIELDS, *FALLBACK_FIELDS, "unpriced_models", "updated_at"),
 )
 
 
@@ -32,9 +33,11 @@ def show(session: Session) -> None:
 
 @organisation.command()
 @level_options(clearing=True)
+@routing_options("organisation", clearing=True)
 @unpriced_option
 @client_gone_option(clearing=False)
 @click.pass_obj
 def update(session: Session, /, **given: Any) -> None:
     """Change them; what is not given stays."""
-    send_change(session, SHAPE, PATH, level_members(given) | unpriced_member(given))
+    changes = level_members(given) | unpriced_member(given) | routing_members(given)
+    send_change(session, SHAPE, PATH, changes)

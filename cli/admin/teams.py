@@ -10,6 +10,7 @@ from cli.admin.levels import TENANT_FIELDS, level_members, level_options
 from cli.admin.limits import client_gone_option, unpriced_member, unpriced_option
 from cli.admin.options import AdminGroup, Session, how_many, members, paged
 from cli.admin.output import Column, Shape
+from cli.admin.routing import KEY_FIELDS, routing_members, routing_options
 
 PATH = "/internal/teams"
 MULTIPLIER = "What the team is charged for each USD of cost (1)."
@@ -25,7 +26,7 @@ SHAPE = Shape(
     ),
     (
         *("id", "name", "description", "users", "active_keys", "created_at", "updated_at"),
-        *("unpriced_models", "price_multiplier"),
+        *("unpriced_models", "price_multiplier", *KEY_FIELDS, "fallbacks"),
         *TENANT_FIELDS,
     ),
 )
@@ -42,11 +43,12 @@ def teams() -> None:
 @click.option("--price-multiplier", metavar="NUMBER", help=MULTIPLIER)
 @unpriced_option
 @level_options(clearing=False)
+@routing_options("team", clearing=False)
 @client_gone_option(clearing=False)
 @click.pass_obj
 def create(session: Session, /, **given: Any) -> None:
     """Add a team; there is one of a name, however often this is repeated."""
-    body = _own(given) | level_members(given)
+    body = _own(given) | level_members(given) | routing_members(given)
     session.show(SHAPE, session.client.send("POST", PATH, body=body).body)
 
 
@@ -73,11 +75,13 @@ def show(session: Session, team_id: str) -> None:
 @click.option("--price-multiplier", metavar="NUMBER", help=MULTIPLIER)
 @unpriced_option
 @level_options(clearing=True)
+@routing_options("team", clearing=True)
 @client_gone_option(clearing=True)
 @click.pass_obj
 def update(session: Session, /, team_id: str, **given: Any) -> None:
     """Change a team; what is not given stays."""
-    send_change(session, SHAPE, one(PATH, team_id), _own(given) | level_members(given))
+    changes = _own(given) | level_members(given) | routing_members(given)
+    send_change(session, SHAPE, one(PATH, team_id), changes)
 
 
 @teams.command()

@@ -16,13 +16,14 @@ ALL_SCOPES = (
     *("chat", "messages", "responses", "embeddings", "moderations", "images", "audio"),
     "models",
 )
-ALL_DIALECTS = ("openai", "anthropic")
+ALL_DIALECTS = ("openai", "anthropic", "gemini")
 # What clients say of themselves in `user-agent`, in lower case. openai-python and
 # anthropic-sdk-python (`_base_client.py`) send their client class and language, the others of
 # Stainless's make the same product name; Claude Code sends `claude-cli/<version> (external, cli)`.
 CLIENT_FAMILIES: dict[str, tuple[str, ...]] = {
     "openai-sdk": ("openai/*", "asyncopenai/*", "azureopenai/*", "asyncazureopenai/*"),
     "anthropic-sdk": ("anthropic/*", "asyncanthropic/*"),
+    "google-genai-sdk": ("google-genai-sdk/*",),
     "claude-code": ("claude-cli/*", "claude-code/*"),
     "curl": ("curl/*",),
 }
@@ -47,10 +48,10 @@ class Access(msgspec.Struct, frozen=True, omit_defaults=True):
         """Whether it admits everything."""
         return self == NO_ACCESS
 
-    def admits_model(self, model: str) -> bool:
-        """Whether the model may be asked for."""
-        return admits_model(self.models_allow, self.models_deny, model) and (
-            self.also is None or self.also.admits_model(model)
+    def admits_model(self, model: str, alias: str | None = None) -> bool:
+        """Whether the model may be asked for, by that alias if one is given."""
+        return admits_model(self.models_allow, self.models_deny, model, alias) and (
+            self.also is None or self.also.admits_model(model, alias)
         )
 
     def broken_by(self, asked: "Asked") -> RuleName | None:
@@ -80,11 +81,23 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 def admits_model(
-    allow: tuple[str, ...] | list[str], deny: tuple[str, ...] | list[str], model: str
+    allow: tuple[str, ...] | list[str],
+    deny: tuple[str, ...] | list[str],
+    model: str,
+    alias: str | None = None,
 ) -> bool:
-    """Deny wins; an empty allow list admits every model. Shell globs, case-sensitive."""
+    """Deny wins; an empty allow list admits every model. Shell globs, case-sensitive.
+
+    What is denied by its alias or its own name is denied. An alias that an allow list names, not
+    by a glob, is admitted whatever it stands for: that is what whoever named it wanted.
+    """
     if any(matches(pattern, model) for pattern in deny):
         return False
+    if alias is not None:
+        if any(matches(pattern, alias) for pattern in deny):
+            return False
+        if alias in allow:
+            return True
     return not allow or any(matches(pattern, model) for pattern in allow)
 
 

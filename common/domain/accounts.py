@@ -111,17 +111,24 @@ def _served(models: dict[str, str], requested: str) -> str | None:
     return requested if models[glob] == glob else models[glob]
 
 
-def order_of(account: AccountRecord, request_id: str) -> tuple[bool, int, float]:
+def tier_of(account: AccountRecord) -> tuple[bool, int]:
     """What comes first among accounts that serve a model: those that name it, then by priority.
 
-    Among equals each is first as often as its weight says, by the request's id alone: the
-    smallest of exponential variates with the weights as rates (Efraimidis and Spirakis 2006).
     One that serves anything would else hide the one that an administrator made for the model:
     its provider answers that there is no such model, and that is the caller's answer.
     """
+    return not account.models, account.priority
+
+
+def draw_of(account: AccountRecord, request_id: str, weight: float) -> float:
+    """Where it comes among those of its tier: the smallest is first.
+
+    Each is first as often as its weight says, by the request's id alone: exponential variates
+    with the weights as rates (Efraimidis and Spirakis 2006).
+    """
     digest = hashlib.blake2b(f"{request_id}:{account.id}".encode(), digest_size=8).digest()
     uniform = (int.from_bytes(digest) + 1) / 2**64  # above 0, up to 1
-    return not account.models, account.priority, -math.log(uniform) / account.weight
+    return -math.log(uniform) / weight
 
 
 def account_limits(account: AccountRecord, *, concurrency: bool = False) -> Applied:

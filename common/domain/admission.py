@@ -1,8 +1,10 @@
 """The answers of admission, as values. `common.state.admission` gets them from Redis."""
 
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import msgspec
+
+One = TypeVar("One")
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -10,7 +12,9 @@ class Candidate(msgspec.Struct, frozen=True):
 
     `max_concurrency` 0 means no bound. `draft` is the usage record, as JSON, that is written
     when the relay dies while this account serves. `charge` is a `reservation.Charge` in msgpack,
-    empty where no rule applies. `rules` are the account's own, packed.
+    empty where no rule applies. `rules` are the account's own, packed. In the first `tier` that
+    has room the account with the fewest open requests for its `weight` is taken; those of one tier
+    come together.
     """
 
     account_id: str
@@ -18,6 +22,8 @@ class Candidate(msgspec.Struct, frozen=True):
     draft: bytes
     charge: bytes = b""
     rules: bytes = b""
+    tier: int = 0
+    weight: int = 1
 
 
 class MinuteWindow(msgspec.Struct, frozen=True):
@@ -111,6 +117,11 @@ class Use(msgspec.Struct, frozen=True):
 
 
 NO_USE = Use()
+
+
+def chosen_first(candidates: list[One], index: int) -> list[One]:
+    """The candidate that was taken, then the others in their order: they may have room later."""
+    return [candidates[index], *candidates[:index], *candidates[index + 1 :]]
 
 
 class Gone(msgspec.Struct, frozen=True):

@@ -47,6 +47,9 @@ class UsableAccount(AccountRecord, frozen=True):
     """
 
     credential: Credential = NO_CREDENTIAL
+    # As a candidate for a request (`functions/relay/stages/route.py`): the least is asked first;
+    # from `FALLBACK_TIER` on it serves another model than was asked for.
+    tier: int = 0
 
     def __repr__(self) -> str:
         return f"UsableAccount(id={self.id!r}, name={self.name!r})"

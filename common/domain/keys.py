@@ -43,8 +43,6 @@ class KeyRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     expires_at_ms: int | None = None
     # How many days the key lasts from its first admitted request on.
     activation_days: int | None = None
-    account_id: str | None = None
-    group_id: str | None = None
     tags: list[str] = []
     policy: Policy = NO_POLICY
     version: int = 0
@@ -53,10 +51,10 @@ class KeyRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         """No scope named means all of them."""
         return admits_scope(self.scopes, scope)
 
-    def allows_model(self, model: str) -> bool:
-        """Deny wins; an empty allow list admits every model. Shell globs, case-sensitive."""
-        return admits_model(self.models_allow, self.models_deny, model) and admits_model(
-            self.models_allow_too, [], model
+    def allows_model(self, model: str, alias: str | None = None) -> bool:
+        """See `admits_model`."""
+        return admits_model(self.models_allow, self.models_deny, model, alias) and admits_model(
+            self.models_allow_too, [], model, alias
         )
 
 

@@ -14,6 +14,7 @@ from common.domain.accounts import AccountRecord
 from common.domain.keys import KeyRecord
 from common.domain.money import pico_from_usd
 from common.domain.policies import Limits, Policy, Queue, UnpricedModels, Window
+from common.domain.routing import narrowed_routing
 
 # A scope that no endpoint asks for: an empty list would allow all of them.
 NO_SCOPE = "none"
@@ -55,7 +56,13 @@ def narrowed_policy(old: Policy, new: Policy) -> Policy:
     )
     access = narrowed_access(old.access, new.access)
     unpriced = _narrowed_unpriced(old.unpriced_models, new.unpriced_models)
-    narrowed = msgspec.structs.replace(old, limits=limits, access=access, unpriced_models=unpriced)
+    narrowed = msgspec.structs.replace(
+        old,
+        limits=limits,
+        access=access,
+        unpriced_models=unpriced,
+        routing=narrowed_routing(old.routing, new.routing),
+    )
     if not old.counts:
         return msgspec.structs.replace(narrowed, budgets=new.budgets, calendar=new.calendar)
     if old.calendar == new.calendar:

@@ -11,6 +11,7 @@ import msgspec
 from common.domain.access import NO_ACCESS, Access
 from common.domain.ids import ulid_to_uuid
 from common.domain.periods import Calendar, Period
+from common.domain.routing import NO_ROUTING, Routing
 
 # `default`: what the installation limits where no level does (`defaultTokenLimit`).
 Level = Literal["organisation", "team", "user", "key", "default", "account"]
@@ -76,7 +77,8 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `unpriced_models` says what becomes of models that the price book does not know: `deny`
     refuses them, `quarantine` serves them and prices them later. None leaves it to the level
-    above; only the organisation and teams say it. So it is with `client_gone`.
+    above; only the organisation and teams say it. So it is with `client_gone`. `routing` is said by
+    the organisation, teams and keys.
     """
 
     limits: Limits = Limits()
@@ -85,11 +87,12 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
     access: Access = NO_ACCESS
     unpriced_models: UnpricedModels | None = None
     client_gone: ClientGone | None = None
+    routing: Routing = NO_ROUTING
 
     @property
     def is_empty(self) -> bool:
         """Whether it limits and forbids nothing."""
-        return not self.counts and self.access.is_empty
+        return not self.counts and self.access.is_empty and self.routing == NO_ROUTING
 
     @property
     def counts(self) -> bool:

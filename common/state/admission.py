@@ -73,7 +73,7 @@ class Admission:
         rules: bytes = b"",
         waits_since_ms: int = 0,
     ) -> AdmitAnswer:
-        """Open a lease on the first candidate with room, within all rules or not at all.
+        """Open a lease on the best candidate with room, within all rules or not at all.
 
         `tokens` is the estimate that limits of tokens count until settle; `rules` are packed.
         `waits_since_ms` is what `Waiting` said, or `WAITS_NO_MORE`.
@@ -228,7 +228,7 @@ def _flat(candidates: Sequence[Candidate]) -> list[str | bytes | int]:
     arguments: list[str | bytes | int] = [len(candidates)]
     for candidate in candidates:
         arguments += (candidate.account_id, candidate.max_concurrency, candidate.draft)
-        arguments += (candidate.charge, candidate.rules)
+        arguments += (candidate.charge, candidate.rules, candidate.tier, candidate.weight)
     return arguments
 
 

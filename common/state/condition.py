@@ -1,7 +1,9 @@
 """How Redis is doing, for whoever looks after it."""
 
 import time
+from collections.abc import Sequence
 
+from common.domain.policies import account_scope
 from common.state.commands import RedisCommands
 
 
@@ -18,6 +20,17 @@ async def clock_ahead_ms(commands: RedisCommands) -> float:
     seconds, microseconds = await commands.call("TIME")
     middle = (before + time.time()) / 2
     return (int(seconds) + int(microseconds) / 1e6 - middle) * 1000
+
+
+async def open_requests(
+    commands: RedisCommands, prefix: str, account_ids: Sequence[str]
+) -> dict[str, int]:
+    """How many requests each account serves at this moment. Raises `RedisUnavailable`."""
+    if not account_ids:
+        return {}
+    fields = [account_scope(one) for one in account_ids]
+    reply = await commands.call("HMGET", f"{prefix}:inflight", *fields)
+    return {one: int(count or 0) for one, count in zip(account_ids, reply, strict=True)}
 
 
 async def cooldowns(commands: RedisCommands, prefix: str) -> dict[str, int]:

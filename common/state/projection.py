@@ -12,10 +12,11 @@ import msgspec
 from common.domain.keys import KeyRecord
 from common.domain.limits import Count
 from common.domain.policies import Policy, team_scope, user_scope
+from common.domain.routing_table import RoutingTable
 from common.state.commands import RedisCommands, Script
 from common.state.outbox import cut_lock
 
-AheadKind = Literal["account", "key", "policy"]
+AheadKind = Literal["account", "key", "policy", "routing"]
 DAY_MS = 24 * 3600 * 1000
 _encoder = msgspec.json.Encoder()
 
@@ -114,6 +115,21 @@ async def read_prices(commands: RedisCommands, prefix: str) -> tuple[int, bytes]
     return int(version or 0), books or b"[]"
 
 
+async def put_routing(
+    commands: RedisCommands, prefix: str, version: int, table: RoutingTable
+) -> bool:
+    """Write the routing table; false when Redis has a newer version."""
+    keys = (f"{prefix}:routing", f"{prefix}:versions")
+    arguments = (version, _encoder.encode(table), "routing")
+    return bool(await commands.script(Script.load("put_policy"), keys, arguments))
+
+
+async def read_routing(commands: RedisCommands, prefix: str) -> tuple[int, RoutingTable]:
+    """The routing table and its version; 0 and an empty one where there is none."""
+    version, table = await commands.call("HMGET", f"{prefix}:routing", "v", "r")
+    return int(version or 0), msgspec.json.decode(table or b"{}", type=RoutingTable)
+
+
 async def raise_counter(commands: RedisCommands, prefix: str, count: Count) -> bool:
     """Let a period's counter show at least that much; false when it shows as much already."""
     keys = (f"{prefix}:{count.key}", cut_lock(prefix))
@@ -156,7 +172,7 @@ async def forget_epoch(commands: RedisCommands, prefix: str) -> None:
 
 
 async def forget_projection(commands: RedisCommands, prefix: str) -> int:
-    """Forget keys, limits, accounts and prices, of whatever version; returns how many there were.
+    """Forget all that is projected, of whatever version; returns how many keys and policies.
 
     Only without an epoch: else keys that are good would be refused as unknown.
     """
@@ -169,7 +185,7 @@ async def forget_projection(commands: RedisCommands, prefix: str) -> int:
                 forgotten += int(await commands.call("UNLINK", *found))
             if place == b"0":
                 break
-    others = ("versions", "accounts", "prices", "ahead")
+    others = ("versions", "accounts", "prices", "routing", "ahead")
     await commands.call("DEL", *(f"{prefix}:{name}" for name in others))
     return forgotten
 

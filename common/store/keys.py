@@ -76,8 +76,6 @@ async def create(
         "models_deny": record.models_deny,
         "expires_at": expires_at,
         "activation_days": record.activation_days,
-        "account_id": _uuid(record.account_id),
-        "group_id": _uuid(record.group_id),
         "tags": record.tags,
         **policies.columns(record.policy),
     }
@@ -287,8 +285,6 @@ def _record(row: dict[str, Any]) -> KeyRecord:
         models_deny=row["models_deny"],
         expires_at_ms=_ms(row["expires_at"]),
         activation_days=row["activation_days"],
-        account_id=_ulid(row["account_id"]),
-        group_id=_ulid(row["group_id"]),
         tags=row["tags"],
         policy=policies.read(row),
         version=row["version"],

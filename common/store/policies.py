@@ -15,7 +15,7 @@ from common.domain.policies import NO_POLICY, ORGANISATION, Applied, Policy
 from common.store.database import Connection, query
 
 COUNTS_COLUMNS = ("limits", "budgets", "calendar")
-COLUMNS = (*COUNTS_COLUMNS, "access", "unpriced_models", "client_gone")
+COLUMNS = (*COUNTS_COLUMNS, "access", "unpriced_models", "client_gone", "routing")
 
 _ALWAYS = datetime.max.replace(tzinfo=UTC)
 
@@ -37,7 +37,7 @@ class ProjectedPolicy(msgspec.Struct, frozen=True):
 
 
 def columns(policy: Policy) -> dict[str, Any]:
-    """A policy as the values of its columns; users and keys lack the last two, accounts three."""
+    """A policy as the values of its columns; some tables lack some of them."""
     members = msgspec.to_builtins(policy)
     client_gone = members.get("client_gone")
     return {
@@ -47,6 +47,7 @@ def columns(policy: Policy) -> dict[str, Any]:
         "access": Jsonb(members.get("access", {})),
         "unpriced_models": policy.unpriced_models,
         "client_gone": None if client_gone is None else Jsonb(client_gone),
+        "routing": Jsonb(members.get("routing", {})),
     }
 
 

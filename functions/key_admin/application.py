@@ -19,10 +19,14 @@ from common.telemetry import catalogue, logs
 from functions.key_admin.api import (
     account_calls,
     accounts,
+    aliases,
     audit,
     dead_letters,
+    explain,
+    groups,
     keys,
     master_key,
+    models,
     organisation,
     own_usage,
     prices,
@@ -40,6 +44,10 @@ OPERATIONS = (
     *keys.OPERATIONS,
     *accounts.OPERATIONS,
     *account_calls.OPERATIONS,
+    *groups.OPERATIONS,
+    *aliases.OPERATIONS,
+    *models.OPERATIONS,
+    *explain.OPERATIONS,
     *users.OPERATIONS,
     *teams.OPERATIONS,
     *organisation.OPERATIONS,
@@ -50,12 +58,20 @@ OPERATIONS = (
     *dead_letters.OPERATIONS,
     *master_key.OPERATIONS,
 )
-# A user's id is its caller's own string, and may have slashes in it.
-_ANY_USER = ("{user_id}", "{user_id:path}")
+# A user's id is its caller's own string, and a model's its provider's: both may have slashes.
+_ANY_TEXT = {"{user_id}": "{user_id:path}", "{name}": "{name:path}"}
 _docs = Docs(OPERATIONS)
+
+
+def _any_text(path: str) -> str:
+    for name, wider in _ANY_TEXT.items():
+        path = path.replace(name, wider)
+    return path
+
+
 ROUTES = [
     *(
-        Route(operation.path.replace(*_ANY_USER), operation.__call__, methods=[operation.method])
+        Route(_any_text(operation.path), operation.__call__, methods=[operation.method])
         for operation in OPERATIONS
     ),
     *own_usage.ROUTES,

@@ -27,6 +27,7 @@ _INTERRUPTION_REASONS: dict[Interruption, tuple[Reason, str]] = {
     "shutdown": (Reason.SHUTTING_DOWN, "This process of Relay stops; another one takes requests"),
     "caller_silent": (Reason.CALLER_TIMEOUT, "The rest of the request body did not come in time"),
     "idle": (Reason.UPSTREAM_TIMEOUT, "The provider fell silent in the middle of its answer"),
+    "first_token": (Reason.UPSTREAM_TIMEOUT, "The provider did not begin its answer in time"),
     "first_byte": (Reason.UPSTREAM_TIMEOUT, "The provider did not answer in time"),
 }
 

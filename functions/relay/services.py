@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from common import draining, secrets
 from common.domain.price_history import DatedBook, PriceHistory
 from common.domain.prices import InvalidPriceBook, PriceBook
+from common.domain.routing_table import EMPTY_TABLE
 from common.events.emit import Emitter
 from common.identifiers import new_ulid, now_ms
 from common.keyring import Keyring
@@ -19,12 +20,13 @@ from common.providers.http import UpstreamClient
 from common.settings import RelaySettings, relay_settings
 from common.state.admission import Admission
 from common.state.connection import MultiplexedConnection
-from common.state.projection import read_prices
+from common.state.projection import read_prices, read_routing
 from common.state.stored_responses import StoredResponses
 from common.telemetry import catalogue, logs
 from functions.relay.account_health import AccountHealth
 from functions.relay.heartbeat import Heartbeat
 from functions.relay.key_lookup import KeyLookup
+from functions.relay.latencies import Latencies
 from functions.relay.snapshots import Snapshots
 from functions.relay.token_estimates import TokenEstimates
 from functions.relay.watching import Watches
@@ -32,6 +34,7 @@ from functions.relay.watching import Watches
 if TYPE_CHECKING:
     from common.job_settlement import JobSettlement
     from common.state.jobs import Jobs
+    from common.state.sticky_sessions import StickySessions
 
 EMIT_S_MAX = 4.0
 # What is read for its figures alone ends this much earlier, to be settled like the rest.
@@ -48,7 +51,7 @@ class Services:
         self.redis = MultiplexedConnection.from_url(settings.redis_url)
         self.admission = Admission(self.redis, settings.state_prefix)
         self.stored = StoredResponses(self.redis, settings.state_prefix)
-        self.upstream = UpstreamClient()
+        self.upstream = UpstreamClient(settings.connect_timeout_s * 1000)
         self.snapshots = Snapshots(
             settings.accounts,
             Keyring(settings.encryption_keys, settings.internal_secret),
@@ -61,7 +64,10 @@ class Services:
         self._own_book = overridden_price_book(settings.price_book_directory)
         self._history = PriceHistory([DatedBook(0, self._own_book)], [])
         self._prices_version = 0
+        self.routing = EMPTY_TABLE
+        self._routing_version = 0
         self.estimates = TokenEstimates()
+        self.latencies = Latencies()
         self.events_key = secrets.derive(settings.internal_secret, "usage-events")
         self.heartbeat = Heartbeat(self)
         self.watches = Watches()
@@ -84,6 +90,14 @@ class Services:
         return self._history.at(moment_ms)
 
     @cached_property
+    def sticky(self) -> "StickySessions":
+        """Which accounts serve conversations: only where several could."""
+        from common.state.sticky_sessions import StickySessions
+
+        ttl_s = self.settings.sticky_session_seconds
+        return StickySessions(self.redis, self.settings.state_prefix, ttl_s)
+
+    @cached_property
     def jobs(self) -> "Jobs":
         """What goes on at providers: most requests do not."""
         from common.state.jobs import Jobs
@@ -97,13 +111,21 @@ class Services:
 
         return JobSettlement(self.admission, self.jobs, self.upstream, self.prices_at)
 
-    async def follow_prices(self, versions: str) -> None:
-        """Read the operator's own prices if Redis has others. Raises `RedisUnavailable`.
+    async def follow(self, versions: str) -> None:
+        """Read the operator's prices and routing table if Redis has others.
 
-        `versions` are what `admit` and `verify` answered; the last one is that of the prices.
+        `versions` are what `admit` and `verify` answered; the last two are theirs.
+        Raises `RedisUnavailable`.
         """
-        if int(versions.rpartition(" ")[2]) == self._prices_version:
-            return
+        prices, routing = versions.split(" ")[-2:]
+        if int(prices) != self._prices_version:
+            await self._read_prices()
+        if int(routing) != self._routing_version:
+            self._routing_version, self.routing = await read_routing(
+                self.redis, self.settings.state_prefix
+            )
+
+    async def _read_prices(self) -> None:
         version, books = await read_prices(self.redis, self.settings.state_prefix)
         self._prices_version = version
         try:

@@ -27,6 +27,7 @@ from common.domain.policies import (
     client_gone_of,
     key_scope,
 )
+from common.domain.routing import NO_ROUTING
 from common.environment_accounts import BuiltInAccount
 from common.keyring import Keyring
 
@@ -40,13 +41,15 @@ _key_decoder = msgspec.json.Decoder(KeyRecord)
 class KeySnapshot(msgspec.Struct):
     """A key's record, the policies that apply, and the versions that these have in Redis.
 
-    `applied` are those that limit something, `access` those with access rules.
+    `applied` are those that limit something, `access` those with access rules,
+    `routing` those with rules of routing.
     """
 
     versions: str
     record: KeyRecord
     applied: tuple[Applied, ...]
     access: tuple[Applied, ...] = ()
+    routing: tuple[Applied, ...] = ()
     rules: RuleSet = NO_RULES
     client_gone: AppliedGone = DEFAULT_GONE
     # What its team says of models without a price, else the organisation; None: neither.
@@ -80,7 +83,7 @@ class Snapshots:
         self._built_in = built_in_accounts(built_in)
         self.accounts: list[UsableAccount] = self._built_in
         self.accounts_version = 0
-        self._account_rules: dict[str, tuple[UsableAccount, RuleSet]] = {}
+        self._account_rules: dict[str, tuple[Policy, RuleSet]] = {}
 
     def key(self, key_hash: str) -> KeySnapshot | None:
         """The remembered record of a key."""
@@ -102,6 +105,7 @@ class Snapshots:
             record,
             self._limiting(record, found),
             tuple(one for one in found if not one.policy.access.is_empty),
+            tuple(one for one in found if one.policy.routing != NO_ROUTING),
             client_gone=client_gone_of(found),
             marks=self._marks,
             unpriced_models=_unpriced(found),
@@ -123,9 +127,9 @@ class Snapshots:
             return NO_RULES
         known, rules = self._account_rules.get(account.id, (None, NO_RULES))
         # A request that came before a change may still ask for what held then.
-        if known is not account or not rules.holds_at(moment_ms):
+        if known is not account.policy or not rules.holds_at(moment_ms):
             rules = compile_rules((account_limits(account),), moment_ms, self._marks)
-            self._account_rules[account.id] = account, rules
+            self._account_rules[account.id] = account.policy, rules
         return rules
 
     def _limiting(self, record: KeyRecord, applied: tuple[Applied, ...]) -> tuple[Applied, ...]:

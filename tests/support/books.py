@@ -98,7 +98,7 @@ class Books:
         key_hash = hash_key(record.key_id)
         versions = await self.commands.call("HGET", f"{PREFIX}:key:{key_hash}", "v")
         listed = await self.commands.call("HGET", f"{PREFIX}:versions", "accounts")
-        known = Snapshot(key_hash, f"{versions.decode()} 0 0 0 0", int(listed or 0))
+        known = Snapshot(key_hash, f"{versions.decode()} 0 0 0 0 0", int(listed or 0))
         answer = await Admission(self.commands, PREFIX, now_ms).admit(
             record.id, known, [candidate], address="x", tokens=50, rules=rules
         )

@@ -64,7 +64,7 @@ class EventWorker:
         admission = Admission(self.commands, PREFIX, now_ms() - LEASE_MS - 1_000)
         candidates = [Candidate(draft.account_id, 0, encode(draft))]
         answer = await admission.admit(
-            draft.id, Snapshot(key_hash, "1 0 0 0 0", 0), candidates, address="10.0.0.1"
+            draft.id, Snapshot(key_hash, "1 0 0 0 0 0", 0), candidates, address="10.0.0.1"
         )
         if answer != Admitted(0):
             raise RuntimeError(f"not admitted: {answer}")

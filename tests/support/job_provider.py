@@ -121,7 +121,7 @@ async def begin_jobs(function: EventWorker, provider_url: str) -> list[UsageReco
         charge = msgspec.msgpack.encode(Charge(RESERVED_NANO, 0, -1, 0, 1100, 4_000_000_000))
         await Admission(function.commands, PREFIX).admit(
             draft.id,
-            Snapshot(key_hash, "1 0 0 0 0", 1),
+            Snapshot(key_hash, "1 0 0 0 0 0", 1),
             [Candidate(account.id, 0, encode(draft), charge)],
             address="10.0.0.1",
             tokens=1100,

@@ -22,7 +22,7 @@ EDGE_TOKEN = "the token of the tests' edge"
 KEYS = "/internal/api-keys"
 
 # The access rules of a key that has none, and of the levels above it, as answered.
-OPEN_KEY = {"access": {"dialects": [], "clients": [], "addresses": []}}
+OPEN_KEY = {"access": {"dialects": [], "clients": [], "addresses": []}, "regions": []}
 OPEN = {"access": {**OPEN_KEY["access"], "models": {"allow": [], "deny": []}, "scopes": []}}
 # The limits of a level that sets none, as answered.
 UNLIMITED = {

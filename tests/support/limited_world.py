@@ -45,7 +45,7 @@ class World:
         await put_key(self.commands, PREFIX, KEY_HASH, RECORD, "active", None)
         await set_epoch(self.commands, PREFIX, "01EPOCH")
 
-    async def admit(self, request_id, rules, *candidates, tokens=1, versions="7 0 0 0 0"):
+    async def admit(self, request_id, rules, *candidates, tokens=1, versions="7 0 0 0 0 0"):
         return await self.admission.admit(
             request_id,
             Snapshot(KEY_HASH, versions, 0),

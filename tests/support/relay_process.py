@@ -23,12 +23,13 @@ from common.domain import usage
 from common.domain.accounts import AccountRecord, credential_name
 from common.domain.keys import KeyRecord, hash_key
 from common.domain.policies import Policy
+from common.domain.routing_table import RoutingTable
 from common.domain.usage import UsageRecord
 from common.identifiers import new_ulid
 from common.keyring import Keyring
 from common.state.client import RedisPyCommands
 from common.state.outbox import Outbox
-from common.state.projection import put_accounts, put_key, put_policy, set_epoch
+from common.state.projection import put_accounts, put_key, put_policy, put_routing, set_epoch
 from tests.support.processes import INTERNAL_SECRET, ServedProcess
 from tests.support.servers import RedisServer
 
@@ -133,6 +134,12 @@ class RelayProcess:
                 self.redis.url, lambda redis: put_accounts(redis, PREFIX, version, encoded)
             )
         )
+
+    def project_table(self, table: RoutingTable) -> None:
+        """Put the routing table into Redis."""
+        version = next(self._versions)
+        put = lambda redis: put_routing(redis, PREFIX, version, table)  # noqa: E731
+        run(_with_commands(self.redis.url, put))
 
     def records(self) -> list[UsageRecord]:
         """All settled records, oldest first."""

@@ -1,5 +1,5 @@
 -- uses: shared keys rules thresholds leases expiry candidates queues
--- admit: verifies the relay's snapshot, checks and counts every limit and budget, takes the first
+-- admit: verifies the relay's snapshot, checks and counts every limit and budget, takes the best
 -- candidate with room, opens a lease: all of it or nothing.
 --   KEYS[1]  <prefix>:epoch
 --   ARGV[3]  request id            ARGV[4]  SHA-256 of the key
@@ -8,7 +8,7 @@
 --   ARGV[7]  lease in ms           ARGV[8]  caller's address, for the throttle of unknown keys
 --   ARGV[9]  estimated tokens      ARGV[10] rules (see rules.lua), '' = none
 --   ARGV[11] 0; of one that waits since when, in ms; -1 = it may not wait any longer
---   ARGV[12] number of candidates, then from ARGV[13] fives (see take_candidate)
+--   ARGV[12] number of candidates, then from ARGV[13] sevens (see take_candidate)
 -- Returns one of
 --   {'admitted', candidate index, output cap (-1 = none), windows of a minute}
 --   {'denied', reason, retry after ms (-1 = never), rule index, remaining, reset ms, windows}

@@ -14,22 +14,28 @@ local function account_rest_ms(rules, tokens, nano)
   return nil
 end
 
--- Takes the first candidate that the money allows, whose account is not cooling, has capacity, and
--- is at no limit of its own.
--- From ARGV[first]: fives of account, max concurrency (0 = no bound), draft, charge: msgpack of
+-- Takes a candidate that the money allows, whose account is not cooling, has capacity, and is at no
+-- limit of its own: in the first tier that has one, the one with the fewest open requests for its
+-- weight; of equals the first.
+-- From ARGV[first]: sevens of account, max concurrency (0 = no bound), draft, charge: msgpack of
 -- {input nano, nano per output token, output cap wanted (-1 = none), least cap, the draft's
--- tokens, the draft's nano}, '' where no rule applies; and the account's rules, '' = none.
+-- tokens, the draft's nano}, '' where no rule applies; the account's rules, '' = none; its tier
+-- (those of one come together) and its weight (above 0).
 -- Returns the candidate: index (from 0), account, draft, cap, nano, charge, rules (nil = none); or
 -- nil and the denial: reason, retry ms, and for money index of the rule, remaining, reset ms.
 local function take_candidate(first, count, rooms, tokens)
   local soonest_ms, full, limited, cooling, too_dear = nil, false, false, false, nil
+  local taken, least = nil, nil
   local function wait(rest_ms)
     if rest_ms >= 0 then
       soonest_ms = math.min(soonest_ms or rest_ms, rest_ms)
     end
   end
   for index = 0, count - 1 do
-    local position = first + 5 * index
+    local position = first + 7 * index
+    if taken and taken.tier ~= ARGV[position + 5] then
+      break
+    end
     local account, most = ARGV[position], tonumber(ARGV[position + 1])
     local charge, cap, nano = nil, -1, 0
     if ARGV[position + 3] ~= '' then
@@ -51,18 +57,24 @@ local function take_candidate(first, count, rooms, tokens)
         limited = true
         wait(limit_ms)
       elseif most == 0 or open < most then
-        redis.call('HINCRBY', prefix .. ':inflight', field, 1)
-        return {
-          index = index, account = account, draft = ARGV[position + 2], cap = cap, nano = nano,
-          charge = charge, rules = rules,
-        }
+        local load = open / tonumber(ARGV[position + 6])
+        if not taken or load < least then
+          least = load
+          taken = {
+            index = index, account = account, draft = ARGV[position + 2], cap = cap, nano = nano,
+            charge = charge, rules = rules, tier = ARGV[position + 5],
+          }
+        end
       else
         full = true
         wait(1000)
       end
     end
   end
-  if full then
+  if taken then
+    redis.call('HINCRBY', prefix .. ':inflight', 'account:' .. taken.account, 1)
+    return taken
+  elseif full then
     return nil, { 'no_capacity', soonest_ms }
   elseif limited then
     return nil, { 'account_limited', soonest_ms or -1 }

@@ -42,13 +42,13 @@ local function activate_key(id)
   redis.call('SADD', prefix .. ':activated', id)
 end
 
--- The versions of a key, of the policies that apply and of the operator's prices, as one string:
--- `7 3 0 0 0`; and the accounts' version.
+-- The versions of a key, of the policies that apply, of the operator's prices and of the routing
+-- table, as one string: `7 3 0 0 0 0`; and the accounts' version.
 local function versions_of(key)
   local found = redis.call('HMGET', prefix .. ':versions', 'organisation', key[5] or '',
-    key[6] or '', 'accounts', 'prices')
+    key[6] or '', 'accounts', 'prices', 'routing')
   local versions = key[1] .. ' ' .. (found[1] or '0') .. ' ' .. (found[2] or '0') .. ' '
-    .. (found[3] or '0') .. ' ' .. (found[5] or '0')
+    .. (found[3] or '0') .. ' ' .. (found[5] or '0') .. ' ' .. (found[6] or '0')
   return versions, found[4] or '0'
 end
 

@@ -1,11 +1,11 @@
 -- uses: shared rules leases candidates
--- move: leaves the account that failed and takes the next candidate with room; what was reserved
+-- move: leaves the account that failed and takes the best candidate with room; what was reserved
 -- for the failed one is given back, what the next one may cost is reserved. Of the failed account's
 -- own limits only the request itself stays counted.
 --   KEYS[1]  <prefix>:epoch (routes the call to the tag's slot)
 --   ARGV[3]  request id            ARGV[4]  number of the attempt that begins (2, 3, ...)
 --   ARGV[5]  lease in ms           ARGV[6]  cooldown of the failed account in ms (0 = none)
---   ARGV[7]  number of candidates, then from ARGV[8] fives as in admit
+--   ARGV[7]  number of candidates, then from ARGV[8] sevens as in admit
 -- Returns {'moved', candidate index, output cap (-1 = none)}, {'denied', reason, retry after ms}
 -- or {'gone'} when the lease is over (expired or settled).
 -- Invariant: a request holds room and money for at most one account; after a denial for none, but

@@ -7,6 +7,8 @@ WITH organisations AS (
     UPDATE users SET version = nextval('projection_versions')
 ), all_keys AS (
     UPDATE api_keys SET version = nextval('projection_versions')
+), routing_tables AS (
+    UPDATE routing SET version = nextval('projection_versions') WHERE version > 0
 ), in_order AS (
     -- Of two that begin at one moment the newer version counts.
     SELECT id, nextval('projection_versions') AS version

@@ -1,2 +1,3 @@
-SELECT limits, budgets, calendar, access, unpriced_models, client_gone, version, updated_at
+SELECT limits, budgets, calendar, access, unpriced_models, client_gone, routing, version,
+       updated_at
 FROM organisation

@@ -1,5 +1,6 @@
 UPDATE organisation
 SET limits = %(limits)s, budgets = %(budgets)s, calendar = %(calendar)s, access = %(access)s,
     unpriced_models = %(unpriced_models)s, client_gone = %(client_gone)s,
+    routing = %(routing)s,
     version = nextval('projection_versions'), updated_at = now()
 WHERE version = %(version)s

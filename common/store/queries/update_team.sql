@@ -1,7 +1,7 @@
 UPDATE teams
 SET name = %(name)s, description = %(description)s, limits = %(limits)s,
     budgets = %(budgets)s, calendar = %(calendar)s, access = %(access)s,
-    unpriced_models = %(unpriced_models)s,
-    client_gone = %(client_gone)s, price_multiplier = %(price_multiplier)s,
+    unpriced_models = %(unpriced_models)s, client_gone = %(client_gone)s, routing = %(routing)s,
+    price_multiplier = %(price_multiplier)s,
     version = nextval('projection_versions'), updated_at = now()
 WHERE id = %(id)s AND version = %(version)s

@@ -10,12 +10,14 @@ from starlette.responses import Response
 from common import projection
 from common.domain import narrowing
 from common.domain.keys import KeyRecord, hash_key, key_prefix_of
+from common.domain.routing import NO_ROUTING
 from common.identifiers import new_ulid
 from common.secrets import new_api_key
 from common.store import directory, keys
 from common.store.database import Connection
 from common.store.keys import Key, ProjectedKey
 from functions.key_admin import idempotency
+from functions.key_admin.binding import check_binding
 from functions.key_admin.bodies import check_id
 from functions.key_admin.models.access import KeyAccessFields, ModelRules, shown_key_access
 from functions.key_admin.models.keys import (
@@ -29,6 +31,7 @@ from functions.key_admin.models.keys import (
     Rotation,
 )
 from functions.key_admin.models.limits import patched_policy, policy_of, shown_counts
+from functions.key_admin.models.routing import shown_routing
 from functions.key_admin.operation import Call, Operation, answered, etag
 from functions.key_admin.problem import Problem, conflict, invalid_field, not_found
 
@@ -46,6 +49,7 @@ async def create(call: Call) -> Response:
         kept = await idempotency.kept_reply(call.services, connection, repeatable)
         if kept is not None:
             return kept
+        await check_binding(call, connection, NO_ROUTING, record.policy.routing)
         user_made = await directory.ensure_user(connection, record.user_id)
         try:
             key = await keys.create(
@@ -101,6 +105,8 @@ async def patch(call: Call) -> Response:
             raise conflict("A revoked key cannot be changed: restore it first.")
         patched = _patched(key, given)
         if patched != key:
+            old, new = key.record.policy.routing, patched.record.policy.routing
+            await check_binding(call, connection, old, new)
             key = await _write(call, connection, key, patched, "key.update")
     return await _done(call, key)
 
@@ -302,8 +308,7 @@ def _members(key: Key) -> dict[str, Any]:
         "models": ModelRules(allow=record.models_allow, deny=record.models_deny),
         "access": KeyAccessFields(**shown_key_access(record.policy.access)),
         **shown_counts(record.policy),
-        "account_id": record.account_id,
-        "group_id": record.group_id,
+        **shown_routing(record.policy.routing, "account_id", "group_id", "regions"),
         "tags": record.tags,
         "expires_at": key.expires_at,
         "activation": _activation(key),

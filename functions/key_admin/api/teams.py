@@ -7,10 +7,12 @@ import psycopg
 from starlette.responses import Response
 
 from common.domain.policies import NO_POLICY, team_scope
+from common.domain.routing import NO_ROUTING
 from common.identifiers import new_ulid
 from common.store import directory
 from common.store.database import Connection
 from common.store.directory import Team
+from functions.key_admin.binding import check_binding
 from functions.key_admin.bodies import check_id
 from functions.key_admin.models.directory import (
     TeamAnswer,
@@ -25,6 +27,7 @@ from functions.key_admin.models.limits import (
     policy_of,
     shown_to_tenants,
 )
+from functions.key_admin.models.routing import TeamRoutingPatch, shown_routing
 from functions.key_admin.operation import Call, Operation, answered, etag
 from functions.key_admin.problem import Problem, conflict, not_found
 from functions.key_admin.projecting import project_policy
@@ -35,15 +38,16 @@ PATH = "/internal/teams"
 async def create(call: Call) -> Response:
     """201; 409 when there is one of that name."""
     given = call.sent(TeamCreate)
-    team_id = new_ulid()
+    team_id, policy = new_ulid(), policy_of(given)
     async with call.services.database.transaction() as connection:
+        await check_binding(call, connection, NO_ROUTING, policy.routing)
         try:
             await directory.create_team(
                 connection,
                 team_id,
                 given.name,
                 given.description,
-                policy_of(given),
+                policy,
                 given.price_multiplier,
             )
         except psycopg.errors.UniqueViolation:
@@ -81,12 +85,15 @@ async def patch(call: Call) -> Response:
     async with call.services.database.transaction() as connection:
         before = await _found(connection, call.path["team_id"])
         call.check_version(before.version)
-        own = given.model_fields_set - TenantPolicyPatch.model_fields.keys() - {"unpriced_models"}
+        levels = TenantPolicyPatch.model_fields.keys() | TeamRoutingPatch.model_fields.keys()
+        own = given.model_fields_set - levels - {"unpriced_models"}
         changes: dict[str, Any] = {name: getattr(given, name) for name in own}
         changes["policy"] = patched_policy(before.policy, given)
         patched = msgspec.structs.replace(before, **changes)
         if patched == before:
             return _shown(before)
+        old, new = before.policy.routing, patched.policy.routing
+        await check_binding(call, connection, old, new)
         try:
             written = await directory.update_team(connection, patched)
         except psycopg.errors.UniqueViolation:
@@ -140,6 +147,7 @@ def _answer(team: Team) -> TeamAnswer:
     members = msgspec.structs.asdict(team)
     del members["version"], members["policy"]
     policy = shown_to_tenants(team.policy)
+    policy |= shown_routing(team.policy.routing, "account_id", "group_id")
     return TeamAnswer(**members, **policy, unpriced_models=team.policy.unpriced_models)
 
 

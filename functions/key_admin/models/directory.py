@@ -26,6 +26,12 @@ from functions.key_admin.models.limits import (
     TenantPolicyShown,
     UnpricedField,
 )
+from functions.key_admin.models.routing import (
+    FallbacksShown,
+    KeyRoutingShown,
+    TeamRoutingPatch,
+    TeamRoutingSent,
+)
 
 Email = Annotated[str, Field(max_length=254, pattern=patterns.EMAIL)]
 Words = Annotated[str, Field(max_length=1000, pattern=patterns.NO_NUL)]
@@ -88,7 +94,7 @@ Multiplier = Annotated[
 ]
 
 
-class TeamCreate(TenantPolicySent):
+class TeamCreate(TenantPolicySent, TeamRoutingSent):
     """A team. Its name is its own."""
 
     name: Name
@@ -97,8 +103,8 @@ class TeamCreate(TenantPolicySent):
     price_multiplier: Multiplier = Decimal(1)
 
 
-class TeamPatch(TenantPolicyPatch):
-    """What is to change; what is left out stays."""
+class TeamPatch(TenantPolicyPatch, TeamRoutingPatch):
+    """What is to change; what is left out stays. `null` takes a binding away."""
 
     name: Annotated[Name, Kept] = LEFT_OUT
     description: Annotated[Words, Kept] = LEFT_OUT
@@ -111,7 +117,7 @@ class TeamPage(Page):
     """Which teams."""
 
 
-class TeamAnswer(TenantPolicyShown):
+class TeamAnswer(TenantPolicyShown, KeyRoutingShown, FallbacksShown):
     """A team, and how many users and active keys it has."""
 
     id: str

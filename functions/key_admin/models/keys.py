@@ -1,8 +1,8 @@
 """Keys, as sent and as answered."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from functions.key_admin.models.access import KeyAccessFields, ModelRules, Scopes
 from functions.key_admin.models.fields import (
@@ -17,20 +17,13 @@ from functions.key_admin.models.fields import (
     Ulid,
 )
 from functions.key_admin.models.limits import CountsPatch, CountsSent, CountsShown
+from functions.key_admin.models.routing import KeyRoutingPatch, KeyRoutingSent, KeyRoutingShown
 
-_LATER = "is not enforced by this version of Relay and so not accepted: leave it out"
 ACTIVATION_DAYS_MAX = 3650
 Status = Literal["active", "disabled", "revoked", "expired"]
 
 
-def _nothing(value: Any) -> Any:
-    if value:
-        raise ValueError(_LATER)
-    return value
-
-
 Tags = Annotated[list[Name], Field(max_length=50)]
-NotYet = Annotated[Any, AfterValidator(_nothing), Field(description=f"It {_LATER}.")]
 
 
 class Activation(Sent):
@@ -47,7 +40,7 @@ class ActivationShown(BaseModel):
     expires_at: Time | None
 
 
-class KeyCreate(CountsSent):
+class KeyCreate(CountsSent, KeyRoutingSent):
     """A new key. Without `user_id` the key gets a user of its own."""
 
     name: Name
@@ -59,15 +52,14 @@ class KeyCreate(CountsSent):
     expires_at: Future | None = None
     activation: Activation | None = None
     tags: Tags = Field(default_factory=list)
-    account_id: NotYet = None
-    group_id: NotYet = None
 
 
-class KeyPatch(CountsPatch):
+class KeyPatch(CountsPatch, KeyRoutingPatch):
     """What is to change; what is left out stays.
 
-    `null` takes `team_id`, `access`, `expires_at`, `activation` away. Other days of an activation
-    count from the first use that there was; it is forgotten when the activation is taken away.
+    `null` takes `team_id`, `account_id`, `group_id`, `access`, `expires_at`, `activation` away.
+    Other days of an activation count from the first use that there was; it is forgotten when the
+    activation is taken away.
     """
 
     name: Annotated[Name, Kept] = LEFT_OUT
@@ -79,8 +71,6 @@ class KeyPatch(CountsPatch):
     activation: Activation | None = None
     tags: Annotated[Tags, Kept] = LEFT_OUT
     status: Annotated[Literal["active", "disabled"], Kept] = LEFT_OUT
-    account_id: NotYet = None
-    group_id: NotYet = None
 
 
 class Rotation(Sent):
@@ -97,7 +87,7 @@ class KeyPage(Page):
     status: Status | None = None
 
 
-class KeyAnswer(CountsShown):
+class KeyAnswer(CountsShown, KeyRoutingShown):
     """A key without its secret."""
 
     id: str
@@ -109,8 +99,6 @@ class KeyAnswer(CountsShown):
     scopes: list[str]
     models: ModelRules
     access: KeyAccessFields
-    account_id: str | None
-    group_id: str | None
     tags: list[str]
     expires_at: Time | None
     activation: ActivationShown | None

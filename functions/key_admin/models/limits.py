@@ -17,9 +17,17 @@ from common.domain.policies import (
     Policy,
     UnpricedModels,
 )
+from common.domain.routing import NO_ROUTING
 from functions.key_admin.models import patterns
 from functions.key_admin.models.access import AccessFields, access_of, shown_access
 from functions.key_admin.models.fields import Sent, Time
+from functions.key_admin.models.routing import (
+    FallbacksShown,
+    OrganisationRoutingPatch,
+    RegionsShown,
+    patched_routing,
+    shown_routing,
+)
 
 BUDGETS_MAX = 20
 # A week: longer spans are what budgets and daily limits are for.
@@ -203,13 +211,13 @@ UnpricedField = Annotated[
 ]
 
 
-class OrganisationPatch(TenantPolicyPatch):
+class OrganisationPatch(TenantPolicyPatch, OrganisationRoutingPatch):
     """What is to change; what is left out stays."""
 
     unpriced_models: UnpricedField = None
 
 
-class OrganisationAnswer(TenantPolicyShown):
+class OrganisationAnswer(TenantPolicyShown, RegionsShown, FallbacksShown):
     """What applies to every key."""
 
     unpriced_models: UnpricedField
@@ -224,6 +232,7 @@ def policy_of(given: CountsSent) -> Policy:
         access=NO_ACCESS if access is None else access_of(access),
         unpriced_models=getattr(given, "unpriced_models", None),
         client_gone=_client_gone(given),
+        routing=patched_routing(NO_ROUTING, given),
     )
 
 
@@ -250,6 +259,7 @@ def patched_policy(policy: Policy, given: BaseModel) -> Policy:
         changes["unpriced_models"] = sent["unpriced_models"]
     if "client_gone" in sent:
         changes["client_gone"] = _client_gone(given)
+    changes["routing"] = patched_routing(policy.routing, given)
     return msgspec.structs.replace(policy, **changes)
 
 
@@ -272,7 +282,8 @@ def shown_to_tenants(policy: Policy) -> dict[str, Any]:
     """The same of a team or the organisation."""
     chosen = policy.client_gone
     client_gone = None if chosen is None else ClientGoneFields(**msgspec.to_builtins(chosen))
-    return shown(policy) | {"client_gone": client_gone}
+    routing = shown_routing(policy.routing, "regions", "fallbacks")
+    return shown(policy) | {"client_gone": client_gone} | routing
 
 
 def _limits(given: RateFields) -> Limits:

@@ -25,22 +25,23 @@ def check_access(request: OpenRequest) -> None:
     check_rules(request.access, asked)
 
 
-def allows_model(request: OpenRequest, model: str) -> bool:
-    """Whether the key and all levels above it allow the model."""
+def allows_model(request: OpenRequest, model: str, alias: str | None = None) -> bool:
+    """Whether the key and all levels above it allow the model, by that alias if one is given."""
     if request.key is None:
         raise ValueError("key and body come before the model")
-    return request.key.allows_model(model) and all(
-        one.policy.access.admits_model(model) for one in request.access
+    return request.key.allows_model(model, alias) and all(
+        one.policy.access.admits_model(model, alias) for one in request.access
     )
 
 
-def check_model(request: OpenRequest, model: str) -> None:
+def check_model(request: OpenRequest, model: str, alias: str | None = None) -> None:
     """The model must be allowed. Raises `Refused`."""
-    if allows_model(request, model):
+    if allows_model(request, model, alias):
         return
-    message = f"This API key may not use the model {model!r}"
+    named = repr(model) if alias is None else f"{model!r}, which {alias!r} stands for,"
+    message = f"This API key may not use the model {named}"
     for one in request.access:
-        if not one.policy.access.admits_model(model):
-            message = f"The model {model!r} is not allowed by the {one.level}'s rule access.models"
+        if not one.policy.access.admits_model(model, alias):
+            message = f"The model {named} is not allowed by the {one.level}'s rule access.models"
     message += ": ask for one that GET /v1/models lists, or have the rule changed"
     raise Refused(Refusal(Reason.MODEL_NOT_ALLOWED, message, field="model"))

@@ -12,10 +12,13 @@ from common.domain.admission import (
     Rebuilding,
     Stale,
     Waiting,
+    chosen_first,
 )
 from common.domain.ids import ulid_time_ms
+from common.domain.policies import NO_POLICY
 from common.domain.refusals import Reason, Refusal, Refused
 from common.identifiers import now_ms
+from common.model_catalogue import entry_of
 from common.state.admission import Snapshot
 from common.state.commands import RedisUnavailable
 from functions.relay.caller_body import CallerBody
@@ -26,7 +29,7 @@ from functions.relay.snapshots import KeySnapshot, UsableAccount
 from functions.relay.stages.access import check_access
 from functions.relay.stages.denied import denied, show_limits
 from functions.relay.stages.queue import Turn
-from functions.relay.stages.route import route
+from functions.relay.stages.route import World, route
 
 # First call, a stale snapshot, a key found in Postgres, an account list that changed meanwhile.
 ROUNDS_MAX = 4
@@ -66,6 +69,7 @@ async def authenticate(services: Services, request: OpenRequest) -> None:
             if isinstance(answer, Stale):
                 snapshot = await _remember(services, request, answer)
                 request.key, request.access = snapshot.record, snapshot.access
+                request.routing = snapshot.routing
                 check_access(request)
                 return
             await _handle_key(services, request, answer)
@@ -84,23 +88,30 @@ async def _admit(
         if snapshot is not None:
             request.key, request.access = snapshot.record, snapshot.access
             request.rules = snapshot.rules_at(ulid_time_ms(request.id))
-            request.client_gone = snapshot.client_gone
+            request.client_gone, request.routing = snapshot.client_gone, snapshot.routing
             await _pin(services, request)
             try:
                 request.prices = services.prices
-                accounts = bounded(services, request, _route(services, request, snapshot))
+                accounts = _sayable(request, _route(services, request, snapshot))
+                accounts = bounded(services, request, accounts)
             except Refused:
                 if current:
                     raise
                 # The snapshot may be old: ask what is current before refusing.
                 snapshot = None
+        if len(accounts) > 1 and services.settings.sticky_session_seconds:
+            from functions.relay.stages.sticky import kept_together
+
+            accounts, candidates = await kept_together(services, request, accounts)
+        else:
+            candidates = [candidate_for(services, request, account) for account in accounts]
         # Should the answer be lost, the record that closes the lease names the likely account.
         request.account = accounts[0] if accounts else None
         tokens = services.estimates.of(request) if request.counted else 0
         answer = await services.admission.admit(
             request.id,
             _versions(services, request, snapshot),
-            [candidate_for(services, request, account) for account in accounts],
+            candidates,
             address=request.address,
             tokens=tokens,
             rules=request.rules.packed,
@@ -112,10 +123,12 @@ async def _admit(
             request.admitted = True
             take(services, request, accounts[answer.index], answer.cap)
             show_limits(request, answer.minutes, tokens)
-            return accounts[answer.index :]
+            _tell_deprecation(services, request, accounts[answer.index])
+            return chosen_first(accounts, answer.index)
         if isinstance(answer, Stale):
             await _remember(services, request, answer)
-            request.pinned_account_id = None  # its tenant may be another
+            # Its tenant may be another.
+            request.pinned_account_id = request.sticky_key = request.sticky_account = None
             current = True
         elif isinstance(answer, Denied):
             show_limits(request, answer.minutes)
@@ -126,8 +139,8 @@ async def _admit(
 
 
 async def _remember(services: Services, request: OpenRequest, answer: Stale) -> KeySnapshot:
-    """Keep what is current: prices first, since no request that has the versions asks again."""
-    await services.follow_prices(answer.versions)
+    """Keep what is current: prices and table first, since nobody with the versions asks again."""
+    await services.follow(answer.versions)
     return services.snapshots.update(request.key_hash, answer)
 
 
@@ -145,12 +158,39 @@ async def _pin(services: Services, request: OpenRequest) -> None:
 
 def _route(services: Services, request: OpenRequest, snapshot: KeySnapshot) -> list[UsableAccount]:
     unpriced = snapshot.unpriced_models or services.settings.unpriced_models
-    return route(
-        request,
+    world = World(
         services.snapshots.accounts,
+        services.routing,
         prices_of(services, request),
-        deny_unpriced=unpriced == "deny",
+        services.latencies,
+        unpriced == "deny",
     )
+    return route(request, world)
+
+
+def _tell_deprecation(services: Services, request: OpenRequest, account: UsableAccount) -> None:
+    """A header of the answer, where the model that serves is known to end or to have ended."""
+    asked = request.parsed.model if request.parsed is not None else ""
+    entry = entry_of(services.routing.models, account.served_model(asked) or asked)
+    if entry is None or entry.deprecated_on is None:
+        return
+    told = entry.deprecated_on + (f"; successor={entry.successor}" if entry.successor else "")
+    request.limit_headers = [
+        *request.limit_headers, (b"x-relay-model-deprecated", told.encode("latin-1", "replace"))
+    ]  # fmt: skip
+
+
+def _sayable(request: OpenRequest, accounts: list[UsableAccount]) -> list[UsableAccount]:
+    """The accounts in whose format the request can be said, see `translating.expressible`.
+
+    Raises `Refused`.
+    """
+    if not request.may_translate:
+        return accounts
+    from functions.relay.translating import expressible
+
+    limits_money = request.rules.money or any(one.policy is not NO_POLICY for one in accounts)
+    return expressible(request, accounts, limits_money=limits_money)
 
 
 def _versions(services: Services, request: OpenRequest, snapshot: KeySnapshot | None) -> Snapshot:

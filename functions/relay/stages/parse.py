@@ -1,11 +1,11 @@
 """Parse: the route, the credential and the body, before anything else is asked."""
 
-from typing import Any
+from typing import Any, cast
 
 from common.asgi import BodyTooLarge
 from common.caller import presented_key
 from common.dialects import DIALECTS, OPERATIONS
-from common.dialects.base import JSON, BadRequest
+from common.dialects.base import JSON, BadRequest, Operation, PathOperation
 from common.domain.keys import hash_presented
 from common.domain.refusals import Reason, Refusal, Refused
 from functions.relay.caller_body import BODY_BYTES_MAX, CallerBody, refusal_of
@@ -33,13 +33,20 @@ def find_route(request: OpenRequest, scope: dict[str, Any]) -> Endpoint:
         message = f"{path} takes {allowed}, not {request.method}"
         raise Refused(Refusal(Reason.METHOD_NOT_ALLOWED, message, allow=allowed))
     request.endpoint = endpoint
-    request.operation = OPERATIONS.get(endpoint.name)
+    request.own_operation = request.operation = OPERATIONS.get(endpoint.name)
+    if endpoint.dialect == "gemini":
+        request.query = scope["query_string"].decode("latin-1")
     return endpoint
 
 
 def read_key(request: OpenRequest) -> None:
     """The hash of the caller's key, from any of the headers SDKs use. Raises `Refused`."""
     secret = presented_key(request.headers)
+    if not secret and request.query:
+        from urllib.parse import parse_qs
+
+        # As Google takes it. No log of Relay's, nor of its edge, has a query.
+        secret = parse_qs(request.query).get("key", [""])[-1].strip()
     if not secret:
         message = (
             "No API key was given. Send yours as `Authorization: Bearer <key>` or `x-api-key`."
@@ -58,6 +65,8 @@ async def read_body(request: OpenRequest, body: CallerBody) -> None:
         raise ValueError("only an endpoint with an operation has a body")
     length = _check_content(request)
     try:
+        if request.path_id:
+            operation = _for_path(request)
         reader = operation.arriving_request(request.content_type)
         if reader is None or (length is not None and length <= KEPT_BYTES_MAX):
             request.body = await body.read_rest(length)
@@ -74,6 +83,13 @@ async def read_body(request: OpenRequest, body: CallerBody) -> None:
         request.upload = Upload(request, body, reader, b"".join(chunks), length)
     except (BodyTooLarge, BadRequest) as error:
         raise Refused(refusal_of(error)) from None
+
+
+def _for_path(request: OpenRequest) -> Operation:
+    """The operation of an endpoint whose model stands in its path. Raises `BadRequest`."""
+    operation = cast(PathOperation, request.own_operation)
+    request.own_operation = request.operation = operation.for_path(request.path_id, request.query)
+    return request.own_operation
 
 
 def _check_content(request: OpenRequest) -> int | None:

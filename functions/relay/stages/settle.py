@@ -34,6 +34,12 @@ def settle(
     record = final_record(prices_of(services, request), request, status, finish_cause)
     if record.usage_source == "reported" and status == "ok":
         services.estimates.learn(request, record.tokens)
+    if status == "ok" and request.account is not None:
+        services.latencies.learn(request)
+        if request.sticky_key is not None:
+            from functions.relay.stages.sticky import remember
+
+            services.run_in_background(remember(services, request))
     services.unsettled.add(request.id)
     return services.run_in_background(_settle_until_done(services, request, record))
 

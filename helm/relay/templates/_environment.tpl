@@ -81,6 +81,8 @@ vertexLocation: GOOGLE_CLOUD_LOCATION
 {{ include "relay.env.public" . | trim }}
 - name: RELAY_UNPRICED_MODELS
   value: {{ .Values.config.unpricedModels }}
+- name: RELAY_STICKY_SESSION_S
+  value: {{ int64 .Values.config.stickySessionSeconds | quote }}
 - name: RELAY_BUDGET_THRESHOLDS
   value: {{ .Values.config.budgetThresholds | quote }}
 - name: RELAY_DEFAULT_TOKEN_LIMIT
@@ -89,6 +91,14 @@ vertexLocation: GOOGLE_CLOUD_LOCATION
 - name: RELAY_PRICE_BOOK_DIRECTORY
   value: /app/external-data
 {{- end }}
+- name: RELAY_CONNECT_TIMEOUT_S
+  value: {{ int .Values.config.connectTimeoutSeconds | quote }}
+- name: RELAY_FIRST_TOKEN_TIMEOUT_S
+  value: {{ int .Values.config.firstTokenTimeoutSeconds | quote }}
+- name: RELAY_ATTEMPTS_MAX
+  value: {{ int .Values.config.attemptsMax | quote }}
+- name: RELAY_RETRY_WITHIN_S
+  value: {{ int .Values.config.retryWithinSeconds | quote }}
 - name: RELAY_FIRST_BYTE_TIMEOUT_S
   value: {{ int .Values.config.firstByteTimeoutSeconds | quote }}
 - name: RELAY_IDLE_TIMEOUT_S

@@ -77,6 +77,7 @@ def test_a_team_is_made_shown_changed_and_deleted(key_admin):
         "id": made["id"], "name": "Ops & \N{SNOWMAN}", "description": "those", "users": 0,
         **UNLIMITED, **OPEN, "unpriced_models": None, "client_gone": None, "price_multiplier": "1",
         "active_keys": 0, "created_at": made["created_at"], "updated_at": made["created_at"],
+        "account_id": None, "group_id": None, "regions": [], "fallbacks": {},
     }  # fmt: skip
     shown = one(key_admin, TEAMS, made)
     assert (shown.status_code, shown.json()) == (200, made)

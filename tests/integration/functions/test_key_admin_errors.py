@@ -112,12 +112,6 @@ def test_a_wrong_field_is_named(key_admin, unchanged, member, value, field):
     assert fields(key_admin.create(**{member: value})) == [field]
 
 
-@pytest.mark.parametrize("member", ["account_id", "group_id"])
-def test_what_is_not_enforced_is_refused_with_the_reason(key_admin, unchanged, member):
-    (error,) = problem(key_admin.create(**{member: {"a": 1}}), 422)["errors"]
-    assert "not enforced by this version" in error["message"]
-
-
 def test_all_wrong_fields_are_named_at_once(key_admin, unchanged):
     answer = key_admin.create(name="", tags=[""], models={"deny": [1]}, surplus=1, limits={"x": 1})
     expected = ["name", "tags[0]", "models.deny[0]", "surplus", "limits.x"]

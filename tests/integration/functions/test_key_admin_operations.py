@@ -24,6 +24,8 @@ LATELY = datetime(2026, 10, 5, 12, tzinfo=UTC)
 BY_NAME = {f"{one.method} {one.path}": one for one in OPERATIONS}
 # What a read that takes a body is sent.
 ASKED = {"POST /internal/prices/diff": {"book": book()}}
+# What a read asks by.
+EXPLAINED = "GET /internal/routing/explain"
 READS = [name for name, one in BY_NAME.items() if one.method == "GET" or name in ASKED]
 MUTATIONS = [name for name in BY_NAME if name not in READS]
 
@@ -62,6 +64,22 @@ def a_user(key_admin):
 
 def a_team(key_admin):
     return key_admin.call("POST", "/internal/teams", json={"name": str(uuid4())}).json()["id"]
+
+
+def a_group(key_admin):
+    return key_admin.call("POST", "/internal/groups", json={"name": str(uuid4())}).json()["id"]
+
+
+def an_alias(key_admin):
+    name, body = str(uuid4()), {"rules": [{"models": {"m": 1}}]}
+    assert key_admin.call("PUT", f"/internal/aliases/{name}", json=body).status_code == 200
+    return name
+
+
+def a_model(key_admin):
+    name = str(uuid4())
+    assert key_admin.call("PUT", f"/internal/models/{name}", json={}).status_code == 200
+    return name
 
 
 def a_quarantined_record(key_admin):
@@ -124,6 +142,13 @@ SCENES = {
     ),
     "PATCH /internal/teams/{team_id}": (a_team, {"description": "d"}, (True, True)),
     "DELETE /internal/teams/{team_id}": (a_team, None, (True, False)),
+    "POST /internal/groups": (None, {"name": "made"}, (False, True)),
+    "PATCH /internal/groups/{group_id}": (a_group, {"name": "changed"}, (True, True)),
+    "DELETE /internal/groups/{group_id}": (a_group, None, (True, False)),
+    "PUT /internal/aliases/{name}": (an_alias, {"rules": [{"models": {"n": 1}}]}, (True, True)),
+    "DELETE /internal/aliases/{name}": (an_alias, None, (True, False)),
+    "PUT /internal/models/{name}": (a_model, {"context_window": 1}, (True, True)),
+    "DELETE /internal/models/{name}": (a_model, None, (True, False)),
     "POST /internal/quarantine/{record_id}/retry": (a_quarantined_record, None, (True, True)),
     "POST /internal/dead-letters/{letter_id}/retry": (a_dead_letter, None, (True, True)),
     "POST /internal/prices/books": (None, {"book": book()}, (False, True)),
@@ -181,7 +206,9 @@ def test_a_mutation_leaves_one_row_and_no_secret(key_admin, name):
     assert_nowhere(key_admin, *secrets)
 
 
-@pytest.mark.parametrize("name", [name for name in MUTATIONS if "{" in name])
+@pytest.mark.parametrize(
+    "name", [name for name in MUTATIONS if "{" in name and not name.startswith("PUT")]
+)
 def test_a_mutation_of_nothing_leaves_no_row(key_admin, name):
     operation = BY_NAME[name]
     before = kept(key_admin)
@@ -192,10 +219,13 @@ def test_a_mutation_of_nothing_leaves_no_row(key_admin, name):
 
 @pytest.mark.parametrize("name", READS)
 def test_reading_changes_nothing(key_admin, name):
-    key_admin.created()
+    key = key_admin.created()
     before = kept(key_admin)
     operation = BY_NAME[name]
-    answer = key_admin.call(operation.method, path_of(operation), json=ASKED.get(name))
+    params = {"model": "gpt-4o", "key": key["id"]} if name == EXPLAINED else {}
+    answer = key_admin.call(
+        operation.method, path_of(operation), json=ASKED.get(name), params=params
+    )
     assert answer.status_code == (404 if "{" in name else 200)
     assert kept(key_admin) == before
     for secret in (CREDENTIAL, OTHER_CREDENTIAL, OF_ENVIRONMENT, MASTER_KEY):
@@ -231,6 +261,8 @@ def test_after_ten_different_wrong_keys_every_operation_is_closed_to_the_address
 @pytest.mark.parametrize("name", BY_NAME)
 def test_a_parameter_that_there_is_not_is_named(key_admin, name):
     operation = BY_NAME[name]
-    answer = key_admin.call(operation.method, path_of(operation), params={"unheard_of": "1"})
+    known = {"model": "gpt-4o", "key": UNKNOWN} if name == EXPLAINED else {}
+    params = known | {"unheard_of": "1"}
+    answer = key_admin.call(operation.method, path_of(operation), params=params)
     (error,) = problem(answer, 422)["errors"]
     assert error["field"] == "unheard_of"

@@ -40,7 +40,7 @@ from common.state.projection import put_key, set_epoch
 PREFIX = "{relay}"
 KEY_HASH = hash_key("cr_test")
 RECORD = KeyRecord(id="01KEY", user_id="alice", version=7)
-SNAPSHOT = Snapshot(KEY_HASH, "7 0 0 0 0", 0)
+SNAPSHOT = Snapshot(KEY_HASH, "7 0 0 0 0 0", 0)
 START_MS = 1_800_000_000_000
 
 
@@ -104,9 +104,9 @@ async def test_a_full_account_is_passed_over_and_a_denial_changes_nothing(world)
 
 
 async def test_an_old_snapshot_gets_the_current_records(world):
-    answer = await world.admit("r1", candidate("a"), snapshot=Snapshot(KEY_HASH, "6 0 0 0 0", 0))
+    answer = await world.admit("r1", candidate("a"), snapshot=Snapshot(KEY_HASH, "6 0 0 0 0 0", 0))
     assert isinstance(answer, Stale)
-    assert (answer.versions, answer.accounts_version) == ("7 0 0 0 0", 0)
+    assert (answer.versions, answer.accounts_version) == ("7 0 0 0 0 0", 0)
     assert b'"user_id":"alice"' in answer.key_record
     assert await world.admission.open_leases() == 0
 
@@ -268,8 +268,9 @@ class Histories(RuleBasedStateMachine):
         load = Counter(self.holding.values())
         free = [i for i, account in enumerate(accounts) if load[account] < 2]
         if free:
-            assert answer == again == Admitted(free[0])
-            self.holding[request_id] = accounts[free[0]]
+            best = min(free, key=lambda i: load[accounts[i]])
+            assert answer == again == Admitted(best)
+            self.holding[request_id] = accounts[best]
             self.ends_ms[request_id] = self.world.now_ms + LEASE_MS
         else:
             assert answer == again == Denied("no_capacity", 1000)

@@ -90,7 +90,7 @@ async def admit_and_expire(commands):
     await set_epoch(commands, PREFIX, "01EPOCH")
     admission = Admission(commands, PREFIX, now_ms() - LEASE_MS - 1_000)
     candidates = [Candidate(draft.account_id, 0, encode(draft))]
-    snapshot = Snapshot(key_hash, "1 0 0 0 0", 0)
+    snapshot = Snapshot(key_hash, "1 0 0 0 0 0", 0)
     admitted = await admission.admit(draft.id, snapshot, candidates, address="10.0.0.1")
     assert admitted == Admitted(0)
     assert await admission.open_leases() == 1

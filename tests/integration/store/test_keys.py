@@ -10,6 +10,7 @@ from common.domain.ids import ulid_to_uuid
 from common.domain.keys import KeyRecord, hash_key
 from common.domain.periods import Calendar
 from common.domain.policies import Budget, Limits, Policy, Window
+from common.domain.routing import Routing
 from common.identifiers import new_ulid
 from common.store import keys, ledger
 from tests.support.usage_records import make_record
@@ -45,13 +46,12 @@ async def test_a_key_is_found_as_it_was_created(database):
         models_allow=["gpt-*"],
         models_deny=["*-preview"],
         expires_at_ms=int(TOMORROW.timestamp() * 1000),
-        account_id=new_ulid(),
-        group_id=new_ulid(),
         tags=["a", "ü"],
         policy=Policy(
             limits=Limits(requests_per_minute=10, window=Window(5, usd="0.5")),
             budgets=(Budget("day", "1.5", "deny"),),
             calendar=Calendar("Europe/Berlin", "sunday", 4),
+            routing=Routing(group_id=new_ulid(), regions=("eu",)),
         ),
     )
     made = await create(database, record, TOMORROW)

@@ -235,6 +235,6 @@ async def test_admission_finds_the_policies_of_a_projected_key(world):
     answer = await Admission(world.commands, PREFIX).verify(hash_key(key.id), address="x")
     async with world.database.transaction() as connection:
         team = await directory.find_team(connection, TEAM)
-    assert answer.versions == f"{key.version} 0 {team.version} 0 0"
+    assert answer.versions == f"{key.version} 0 {team.version} 0 0 0"
     assert b'"concurrency":5' in answer.policies[1]
     assert str(ulid_to_uuid(TEAM)) in team_scope(TEAM)

@@ -95,7 +95,7 @@ async def test_a_rebuild_brings_every_key_over_several_pages(world, monkeypatch)
             assert answer == KeyRefused("revoked")
         else:
             assert isinstance(answer, Stale)
-            assert answer.versions == f"{key.record.version} 0 0 0 0"
+            assert answer.versions == f"{key.record.version} 0 0 0 0 0"
     assert await world.commands.call("KEYS", f"{PREFIX}:lock:*") == []
 
 

@@ -4,13 +4,17 @@ import pytest
 
 from cli.admin import (
     accounts,
+    aliases,
     audit,
     dead_letters,
+    groups,
     keys,
+    models,
     organisation,
     output,
     quarantine,
     receipts,
+    route,
     teams,
     usage,
     users,
@@ -20,15 +24,18 @@ from functions.key_admin.models import directory, operations
 from functions.key_admin.models import keys as key_models
 from functions.key_admin.models import limits as limit_models
 from functions.key_admin.models import receipts as receipt_models
+from functions.key_admin.models import routing as routing_models
 from functions.key_admin.models import usage as usage_models
 
-# Fields that this version of Relay does not enforce, and so never has anything in.
-NOT_YET = {"account_id", "group_id"}
 SHAPES = [
-    (keys.SHAPE, key_models.KeyAnswer, NOT_YET),
-    (keys.MADE, key_models.KeyMade, NOT_YET),
+    (keys.SHAPE, key_models.KeyAnswer, set()),
+    (keys.MADE, key_models.KeyMade, set()),
     (accounts.SHAPE, account_models.AccountAnswer, set()),
     (users.SHAPE, directory.UserAnswer, set()),
+    (groups.SHAPE, routing_models.GroupAnswer, set()),
+    (aliases.SHAPE, routing_models.AliasAnswer, set()),
+    (models.SHAPE, routing_models.ModelAnswer, set()),
+    (route.SHAPE, routing_models.AccountExplained, set()),
     (teams.SHAPE, directory.TeamAnswer, set()),
     (organisation.SHAPE, limit_models.OrganisationAnswer, set()),
     (usage.RECORDS, usage_models.Record, set()),

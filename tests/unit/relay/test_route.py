@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from common.domain.accounts import built_in_account_id
 from common.domain.ids import encode_ulid
 from common.domain.keys import KeyRecord
+from common.domain.routing_table import EMPTY_TABLE
 from common.identifiers import new_ulid
 from common.price_book import current_price_book
+from functions.relay.latencies import Latencies
 from functions.relay.snapshots import UsableAccount
-from functions.relay.stages.route import route
+from functions.relay.stages.route import World, route
 
 PRICES = current_price_book()
 ANY: dict[str, str] = {}
@@ -28,16 +30,21 @@ def account(name, **fields):
     return UsableAccount(new_ulid(), name, "openai", "http://x", **fields)
 
 
-def routed(*accounts, model="gpt-4o", request_id=""):
+def routed(*accounts, model="gpt-4o", request_id="", routing=(), table=EMPTY_TABLE, latencies=None):
     request = SimpleNamespace(
         id=request_id or new_ulid(),
         key=KeyRecord("01K", "alice"),
-        parsed=SimpleNamespace(model=model),
-        endpoint=SimpleNamespace(scope="chat", dialect="openai", path="/v1/chat/completions"),
+        parsed=SimpleNamespace(model=model, job=None, follows=None),
+        endpoint=SimpleNamespace(
+            name="chat.completions", scope="chat", dialect="openai", path="/v1/chat/completions"
+        ),
         pinned_account_id=None,
         access=(),
+        may_translate=False,
+        routing=routing,
     )
-    found = route(request, list(accounts), PRICES, deny_unpriced=False)  # type: ignore[arg-type]
+    world = World(list(accounts), table, PRICES, latencies or Latencies(), deny_unpriced=False)
+    found = route(request, world)  # type: ignore[arg-type]
     return [one.name for one in found]
 
 
@@ -84,6 +91,38 @@ def test_the_order_is_the_same_at_every_look_and_another_for_another_request():
     for request, order in orders.items():
         assert routed(*reversed(accounts), request_id=request) == order
     assert len({tuple(order) for order in orders.values()}) > 10
+
+
+def test_a_slow_account_is_first_less_often():
+    slow, quick = account("slow"), account("quick")
+    latencies = Latencies()
+    for _ in range(50):
+        latencies.learn(stream_of(slow, 1000))  # type: ignore[arg-type]
+        latencies.learn(stream_of(quick, 0))  # type: ignore[arg-type]
+    firsts = Counter(
+        routed(slow, quick, request_id=each, latencies=latencies)[0] for each in REQUESTS
+    )
+    assert abs(firsts["slow"] / len(REQUESTS) - 1 / 3) < 0.06
+    assert (latencies.weight_of(slow, "gpt-4o"), latencies.weight_of(quick, "gpt-4o")) == (
+        500,
+        1000,
+    )
+    assert latencies.weight_of(slow, "another") == 1000
+
+
+@pytest.mark.parametrize(
+    "change", [{"streaming": False}, {"attempts": 2}, {"queued_ms": 5}, {"first_token_ms": None}]
+)
+def test_what_says_nothing_of_the_account_is_not_learned(change):
+    slow, latencies = account("slow"), Latencies()
+    latencies.learn(stream_of(slow, 3000, **change))  # type: ignore[arg-type]
+    assert latencies.weight_of(slow, "gpt-4o") == 1000
+
+
+def stream_of(served_by, took_ms, **change):
+    members = {"account": served_by, "streaming": True, "attempts": 1, "queued_ms": None}
+    members |= {"first_token_ms": took_ms, "parsed": SimpleNamespace(model="gpt-4o")}
+    return SimpleNamespace(**(members | change))
 
 
 def test_a_weight_is_no_priority():

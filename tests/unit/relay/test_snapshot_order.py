@@ -26,7 +26,7 @@ class NoPrices:
     async def verify(self, key_hash, *, address):
         return STALE
 
-    async def follow_prices(self, versions):
+    async def follow(self, versions):
         raise RedisUnavailable("gone", sent=True)
 
 

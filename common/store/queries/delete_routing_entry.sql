@@ -1,0 +1,1 @@
+DELETE FROM routing_entries WHERE kind = %s AND name = %s

@@ -1,0 +1,2 @@
+-- None when another transaction is changing it.
+SELECT version FROM routing FOR UPDATE SKIP LOCKED
