@@ -11,7 +11,7 @@ import msgspec
 from common.asgi import BodyTooLarge
 from common.dialects.base import FORM, BadRequest
 from common.dialects.openai.batches import ENDPOINTS, INPUT_BYTES_MAX, endpoint_of, read_input
-from common.domain.accounts import order_of
+from common.domain.accounts import draw_of
 from common.domain.refusals import Reason, Refusal, Refused
 from common.providers import PROVIDERS
 from common.providers.base import Ask, Failure
@@ -136,17 +136,26 @@ def _account_for(services: Services, request: OpenRequest) -> UsableAccount:
 
     OpenAI's own come before servers that only speak its API, which seldom keep files.
     """
+    groups = services.routing.groups
     able = [
         one
         for one in services.snapshots.accounts
-        if one.enabled and PROVIDERS[one.provider].target(one, "files", "") is not None
+        if one.may_serve(request.id, pinned=False)
+        and PROVIDERS[one.provider].target(one, "files", "") is not None
+        and not any(level.policy.routing.barred_by(one, groups) for level in request.routing)
     ]
     if not able:
-        message = "No account here keeps files: an administrator can add one of OpenAI's"
+        message = (
+            "No account that this API key may use keeps files: an administrator can add one of "
+            "OpenAI's, or have the rules of routing changed"
+        )
         raise Refused(Refusal(Reason.MODEL_NOT_FOUND, message))
-    return min(
-        able, key=lambda one: (one.provider == "openai_compatible", order_of(one, request.tenant))
-    )
+
+    def place(one: UsableAccount) -> tuple[bool, int, float]:
+        drawn = draw_of(one, request.tenant, one.weight)
+        return one.provider == "openai_compatible", one.priority, drawn
+
+    return min(able, key=place)
 
 
 def _open_upload(

@@ -78,10 +78,11 @@ def test_a_file_is_its_tenants_alone(relay, provider):
 def test_what_is_no_upload_is_refused(relay, provider):
     answer = relay.client.post("/v1/files", json={}, headers=bearer(relay.key))
     assert answer.status_code == 415
-    assert (
-        relay.client.post("/v1/files", files={"file": b"a"}, headers=bearer("no")).status_code
-        == 401
-    )
+    revoked = bearer(relay.project_key(status="revoked"))
+    refused = relay.client.post("/v1/files", files={"file": b"a"}, headers=revoked)
+    assert refused.status_code == 401
+    large = relay.client.post("/v1/files", files={"file": b"a" * (33 << 20)})
+    assert large.status_code == 413
     assert provider.asked == []
 
 
@@ -139,7 +140,7 @@ def test_what_has_no_bound_is_refused_under_a_hard_budget(relay, provider, conte
 
 def test_a_batch_needs_the_right_to_what_it_asks_for(relay, provider):
     with pytest.raises(openai.PermissionDeniedError, match="'chat'"):
-        begun(sdk(relay, relay.project_key(scopes=("embeddings",))))
+        begun(sdk(relay, relay.project_key(scopes=["embeddings"])))
     with pytest.raises(openai.PermissionDeniedError, match="gpt-4o-mini"):
-        begun(sdk(relay, relay.project_key(allowed_models=("gpt-5*",))))
+        begun(sdk(relay, relay.project_key(models_allow=["gpt-5*"])))
     assert provider.batches == {}
