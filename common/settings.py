@@ -264,6 +264,12 @@ def variable(name: str, default: str = "", environment: Environment = os.environ
     return environment.get(name, default)
 
 
+def names_a_proxy(environment: Environment = os.environ) -> bool:
+    """Whether requests to the outside go by a proxy, as the usual variables of many tools say."""
+    names = ("http_proxy", "https_proxy", "all_proxy")
+    return any(environment.get(name) or environment.get(name.upper()) for name in names)
+
+
 def inherited(environment: Environment = os.environ) -> dict[str, str]:
     """All variables, for a command line tool that starts other programs."""
     return dict(environment)

@@ -17,7 +17,7 @@ FORBIDDEN = {
 }
 STANDARD = sys.stdlib_module_names
 OURS = {"common", "functions"}
-THIRD_PARTY = {"granian", "hiredis", "msgspec", "pyreqwest"}
+THIRD_PARTY = {"granian", "hiredis", "msgspec"}
 # The profile also names what is looked for and not there: Windows' modules, and what msgspec is not
 # given (`common.lean_msgspec`).
 LOOKED_FOR = {"nt", "typing_extensions"}
@@ -42,6 +42,7 @@ OURS_ABSENT = {
     "common.dialects.openai.moderations",
     "common.dialects.openai.responses",
     "common.dialects.worst_cases",
+    "common.providers.proxied",
     "common.telemetry.exposition",
     "common.telemetry.log_files",
     "functions.relay.stages.list_models",
