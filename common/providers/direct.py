@@ -6,6 +6,9 @@ woken once. A client in a thread of its own hands every chunk over by itself, tw
 
 import asyncio
 
+from common.http1.answers import AnswerReader
+from common.http1.asking import Address, request_head
+from common.http1.framing import Malformed
 from common.providers.base import Headers
 from common.providers.connections import Connection, Origin, Pool
 from common.providers.exchange import (
@@ -15,7 +18,6 @@ from common.providers.exchange import (
     StreamedBody,
     failed,
 )
-from common.providers.http1 import Address, AnswerReader, Malformed, request_head
 
 # A body that is no larger goes with its head.
 _ONE_WRITE_BYTES_MAX = 64 * 1024

@@ -7,11 +7,11 @@ redirects or decompresses.
 
 from typing import TYPE_CHECKING
 
+from common.http1.asking import address_of
 from common.providers.base import Headers
 from common.providers.connections import Pool
 from common.providers.direct import DirectExchange
 from common.providers.exchange import Exchange, NotConnected, StreamedBody, UpstreamFailed, failed
-from common.providers.http1 import address_of
 from common.settings import names_a_proxy
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ ALLOWED = {
         "redis",
     },
     "functions.exporter": {"msgspec", "psycopg", "psycopg_pool", "redis"},
-    "common.serve": {"granian", "msgspec", "prometheus_client"},
+    "common.serve": {"msgspec", "prometheus_client"},
 }
 # The packages that the product is built on; spacy comes with the function `pii`.
 FIXED = {

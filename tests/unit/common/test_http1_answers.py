@@ -6,13 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from common.providers.http1 import (
-    HEAD_BYTES_MAX,
-    AnswerReader,
-    Malformed,
-    address_of,
-    request_head,
-)
+from common.http1.answers import AnswerReader
+from common.http1.asking import address_of, request_head
+from common.http1.framing import HEAD_BYTES_MAX, Malformed
 from tests.support.splits import splits
 
 OK = b"HTTP/1.1 200 OK\r\n"
