@@ -101,6 +101,7 @@ async def serve(application: Application, settings: ServeSettings) -> None:
 
     Raises `CannotListen`, or what the application's startup raised.
     """
+    logs.gather(asyncio.get_running_loop().call_soon)
     lifespan = Lifespan(application)
     await lifespan.startup()
     gc.freeze()  # what the imports made stays for good
@@ -183,6 +184,7 @@ def run(name: str, make: Callable[[], Application]) -> int:
         print(f"cannot start {name}: {error}", file=sys.stderr)  # noqa: T201 - as above
         return 2
     finally:
+        logs.gather(None)
         logs.close_files()
     return 0
 
