@@ -95,7 +95,9 @@ class HTTPServer:
 
 def _listener(host: str, port: int) -> socket.socket:
     """Bound, not listening yet. Raises `OSError`."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    # As bytes: else it is encoded by IDNA, whose tables are a megabyte to load.
+    name = host.encode() or None
+    found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, kind, protocol, _, address = found[0]
     listener = socket.socket(family, kind, protocol)
     try:
