@@ -136,7 +136,6 @@ class AnswerReader:
         return data[: len(data) - over] if over else data
 
     def _chunked(self, data: bytes) -> bytes:
-        assert self._chunks is not None
         body = self._chunks.feed(data)
         if self._chunks.ended:
             self._step = AnswerReader._nothing
