@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from cli.dev.ports import free_port
@@ -52,7 +53,7 @@ async def test_signed_records_arrive_once_and_whole(broker: BrokerProcess, recei
     made = emitter(client, f"{broker.url}/default/relay", EmitterLimits(records_per_event_max=50))
     made.start()
     for number in range(500):
-        made.add(signed(number))
+        made.add(msgspec.json.encode(signed(number)))
         if number % 100 == 0:
             await asyncio.sleep(0)
     await made.stop(20)
@@ -76,7 +77,7 @@ async def test_the_largest_event_passes_the_broker(broker: BrokerProcess, receiv
     made = emitter(client, f"{broker.url}/default/relay", EmitterLimits())
     padding = "x" * (1024 * 5)
     for number in range(200):
-        made.add({"number": number, "padding": padding})
+        made.add(msgspec.json.encode({"number": number, "padding": padding}))
     await made.stop(20)
     await client.close()
     await asyncio.to_thread(broker.wait_until_idle)
