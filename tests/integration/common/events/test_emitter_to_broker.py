@@ -42,10 +42,10 @@ def emitter(client: UpstreamClient, url: str, limits: EmitterLimits) -> Emitter:
     )  # fmt: skip
 
 
-def signed(number: int) -> dict[str, object]:
+def signed(number: int) -> bytes:
     record: dict[str, object] = {"id": new_ulid(), "number": number, "outbox_id": f"{number}-0"}
     record["client"] = "Zoë \U0001f600"
-    return {**record, "sig": sign(record, KEY)}
+    return msgspec.json.encode({**record, "sig": sign(record, KEY)})
 
 
 async def test_signed_records_arrive_once_and_whole(broker: BrokerProcess, receiver: Receiver):
@@ -53,7 +53,7 @@ async def test_signed_records_arrive_once_and_whole(broker: BrokerProcess, recei
     made = emitter(client, f"{broker.url}/default/relay", EmitterLimits(records_per_event_max=50))
     made.start()
     for number in range(500):
-        made.add(msgspec.json.encode(signed(number)))
+        made.add(signed(number))
         if number % 100 == 0:
             await asyncio.sleep(0)
     await made.stop(20)
