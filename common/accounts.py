@@ -5,28 +5,20 @@ from collections.abc import Iterable
 import msgspec
 
 from common.domain.accounts import AccountRecord, built_in_account_id, credential_name
+from common.domain.credentials import Credential, UsableAccount, read
 from common.environment_accounts import BuiltInAccount
 from common.keyring import Keyring
 from common.telemetry import logs
 
-FALLBACK_TIER = 1000
+__all__ = [
+    "UsableAccount",
+    "built_in_accounts",
+    "open_credential",
+    "opened_account",
+    "stored_accounts",
+]
+
 _decoder = msgspec.json.Decoder(list[AccountRecord])
-
-
-class UsableAccount(AccountRecord, frozen=True):
-    """An account with its credential opened.
-
-    One value, so that no request that is open while both are changed sends the new credential
-    to the old address.
-    """
-
-    credential: str = ""
-    # As a candidate for a request (`functions/relay/stages/route.py`): the least is asked first;
-    # from `FALLBACK_TIER` on it serves another model than was asked for.
-    tier: int = 0
-
-    def __repr__(self) -> str:
-        return f"UsableAccount(id={self.id!r}, name={self.name!r})"
 
 
 def built_in_accounts(accounts: Iterable[BuiltInAccount]) -> list[UsableAccount]:
@@ -38,7 +30,9 @@ def built_in_accounts(accounts: Iterable[BuiltInAccount]) -> list[UsableAccount]
             provider=account.provider,
             base_url=account.base_url,
             built_in=True,
-            credential=account.api_key,
+            region=account.region,
+            options=account.options,
+            credential=account.credential,
         )
         for account in accounts
     ]
@@ -50,10 +44,27 @@ def stored_accounts(projected: bytes, keyring: Keyring) -> list[UsableAccount]:
     return [account for account in opened if account is not None]
 
 
+def open_credential(record: AccountRecord, keyring: Keyring) -> Credential:
+    """What the account's secret is. Raises `ValueError`, which repeats nothing of it.
+
+    One that is shown with a way out and holds none must not be asked directly.
+    """
+    credential = read(keyring.unseal(record.sealed_credential, credential_name(record.id)))
+    if bool(record.egress) != bool(credential.egress_proxy):
+        raise ValueError("its egress proxy is not the one that it is shown with")
+    return credential
+
+
+def opened_account(record: AccountRecord, keyring: Keyring) -> UsableAccount:
+    """The account as whoever asks its provider needs it. Raises as `open_credential`."""
+    # Not `asdict`: that would take apart what the record holds.
+    fields = {name: getattr(record, name) for name in record.__struct_fields__}
+    return UsableAccount(**fields, credential=open_credential(record, keyring))
+
+
 def _open(record: AccountRecord, keyring: Keyring) -> UsableAccount | None:
     try:
-        plain = keyring.unseal(record.sealed_credential, credential_name(record.id))
+        return opened_account(record, keyring)
     except ValueError as error:
         logs.log("account_sealed", level="error", account_id=record.id, error=str(error))
         return None
-    return UsableAccount(**msgspec.structs.asdict(record), credential=plain)

@@ -16,7 +16,8 @@ from common.domain.jobs import Job, JobResult, job_price, job_record
 from common.domain.prices import PriceBook
 from common.identifiers import now_ms
 from common.providers import PROVIDERS
-from common.providers.anthropic import DEFAULT_VERSION
+from common.providers.base import Ask
+from common.providers.headers import ANTHROPIC_VERSION
 from common.providers.http import Exchange, UpstreamClient, UpstreamFailed
 from common.settling import Posted, settle_record
 from common.state.admission import Admission
@@ -121,11 +122,17 @@ class JobSettlement:
 
     def _exchange(self, job: Job, account: UsableAccount, path: str, timeout_ms: int) -> Exchange:
         provider = PROVIDERS[account.provider]
-        headers = provider.credential_headers(account.credential)
-        headers += [("accept-encoding", "identity"), ("x-client-request-id", job.request_id)]
+        headers = [("accept-encoding", "identity"), ("x-client-request-id", job.request_id)]
         if account.provider == "anthropic":
-            headers.append(("anthropic-version", DEFAULT_VERSION))
-        url = provider.url(account.base_url, path.replace("{id}", job.provider_id))
+            headers.append(("anthropic-version", ANTHROPIC_VERSION))
+        path = path.replace("{id}", job.provider_id)
+        call = provider.call(account, Ask("", "", headers=headers, path=path, method="GET"))
         return self._upstream.exchange(
-            "GET", url, headers, b"", account.provider, timeout_ms=timeout_ms
+            call.method,
+            call.url,
+            call.headers,
+            b"",
+            account.provider,
+            timeout_ms=timeout_ms,
+            proxy=call.proxy,
         )

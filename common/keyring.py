@@ -22,6 +22,15 @@ class Keyring:
     def __repr__(self) -> str:
         return f"Keyring({', '.join(self._keys)})"
 
+    @property
+    def current_id(self) -> str:
+        """The key that seals."""
+        return self._current
+
+    def sealed_by_current(self, sealed: str) -> bool:
+        """Whether the key that seals now sealed it."""
+        return sealed.partition(":")[0] == self._current
+
     def seal(self, plain: str, bound_to: str) -> str:
         """`<key id>:<base64>`."""
         sealed = encrypt(self._keys[self._current], plain.encode(), bound_to)

@@ -5,8 +5,11 @@ from typing import Any, TypeVar
 
 import click
 
-from cli.admin.changing import send_change
+from cli.admin.account_options import credential_member, provider_members, provider_options
+from cli.admin.account_test import find_account, show_lines
+from cli.admin.changing import PARTIAL, send_change
 from cli.admin.client import one
+from cli.admin.errors import EXIT_REFUSED
 from cli.admin.limits import ACCOUNT_FIELDS, limit_members, limit_options
 from cli.admin.options import (
     AdminGroup,
@@ -15,14 +18,14 @@ from cli.admin.options import (
     idempotent,
     members,
     paged,
-    read_secret,
 )
 from cli.admin.output import Column, Shape
+from common.domain.accounts import PROVIDER_NAMES
 from common.settings import variable
 
 PATH = "/internal/accounts"
 KEY_VARIABLE = "RELAY_ACCOUNT_API_KEY"
-PROVIDERS = ("openai", "anthropic", "openai_compatible")
+PROVIDERS = PROVIDER_NAMES
 SHAPE = Shape(
     "accounts",
     (
@@ -42,7 +45,14 @@ SHAPE = Shape(
             "weight",
             "max_concurrency",
             "enabled",
+            "schedulable",
+            "expires_at",
             "discount",
+            "region",
+            "tags",
+            "options",
+            "extra_headers",
+            "egress_proxy",
             "built_in",
             "created_at",
             "updated_at",
@@ -90,15 +100,21 @@ def accounts() -> None:
 @click.option("--name", required=True)
 @click.option("--provider", type=click.Choice(PROVIDERS), required=True)
 @_settings
+@provider_options
 @limit_options(clearing=False, queue=False)
 @idempotent
 @click.pass_obj
 def create(session: Session, /, provider: str, idempotency_key: str, **given: Any) -> None:
-    """Add an account. Its API key is read from --api-key-file, or else RELAY_ACCOUNT_API_KEY."""
-    api_key = _api_key(given) or variable(KEY_VARIABLE)
-    if not api_key:
+    """Add an account. Its API key is read from --api-key-file, or else RELAY_ACCOUNT_API_KEY.
+
+    Credentials of other kinds are read from --credential-file.
+    """
+    credential = credential_member(given)
+    if not credential and (api_key := variable(KEY_VARIABLE)):
+        credential = {"api_key": api_key}
+    if not credential and "no_auth" not in given["quirks"]:
         raise click.UsageError(f"no API key: give --api-key-file FILE, or set {KEY_VARIABLE}")
-    body = _body(given) | {"provider": provider, "credential": {"api_key": api_key}}
+    body = _body(given) | {"provider": provider, "credential": credential}
     session.show(SHAPE, session.create(PATH, body, idempotency_key))
 
 
@@ -123,9 +139,12 @@ def show(session: Session, account_id: str) -> None:
 @click.argument("account_id", metavar="ID")
 @click.option("--name")
 @_settings
+@provider_options
 @limit_options(clearing=True, queue=False)
 @click.option("--api-key-from-env", is_flag=True, help=f"The new API key is in {KEY_VARIABLE}.")
 @click.option("--all-models", is_flag=True, help="It serves any model.")
+@click.option("--no-egress-proxy", is_flag=True, help="It is asked directly.")
+@click.option("--never-expires", is_flag=True, help="It has no end.")
 @click.pass_obj
 def update(
     session: Session, /, account_id: str, api_key_from_env: bool, all_models: bool, **given: Any
@@ -137,15 +156,18 @@ def update(
     if all_models and given["models"]:
         raise click.UsageError("give --model or --all-models, not both")
     body = _body(given) | ({"models": {}} if all_models else {})
-    api_key = _api_key(given)
+    body |= _taken_away(given, "no_egress_proxy", "egress_proxy")
+    body |= _taken_away(given, "never_expires", "expires_at")
+    credential = credential_member(given)
     if api_key_from_env:
-        if api_key:
+        if credential:
             raise click.UsageError("give --api-key-file or --api-key-from-env, not both")
         if not (api_key := variable(KEY_VARIABLE)):
             raise click.UsageError(f"--api-key-from-env: {KEY_VARIABLE} is not set")
-    if api_key:
-        body["credential"] = {"api_key": api_key}
-    send_change(session, SHAPE, one(PATH, account_id), body)
+        credential = {"api_key": api_key}
+    if credential:
+        body["credential"] = credential
+    send_change(session, SHAPE, one(PATH, account_id), body, (*PARTIAL, "options"))
 
 
 @accounts.command()
@@ -157,9 +179,37 @@ def delete(session: Session, account_id: str) -> None:
     session.show_deleted("account", account_id)
 
 
-def _api_key(given: dict[str, Any]) -> str:
-    file = given["api_key_file"]
-    return read_secret(file, "--api-key-file") if file is not None else ""
+@accounts.command()
+@click.argument("account", metavar="NAME")
+@click.option("--model", metavar="MODEL", help="What to ask for (the first that it names).")
+@click.option("--prompt", metavar="TEXT", help="What to ask.")
+@click.pass_obj
+def test(session: Session, account: str, model: str | None, prompt: str | None) -> None:
+    """Ask an account's provider a small question, and show what comes. NAME may be its id.
+
+    The provider bills its account for a few tokens; nothing is in Relay's ledger.
+    """
+    path = one(PATH, find_account(session.client, PATH, account), "/test")
+    show_lines(session, session.client.lines(path, members(model=model, prompt=prompt)))
+
+
+@accounts.command()
+@click.pass_obj
+def rewrap(session: Session) -> None:
+    """Seal credentials by the current encryption key that older ones sealed.
+
+    Then the older keys may be taken away. relay, cleanup and key_admin need the new key before.
+    """
+    answer = session.client.send("POST", f"{PATH}/rewrap").body
+    failed = "".join(f"; {one['name']} ({one['id']}): {one['error']}" for one in answer["failed"])
+    done = len(answer["rewrapped"])
+    session.show_said(f"{done} sealed anew by the key {answer['key_id']}{failed}", answer)
+    if failed:
+        raise click.exceptions.Exit(EXIT_REFUSED)
+
+
+def _taken_away(given: dict[str, Any], option: str, member: str) -> dict[str, Any]:
+    return {member: None} if given[option] else {}
 
 
 def _body(given: dict[str, Any]) -> dict[str, Any]:
@@ -167,7 +217,7 @@ def _body(given: dict[str, Any]) -> dict[str, Any]:
     body = members(**{name: given[name] for name in names})
     if given["models"]:
         body["models"] = dict(_mapped(model) for model in given["models"])
-    return body | limit_members(given)
+    return body | provider_members(given) | limit_members(given)
 
 
 def _mapped(model: str) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """The admin API over HTTP: tries again while it is away, and says why it refuses."""
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -137,6 +138,25 @@ class Client:
                 self._say(f"{reason}; try {tried + 2} of {self._retries + 1} in {wait_s:g} s")
                 self._sleep(wait_s)
         raise Unreachable(reason + (f"; {_LOST}" if lost and method != "GET" else ""))
+
+    def lines(self, path: str, body: Any) -> Iterator[Any]:
+        """The lines of JSON that a POST answers, as they come. Raises `Refused`, `Unreachable`.
+
+        Sent once: what it does costs something each time.
+        """
+        import httpx
+
+        try:
+            with self._http.stream("POST", self.url + path, json=body) as response:
+                if not response.is_success:
+                    response.read()
+                    _reply(response, "")
+                for line in response.iter_lines():
+                    yield json.loads(line)
+        except httpx.RequestError as error:
+            raise Unreachable(f"{self.url} did not answer ({error})") from None
+        except ValueError:
+            raise Refused(_NOT_RELAY) from None
 
 
 def one(path: str, identifier: str, action: str = "") -> str:

@@ -7,6 +7,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "relayctl accounts create --name main --provider openai --api-key-file key.txt",
         "relayctl accounts create --name eu --provider openai_compatible "
         "--base-url https://llm.example/v1 --model gpt-4o=our-deployment --api-key-file -",
+        "relayctl accounts create --name claude --provider vertex --region us-east5 "
+        "--credential-file key-file.json",
     ),
     "accounts list": ("relayctl accounts list --provider anthropic",),
     "accounts show": (f"relayctl accounts show {_KEY} --output json",),
@@ -15,6 +17,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         f"relayctl accounts update {_KEY} --api-key-file new.txt",
         f"relayctl accounts update {_KEY} --limit requests_per_minute=500 --budget month=2000",
     ),
+    "accounts test": (
+        "relayctl accounts test main",
+        "relayctl accounts test eu --model gpt-4o --output json",
+    ),
+    "accounts rewrap": ("relayctl accounts rewrap",),
     "accounts delete": (f"relayctl accounts delete {_KEY}",),
     "aliases set": (
         "relayctl aliases set fast --model gpt-4o-mini",

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from cli.doctor.finding import Finding, age, fine, warning, wrong
 from common.domain.accounts import AccountRecord, built_in_account_id
 from common.domain.refusals import Reason
+from common.environment_accounts import CREDENTIAL_VARIABLES
 from common.state.account_failures import AccountFailure
 
 # Providers fail now and then. Only a credential does not get better by itself.
 FAILURE_AGE_MS_MAX = 3_600_000
-_PROVIDERS = ("openai", "anthropic")
-_BUILT_IN = {built_in_account_id(provider): provider for provider in _PROVIDERS}
+_BUILT_IN = {built_in_account_id(provider): provider for provider in CREDENTIAL_VARIABLES}
 
 
 def judge_accounts(
@@ -27,11 +27,21 @@ def judge_accounts(
         if (_is_credential(failure) or redis_ms - failure.at_ms < FAILURE_AGE_MS_MAX)
         and _may_serve(account, accounts)
     }
+    yield from _ended(accounts or {}, redis_ms)
     if not resting and not told:
         yield fine("accounts", "none rests or fails")
     for account in sorted({*resting, *told}):
         name = _name(account, accounts)
         yield _judge(account, name, resting.get(account), told.get(account), redis_ms)
+
+
+def _ended(accounts: Mapping[str, AccountRecord], redis_ms: int) -> Iterator[Finding]:
+    for account in accounts.values():
+        end_ms = account.expires_at_ms
+        if account.enabled and end_ms is not None and end_ms <= redis_ms:
+            ended = f"{account.name} ended {age((redis_ms - end_ms) / 1000)} ago and serves nothing"
+            fix = f"`relayctl accounts update {account.id} --expires-at TIME`, or delete it"
+            yield warning("accounts", ended, fix)
 
 
 def _judge(
@@ -75,10 +85,11 @@ def _is_credential(failure: AccountFailure) -> bool:
 
 def _fix(account: str, failure: AccountFailure | None) -> str:
     if account in _BUILT_IN:
-        variable = f"{_BUILT_IN[account].upper()}_API_KEY"
+        variable = " or ".join(CREDENTIAL_VARIABLES[_BUILT_IN[account]])
         renew = f"set {variable} where relay runs to a key that works, and start it again"
     else:
         renew = f"`relayctl accounts update {account} --api-key-file FILE`"
+        renew += f"; `relayctl accounts test {account}` shows what its provider says"
     if failure is not None and failure.reason == Reason.UPSTREAM_CREDENTIAL:
         return renew
     return f"see `attempt_failed` in relay's log; a wrong credential: {renew}"

@@ -2,22 +2,44 @@
 
 import hashlib
 import math
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
 from common.domain.globs import is_glob, matches
-from common.domain.ids import ENTROPY_BYTES, encode_ulid
+from common.domain.ids import ENTROPY_BYTES, encode_ulid, ulid_time_ms
 from common.domain.policies import NO_POLICY, Applied, Policy, account_scope
 
-Provider = Literal["openai", "anthropic", "openai_compatible"]
+Provider = Literal[
+    "openai", "anthropic", "azure_openai", "gemini", "bedrock", "vertex", "openai_compatible"
+]
+PROVIDER_NAMES: tuple[Provider, ...] = get_args(Provider)
 
-# The dialect that a provider speaks; a request goes to a provider of its own dialect.
+# The dialect that a provider's own API has: what it keeps (responses, batches) is read in it.
 DIALECT_OF_PROVIDER: dict[str, str] = {
     "openai": "openai",
     "openai_compatible": "openai",
+    "azure_openai": "openai",
     "anthropic": "anthropic",
+    "gemini": "gemini",
+    "bedrock": "bedrock",
+    "vertex": "vertex",
 }
+
+# What a server that speaks OpenAI's protocol does otherwise than OpenAI; docs/providers.md says
+# which servers have which.
+Quirk = Literal["max_tokens", "no_stream_options", "no_developer_role", "no_auth", "responses"]
+
+
+class Options(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What only some providers need: Azure's API version, Google Cloud's project, quirks."""
+
+    api_version: str = ""
+    project: str = ""
+    quirks: tuple[Quirk, ...] = ()
+
+
+NO_OPTIONS = Options()
 
 
 class AccountRecord(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -26,8 +48,11 @@ class AccountRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     A name that is a glob (as keys' rules have them) stands for all that it matches; mapped to
     itself, each is served as requested. While a change of `models` is on its way
     (`narrowing.py`), `models_too` must admit a model as well.
-    `region` and `tags` are for routing.
     `sealed_credential` is `common.keyring`'s, bound to `account:<id>`; empty for built-in ones.
+    `region` and `tags` are for routing; Bedrock and Vertex AI are asked in that region, too.
+    `enabled` is whether it serves at all, `schedulable` whether it serves what is not pinned to it:
+    an operator who drains an account takes only that away. `egress` shows its way out without the
+    password; the whole URL of the proxy is sealed with the credential.
     """
 
     id: str
@@ -47,12 +72,26 @@ class AccountRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     policy: Policy = NO_POLICY
     region: str = ""
     tags: list[str] = []
+    options: Options = NO_OPTIONS
+    extra_headers: dict[str, str] = {}
+    egress: str = ""
+    expires_at_ms: int | None = None
+    schedulable: bool = True
 
     @property
     def most_open(self) -> int:
         """How many requests it may serve at once; 0 is no bound."""
         bounds = [one for one in (self.max_concurrency, self.policy.limits.concurrency) if one]
         return min(bounds, default=0)
+
+    def may_serve(self, request_id: str, *, pinned: bool = False) -> bool:
+        """Whether it may be asked for that request, whose id says when it came.
+
+        `pinned` is what belongs to this account alone, such as a response that it keeps.
+        """
+        if not (self.enabled and (self.schedulable or pinned)):
+            return False
+        return self.expires_at_ms is None or ulid_time_ms(request_id) < self.expires_at_ms
 
     def served_model(self, requested: str) -> str | None:
         """The provider's model for a requested one, or None when the account has it not."""

@@ -135,6 +135,8 @@ def narrowed_account(old: AccountRecord, new: AccountRecord) -> AccountRecord:
         models_too={} if only_more else new.models,
         enabled=old.enabled and new.enabled,
         max_concurrency=min(bounds, default=0),
+        schedulable=old.schedulable and new.schedulable,
+        expires_at_ms=sooner(old.expires_at_ms, new.expires_at_ms),
         policy=narrowed_policy(old.policy, new.policy) if old.policy != new.policy else old.policy,
     )
 

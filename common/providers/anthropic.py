@@ -1,20 +1,40 @@
 """Anthropic. Source: https://docs.anthropic.com/en/api/overview."""
 
-from common.providers.base import Headers
+from common.domain.credentials import UsableAccount
+from common.providers.base import (
+    CONVERSATIONS,
+    Ask,
+    Call,
+    ProviderProtocol,
+    proxy_of,
+    with_account_headers,
+)
 
-# Required by the API; a caller that sends its own version keeps it.
-DEFAULT_VERSION = "2023-06-01"
+_PATHS = {
+    "anthropic.messages": "/v1/messages",
+    "messages.count_tokens": "/v1/messages/count_tokens",
+    "messages.batches": "/v1/messages/batches",
+}
 
 
-class Anthropic:
+class Anthropic(ProviderProtocol):
     """The base URL has no version, as the official SDK has it: `https://api.anthropic.com`."""
 
     name = "anthropic"
 
-    def url(self, base_url: str, endpoint_path: str) -> str:
-        """The path as it is, below the base URL."""
-        return base_url + endpoint_path
+    def target(self, account: UsableAccount, endpoint: str, model: str) -> str | None:
+        """All conversations as messages; of OpenAI's and Gemini's other endpoints it has none."""
+        if endpoint in CONVERSATIONS:
+            return "anthropic.messages"
+        return endpoint if endpoint in _PATHS else None
 
-    def credential_headers(self, api_key: str) -> Headers:
-        """The API's own header."""
-        return [("x-api-key", api_key)]
+    def call(self, account: UsableAccount, ask: Ask, token: str = "") -> Call:
+        """With the API's own header."""
+        headers = [*ask.headers, ("x-api-key", account.credential.api_key)]
+        return Call(
+            ask.method,
+            account.base_url + (ask.path or _PATHS[ask.target]),
+            with_account_headers(account, headers),
+            ask.body,
+            proxy_of(account),
+        )

@@ -1,14 +1,20 @@
 """What relaying needs to know of a provider, and how its answers are judged.
 
-One file a provider; each offers a `ProviderProtocol`. The judgement is shared: it follows what
-HTTP statuses mean to a holder of the credential, not to the caller.
+One file a provider; each offers a `ProviderProtocol`, and `common.providers.PROVIDERS` names it.
+The judgement is shared: it follows what HTTP statuses mean to a holder of the credential, not to
+the caller.
 """
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
+from common.domain.credentials import UsableAccount
 from common.domain.refusals import Reason
+
+if TYPE_CHECKING:
+    from common.providers.http import UpstreamClient
 
 Headers = list[tuple[str, str]]
 
@@ -42,16 +48,94 @@ class Failure(msgspec.Struct, frozen=True):
         return self.cooldown_ms if others else self.asked_rest_ms
 
 
+class Ask(NamedTuple):
+    """What a provider is asked, whoever it is.
+
+    `target` is what `ProviderProtocol.target` said and `model` the account's name for the model.
+    `body` is the whole body in the target's format, empty for what is sent as it comes (forms).
+    `headers` are the caller's, as `headers.to_provider` let them through. `now_s` is the time in s
+    since 1970, which signatures tell. A `path` such as `/v1/responses/resp_1` is of something that
+    the provider keeps, with its query if there is one; the target then counts for nothing.
+    """
+
+    target: str
+    model: str
+    body: bytes = b""
+    headers: Sequence[tuple[str, str]] = ()
+    stream: bool = False
+    now_s: float = 0.0
+    path: str = ""
+    method: str = "POST"
+
+
+class Call(NamedTuple):
+    """One request as it goes out: all of its headers, the credential among them.
+
+    `proxy` is the URL of the account's way out; None goes directly.
+    """
+
+    method: str
+    url: str
+    headers: Headers
+    body: bytes
+    proxy: str | None = None
+
+
 class ProviderProtocol(Protocol):
-    """One provider's address and authentication."""
+    """One provider: in which format it is asked for what, and what a request to it looks like."""
 
     name: str
 
-    def url(self, base_url: str, endpoint_path: str) -> str:
-        """The address for an endpoint path such as `/v1/chat/completions`."""
+    def target(self, account: UsableAccount, endpoint: str, model: str) -> str | None:
+        """In which format the account is asked for an endpoint, by its name in the ledger.
 
-    def credential_headers(self, api_key: str) -> Headers:
-        """The headers that authenticate Relay to the provider."""
+        `own_target(endpoint)`: the caller's bytes go on as they are. Another format: they are
+        translated. None: it cannot serve that. `model` is the account's name for it.
+        """
+        ...
+
+    async def credential(self, account: UsableAccount, client: "UpstreamClient") -> str:
+        """What is to be fetched before a call, to be handed to it; kept for as long as it is valid.
+
+        Raises `UpstreamFailed`. Most providers need nothing.
+        """
+        return ""
+
+    def call(self, account: UsableAccount, ask: Ask, token: str = "") -> Call:
+        """The request. `token` is what `credential` gave."""
+        ...
+
+
+# What callers' endpoints of conversations are written in; any other endpoint is its own format.
+_OWN_FORMATS = {
+    "chat.completions": "openai.chat",
+    "responses": "openai.responses",
+    "messages": "anthropic.messages",
+    "gemini.generate": "gemini.generate",
+    "gemini.stream": "gemini.generate",
+}
+CONVERSATIONS = frozenset(_OWN_FORMATS)
+
+
+def own_target(endpoint: str) -> str:
+    """The format that an endpoint's callers write, which passes untouched where it is the target.
+
+    An endpoint that has no other form than its own, such as `embeddings`, is told by its name.
+    """
+    return _OWN_FORMATS.get(endpoint, endpoint)
+
+
+def with_account_headers(account: UsableAccount, headers: Headers) -> Headers:
+    """Headers of a call with those that the account adds, in place of any of the same name."""
+    extra = account.extra_headers
+    if not extra:
+        return headers
+    return [one for one in headers if one[0] not in extra] + list(extra.items())
+
+
+def proxy_of(account: UsableAccount) -> str | None:
+    """The account's way out; None where it has none."""
+    return account.credential.egress_proxy or None
 
 
 def judge(status: int, retry_after: str | None, provider: str) -> Failure | None:

@@ -4,8 +4,10 @@ import hashlib
 from collections.abc import Iterable
 from functools import lru_cache
 
-from common.providers.anthropic import DEFAULT_VERSION
 from common.providers.base import Headers
+
+# Anthropic's API requires one; a caller that sends its own version keeps it.
+ANTHROPIC_VERSION = "2023-06-01"
 
 # Towards the provider an allow list: what the caller's SDK says about its request. Everything
 # else (its key, cookies, addresses, the edge's headers) stays here.
@@ -22,6 +24,14 @@ REQUEST_HEADERS = frozenset(
     }
 )
 REQUEST_PREFIXES = ("x-stainless-", "x-echo-")
+# Which of them only some providers understand; others are not told what was meant for those.
+# (Bedrock and Vertex AI take Anthropic's betas in the body.)
+_MEANT_FOR = {
+    "anthropic-beta": frozenset({"anthropic", "bedrock", "vertex"}),
+    "anthropic-dangerous-direct-browser-access": frozenset({"anthropic"}),
+    "anthropic-version": frozenset({"anthropic"}),
+    "openai-beta": frozenset({"openai", "azure_openai", "openai_compatible"}),
+}
 
 # Towards the caller a deny list, so that what a provider adds comes through: hop-by-hop headers
 # (RFC 9110, 7.6.1), framing, cookies, the account's identity, and the account's own rate limits,
@@ -78,10 +88,10 @@ def to_provider(
             else value.decode("latin-1"),
         )
         for name, value in headers
-        if (sent := _sent_name(name)) is not None
+        if (sent := _sent_name(name, provider)) is not None
     ]
     if provider == "anthropic" and not any(name == "anthropic-version" for name, _ in passed):
-        passed.append(("anthropic-version", DEFAULT_VERSION))
+        passed.append(("anthropic-version", ANTHROPIC_VERSION))
     passed += [("accept-encoding", "identity"), ("x-client-request-id", request_id)]
     return passed
 
@@ -101,9 +111,11 @@ def _own(tenant: str, value: str) -> str:
 
 # The same few names come with every request.
 @lru_cache(maxsize=_NAMES_MAX)
-def _sent_name(name: bytes) -> str | None:
+def _sent_name(name: bytes, provider: str) -> str | None:
     """The name towards the provider; None for what stays here."""
     text = name.decode("latin-1")
+    if text in _MEANT_FOR and provider not in _MEANT_FOR[text]:
+        return None
     return text if text in REQUEST_HEADERS or text.startswith(REQUEST_PREFIXES) else None
 
 

@@ -177,7 +177,8 @@ class UpstreamClient:
 
     def __init__(self, connect_timeout_ms: int = CONNECT_TIMEOUT_MS) -> None:
         self._connect_timeout_ms = connect_timeout_ms
-        self._client: Any = None
+        # By their proxy; None is the way without one.
+        self._clients: dict[str | None, Any] = {}
 
     def exchange(
         self,
@@ -188,16 +189,19 @@ class UpstreamClient:
         provider: str,
         *,
         timeout_ms: int,
+        proxy: str | None = None,
     ) -> Exchange:
         """Prepare one request; `Exchange.open` sends it.
 
-        `timeout_ms` is for all of it, from the connection to the answer's last byte.
+        `timeout_ms` is for all of it, from the connection to the answer's last byte. A `proxy`
+        that cannot be used raises `UpstreamFailed`: nothing ever goes past it.
         """
-        if self._client is None:
-            self._client = _build(self._connect_timeout_ms)
+        client = self._clients.get(proxy)
+        if client is None:
+            client = self._clients[proxy] = self._built(proxy, provider)
         if isinstance(body, StreamedBody) and body.length is not None:
             headers = [*headers, ("content-length", str(body.length))]
-        builder = self._client.request(method, url).headers(headers)
+        builder = client.request(method, url).headers(headers)
         builder = builder.timeout(timedelta(milliseconds=timeout_ms))
         if isinstance(body, StreamedBody):
             builder = builder.body_stream(body.chunks)
@@ -219,17 +223,29 @@ class UpstreamClient:
 
     async def close(self) -> None:
         """Close the pool."""
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        clients, self._clients = self._clients, {}
+        for client in clients.values():
+            await client.close()
+
+    def _built(self, proxy: str | None, provider: str) -> Any:
+        try:
+            return _build(self._connect_timeout_ms, proxy)
+        except ValueError as error:
+            message = f"the egress proxy of {provider}'s account cannot be used"
+            failure = Failure(Reason.UPSTREAM_UNREACHABLE, message, cooldown_ms=UNREACHABLE_MS)
+            raise UpstreamFailed(failure) from error
 
 
-def _build(connect_timeout_ms: int) -> Any:
+def _build(connect_timeout_ms: int, proxy: str | None) -> Any:
     from pyreqwest.client import ClientBuilder
 
+    builder = ClientBuilder()
+    if proxy is not None:
+        from pyreqwest.proxy import ProxyBuilder
+
+        builder = builder.proxy(ProxyBuilder.all(proxy))
     return (
-        ClientBuilder()
-        .connect_timeout(timedelta(milliseconds=connect_timeout_ms))
+        builder.connect_timeout(timedelta(milliseconds=connect_timeout_ms))
         .pool_idle_timeout(timedelta(milliseconds=POOL_IDLE_MS))
         .pool_max_idle_per_host(1024)
         .max_connections(None)

@@ -1,13 +1,13 @@
 """Accounts: rows, and the list of them that is projected into Redis."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from psycopg.types.json import Jsonb
 
-from common.domain.accounts import AccountRecord
+from common.domain.accounts import NO_OPTIONS, AccountRecord, Options
 from common.domain.ids import ulid_to_uuid, uuid_to_ulid
 from common.store import policies
 from common.store.database import Connection, query
@@ -130,6 +130,13 @@ def _values(record: AccountRecord) -> dict[str, Any]:
         "max_concurrency": record.max_concurrency,
         "enabled": record.enabled,
         "discount": record.discount,
+        "region": record.region,
+        "tags": Jsonb(record.tags),
+        "options": Jsonb(msgspec.to_builtins(record.options)),
+        "extra_headers": Jsonb(record.extra_headers),
+        "egress": record.egress,
+        "expires_at": _time(record.expires_at_ms),
+        "schedulable": record.schedulable,
         **policies.columns(record.policy),
     }
 
@@ -148,6 +155,13 @@ def _account(row: Mapping[str, Any]) -> Account:
             max_concurrency=row["max_concurrency"],
             enabled=row["enabled"],
             discount=row["discount"],
+            region=row["region"],
+            tags=row["tags"],
+            options=msgspec.convert(row["options"], Options) if row["options"] else NO_OPTIONS,
+            extra_headers=row["extra_headers"],
+            egress=row["egress"],
+            expires_at_ms=_ms(row["expires_at"]),
+            schedulable=row["schedulable"],
             policy=policies.read(row, policies.COUNTS_COLUMNS),
         ),
         credential_key_id=row["credential"].partition(":")[0],
@@ -155,3 +169,11 @@ def _account(row: Mapping[str, Any]) -> Account:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )
+
+
+def _time(moment_ms: int | None) -> datetime | None:
+    return None if moment_ms is None else datetime.fromtimestamp(moment_ms / 1000, UTC)
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else round(moment.timestamp() * 1000)

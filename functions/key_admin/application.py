@@ -17,6 +17,7 @@ from common.state.commands import RedisUnavailable
 from common.store.database import DatabaseUnavailable
 from common.telemetry import catalogue, logs
 from functions.key_admin.api import (
+    account_calls,
     accounts,
     aliases,
     audit,
@@ -42,6 +43,7 @@ from functions.key_admin.services import services, stop_services
 OPERATIONS = (
     *keys.OPERATIONS,
     *accounts.OPERATIONS,
+    *account_calls.OPERATIONS,
     *groups.OPERATIONS,
     *aliases.OPERATIONS,
     *models.OPERATIONS,

@@ -127,7 +127,7 @@ def _without_null(described: dict[str, Any]) -> dict[str, Any]:
 def _responses(operation: Operation) -> dict[str, Any]:
     good: dict[str, Any] = {"description": operation.summary}
     if operation.answer is not None:
-        good["content"] = {"application/json": {"schema": _reference(operation.answer)}}
+        good["content"] = {operation.answer_type: {"schema": _reference(operation.answer)}}
     statuses = set(_EVERYWHERE) | set(operation.refusals)
     if operation.body is not None:
         statuses |= set(_WITH_BODY)

@@ -107,6 +107,7 @@ class Operation(msgspec.Struct, frozen=True):
     tag: str
     status: int = 200
     answer: type[BaseModel] | None = None
+    answer_type: str = "application/json"
     body: type[BaseModel] | None = None
     body_required: bool = True
     query: type[BaseModel] | None = None

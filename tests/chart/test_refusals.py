@@ -69,6 +69,8 @@ DATABASE = {"postgresql__enabled": False, "externalDatabase__host": "postgres"}
             {"secrets__existingSecret": "s", "secrets__geminiApiKey": 7},
             "secrets.geminiApiKey and secrets.existingSecret are both given",
         ),
+        ({"secrets__azureOpenaiApiKey": "k"}, "set that, too"),
+        ({"secrets__awsAccessKeyId": "k"}, "without secrets.awsRegion"),
         (
             {"secrets__existingMasterKeySecret": "s", "secrets__masterKey": "1234567890123456"},
             "secrets.masterKey and secrets.existingMasterKeySecret",

@@ -69,7 +69,9 @@ def existing(served, redis_server):
     rules = [{"models": {"m": 1}}]
     served.call("PUT", f"/internal/aliases/{name}", json={"rules": rules}).raise_for_status()
     served.call("PUT", f"/internal/models/{name}", json={}).raise_for_status()
-    account = {"name": name, "provider": "openai", "credential": credential}
+    # Where nobody listens: a test call asks there.
+    nobody = "http://127.0.0.1:9/v1"
+    account = {"name": name, "provider": "openai", "credential": credential, "base_url": nobody}
     return {
         "key_id": served.created()["id"],
         "account_id": post("/internal/accounts", **account),

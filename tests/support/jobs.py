@@ -5,6 +5,7 @@ from typing import Any
 
 import redis
 
+from common.domain.credentials import Credential
 from common.domain.money import pico_from_usd
 from common.domain.policies import Budget, Limits, Policy
 from common.environment_accounts import BuiltInAccount
@@ -39,8 +40,8 @@ def settings_for(relay: RelayProcess, provider_url: str) -> WorkerSettings:
         internal_secret=INTERNAL_SECRET,
         log_level="info",
         accounts=(
-            BuiltInAccount("openai", f"{provider_url}/v1", OPENAI_CREDENTIAL),
-            BuiltInAccount("anthropic", provider_url, ANTHROPIC_CREDENTIAL),
+            BuiltInAccount("openai", f"{provider_url}/v1", Credential(api_key=OPENAI_CREDENTIAL)),
+            BuiltInAccount("anthropic", provider_url, Credential(api_key=ANTHROPIC_CREDENTIAL)),
         ),
     )
 

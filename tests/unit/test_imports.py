@@ -17,9 +17,10 @@ ALLOWED = {
     "functions.relay": {
         *("cryptography", "hiredis", "msgspec", "psycopg", "psycopg_pool", "pyreqwest"),
     },
+    # pyreqwest at a test call of an account.
     "functions.key_admin": {
-        *("cryptography", "httpx", "msgspec", "psycopg", "psycopg_pool", "pydantic", "redis"),
-        "starlette",
+        *("cryptography", "httpx", "msgspec", "psycopg", "psycopg_pool", "pydantic", "pyreqwest"),
+        *("redis", "starlette"),
     },
     # pyreqwest at the first event of its own.
     "functions.usage_aggregation": {

@@ -1,6 +1,5 @@
 """`/internal/accounts`: official API credentials of providers. A credential is never shown."""
 
-import asyncio
 from typing import Any
 
 import msgspec
@@ -9,44 +8,45 @@ from starlette.responses import Response
 
 from common import projection
 from common.domain import narrowing
-from common.domain.accounts import (
-    AccountRecord,
-    account_limits,
-    built_in_account_id,
-    credential_name,
-)
-from common.domain.limit_figures import figures
-from common.domain.limits import compile_rules
-from common.environment_accounts import BuiltInAccount
-from common.identifiers import new_ulid, now_ms
-from common.state.admission import Admission
-from common.state.commands import RedisUnavailable
+from common.domain.accounts import AccountRecord
+from common.domain.provider_addresses import default_base_url
+from common.identifiers import new_ulid
 from common.store import accounts
 from common.store.accounts import Account
 from common.store.database import Connection
 from functions.key_admin import idempotency
+from functions.key_admin.account_answers import (
+    all_answers,
+    answer_of,
+    audited,
+    built_in,
+    shown,
+    shown_options,
+)
+from functions.key_admin.account_secrets import (
+    default_address,
+    opened,
+    options_of,
+    sealed,
+    shown_proxy,
+    with_other_secrets,
+)
 from functions.key_admin.bodies import check_id
 from functions.key_admin.models.accounts import (
-    DEFAULT_BASE_URLS,
     AccountAnswer,
-    AccountBudget,
     AccountCreate,
     AccountList,
     AccountPage,
     AccountPatch,
-    LimitUse,
 )
-from functions.key_admin.models.limits import (
-    CalendarFields,
-    RateFields,
-    counts_of,
-    patched_policy,
-    shown_counts,
-)
+from functions.key_admin.models.fields import ms_of
+from functions.key_admin.models.limits import counts_of, patched_policy
 from functions.key_admin.operation import Call, Operation, answered, etag
 from functions.key_admin.problem import Problem, conflict, not_found
 
 PATH = "/internal/accounts"
+# Another one of these is to hold from the next request on, as if the old one were taken away.
+_HOW_IT_IS_ASKED = ("base_url", "sealed_credential", "region", "options", "extra_headers")
 
 
 async def create(call: Call) -> Response:
@@ -54,18 +54,27 @@ async def create(call: Call) -> Response:
     given = call.sent(AccountCreate)
     repeatable = call.repeatable(PATH)
     account_id = new_ulid()
+    credential = opened(given.provider, given.credential, given.options, given.egress_proxy)
+    options = options_of(given.provider, given.options, given.region)
     record = AccountRecord(
         id=account_id,
         name=given.name,
         provider=given.provider,
-        base_url=given.base_url or DEFAULT_BASE_URLS[given.provider],
+        base_url=given.base_url or default_address(given.provider, given.region),
         models=given.models,
         priority=given.priority,
         weight=given.weight,
         max_concurrency=given.max_concurrency,
         enabled=given.enabled,
+        schedulable=given.schedulable,
+        expires_at_ms=ms_of(given.expires_at),
         discount=given.discount,
-        sealed_credential=_sealed(call, account_id, given.credential.api_key),
+        region=given.region,
+        tags=given.tags,
+        options=options,
+        extra_headers=given.extra_headers,
+        egress=shown_proxy(credential),
+        sealed_credential=sealed(call, account_id, credential),
         policy=counts_of(given.limits, given.budgets, given.calendar),
     )
     async with call.services.database.transaction() as connection:
@@ -76,9 +85,9 @@ async def create(call: Call) -> Response:
             account = await accounts.create(connection, record)
         except psycopg.errors.UniqueViolation:
             raise _name_taken(given.name) from None
-        await call.audit(connection, "account.create", account_id, after=_audited(account))
+        await call.audit(connection, "account.create", account_id, after=audited(account))
         headers = {"location": f"{PATH}/{account_id}", "etag": etag(account.version)}
-        answer = answered(await _answer(call, account), 201, headers)
+        answer = answered(await answer_of(call, account), 201, headers)
         await idempotency.keep(call.services, connection, repeatable, account_id, answer)
     await call.services.bring_projection_up_to_date()
     return answer
@@ -93,18 +102,18 @@ async def list_accounts(call: Call) -> Response:
         )
     page = found[: query.limit]
     more = page[-1].record.id if len(found) > query.limit else None
-    built_in = [] if query.cursor else _built_in(call, query.provider)
-    return answered(AccountList(items=[*built_in, *await _answers(call, page)], next_cursor=more))
+    first = [] if query.cursor else built_in(call, query.provider)
+    return answered(AccountList(items=[*first, *await all_answers(call, page)], next_cursor=more))
 
 
 async def show(call: Call) -> Response:
     """One account."""
-    for account in _built_in(call, None):
+    for account in built_in(call, None):
         if account.id == call.path["account_id"]:
             return answered(account)
     async with call.services.database.transaction() as connection:
         stored = await _found(call, connection)
-    return await _shown(call, stored)
+    return await shown(call, stored)
 
 
 async def patch(call: Call) -> Response:
@@ -116,7 +125,7 @@ async def patch(call: Call) -> Response:
         call.check_version(before.version)
         record = _patched(call, before.record, given)
         if record == before.record:
-            return await _shown(call, before)
+            return await shown(call, before)
         try:
             account = await accounts.update(connection, record, before.version)
         except psycopg.errors.UniqueViolation:
@@ -127,12 +136,12 @@ async def patch(call: Call) -> Response:
             # What is committed is another version than what Redis has until then.
             await accounts.bump(connection, record.id)
             account = await _found(call, connection)
-        after = _audited(account) | {"credential_changed": "credential" in given.model_fields_set}
+        after = audited(account) | {"credential_changed": "credential" in given.model_fields_set}
         await call.audit(
-            connection, "account.update", record.id, before=_audited(before), after=after
+            connection, "account.update", record.id, before=audited(before), after=after
         )
     await call.services.bring_projection_up_to_date()
-    return await _shown(call, account)
+    return await shown(call, account)
 
 
 async def delete(call: Call) -> Response:
@@ -141,9 +150,7 @@ async def delete(call: Call) -> Response:
         await accounts.lock(connection)
         before = await _found(call, connection)
         if await accounts.delete(connection, before.record.id):
-            await call.audit(
-                connection, "account.delete", before.record.id, before=_audited(before)
-            )
+            await call.audit(connection, "account.delete", before.record.id, before=audited(before))
             await _project_ahead(call, connection, before.record, None)
     await call.services.bring_projection_up_to_date()
     return Response(status_code=204)
@@ -160,7 +167,7 @@ async def _project_ahead(
     """
     both = None if new is None else narrowing.narrowed_account(old, new)
     replaced = new is not None and (
-        (old.base_url, old.sealed_credential) != (new.base_url, new.sealed_credential)
+        any(getattr(old, name) != getattr(new, name) for name in _HOW_IT_IS_ASKED)
         or any(_serves_otherwise(old, new, name) for name in (old.models | new.models))
     )
     if both == old and not replaced:
@@ -184,7 +191,7 @@ def _serves_otherwise(old: AccountRecord, new: AccountRecord, requested: str) ->
 
 async def _found(call: Call, connection: Connection) -> Account:
     account_id = check_id(call.path["account_id"], "account")
-    if any(account.id == account_id for account in _built_in(call, None)):
+    if any(account.id == account_id for account in built_in(call, None)):
         raise conflict(
             "A built-in account comes from relay's environment: change the variable instead."
         )
@@ -196,106 +203,30 @@ async def _found(call: Call, connection: Connection) -> Account:
 
 def _patched(call: Call, record: AccountRecord, given: AccountPatch) -> AccountRecord:
     names = ("name", "base_url", "models", "priority", "weight", "max_concurrency", "enabled",
-             "discount")  # fmt: skip
+             "schedulable", "discount", "region", "tags", "extra_headers")  # fmt: skip
     sent = given.model_fields_set
     changes: dict[str, Any] = {name: getattr(given, name) for name in names if name in sent}
-    if "credential" in sent:
-        changes["sealed_credential"] = _sealed(call, record.id, given.credential.api_key)
+    if "expires_at" in sent:
+        changes["expires_at_ms"] = ms_of(given.expires_at)
+    if {"options", "region"} & sent:
+        options = given.options if "options" in sent else shown_options(record.options)
+        region = changes.get("region", record.region)
+        changes["options"] = options_of(record.provider, options, region)
     changes["policy"] = patched_policy(record.policy, given)
-    return msgspec.structs.replace(record, **changes)
+    changed = msgspec.structs.replace(record, **changes)
+    if "base_url" not in sent and changed.region != record.region:
+        changed = _moved(record, changed)
+    if {"credential", "egress_proxy"} & sent:
+        return with_other_secrets(call, changed, given)
+    return changed
 
 
-def _sealed(call: Call, account_id: str, api_key: str) -> str:
-    return call.services.keyring.seal(api_key, credential_name(account_id))
-
-
-def _built_in(call: Call, provider: str | None) -> list[AccountAnswer]:
-    return [
-        _built_in_answer(account)
-        for account in call.services.settings.accounts
-        if provider in (None, account.provider)
-    ]
-
-
-def _built_in_answer(account: BuiltInAccount) -> AccountAnswer:
-    return AccountAnswer(
-        id=built_in_account_id(account.provider),
-        name=f"built-in {account.provider}",
-        provider=account.provider,
-        base_url=account.base_url,
-        credential_key_id=None,
-        models={},
-        priority=50,
-        weight=1,
-        max_concurrency=0,
-        enabled=True,
-        discount="",
-        built_in=True,
-        limits=RateFields(),
-        budgets=[],
-        calendar=CalendarFields(),
-        use=[],
-        created_at=None,
-        updated_at=None,
-    )
-
-
-async def _shown(call: Call, account: Account) -> Response:
-    return answered(await _answer(call, account), headers={"etag": etag(account.version)})
-
-
-async def _answer(call: Call, account: Account) -> AccountAnswer:
-    return (await _answers(call, [account]))[0]
-
-
-async def _answers(call: Call, found: list[Account]) -> list[AccountAnswer]:
-    """Accounts with what is used of their limits at this moment."""
-    uses = await asyncio.gather(*(_use(call, account) for account in found))
-    return [_with_use(account, use) for account, use in zip(found, uses, strict=True)]
-
-
-async def _use(call: Call, account: Account) -> list[LimitUse] | None:
-    limits = account_limits(account.record, concurrency=True)
-    rules = compile_rules((limits,), now_ms())
-    if not rules.packed:
-        return []
-    services = call.services
-    admission = Admission(services.redis, services.settings.state_prefix)
-    try:
-        counted = await admission.read_rules(rules.packed)
-    except RedisUnavailable:
-        return None
-    return [LimitUse(**one) for one in figures(rules.limits, counted)]
-
-
-def _with_use(account: Account, use: list[LimitUse] | None) -> AccountAnswer:
-    record = account.record
-    limits = shown_counts(record.policy)
-    return AccountAnswer(
-        id=record.id,
-        name=record.name,
-        provider=record.provider,
-        base_url=record.base_url,
-        credential_key_id=account.credential_key_id,
-        models=record.models,
-        priority=record.priority,
-        weight=record.weight,
-        max_concurrency=record.max_concurrency,
-        enabled=record.enabled,
-        discount=record.discount,
-        built_in=False,
-        limits=RateFields(**limits["limits"].model_dump(exclude={"queue"})),
-        budgets=[AccountBudget(**one.model_dump()) for one in limits["budgets"]],
-        calendar=limits["calendar"],
-        use=use,
-        created_at=account.created_at,
-        updated_at=account.updated_at,
-    )
-
-
-def _audited(account: Account) -> dict[str, Any]:
-    shown: dict[str, Any] = _with_use(account, None).model_dump(mode="json", exclude={"use"})
-    return shown
+def _moved(old: AccountRecord, new: AccountRecord) -> AccountRecord:
+    """With the address of the new region, unless it had one of its own."""
+    if old.base_url != default_base_url(old.provider, old.region):
+        return new
+    base_url = default_address(new.provider, new.region)
+    return msgspec.structs.replace(new, base_url=base_url)
 
 
 def _name_taken(name: str) -> Problem:

@@ -1,15 +1,21 @@
 """Accounts, as sent and as answered."""
 
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from socket import inet_aton
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
+from common.domain.accounts import Provider
 from common.domain.money import PICO_PER_USD, pico_from_usd
 from functions.key_admin.models import patterns
-from functions.key_admin.models.fields import LEFT_OUT, Glob, Kept, Name, Page, Sent, Time
+from functions.key_admin.models.account_credentials import Credential
+from functions.key_admin.models.account_options import (
+    ExtraHeaders,
+    OptionFields,
+    Region,
+    Tags,
+)
+from functions.key_admin.models.addresses import BaseUrl, ProxyUrl
+from functions.key_admin.models.fields import LEFT_OUT, Future, Glob, Kept, Name, Page, Sent, Time
 from functions.key_admin.models.limits import (
     BUDGETS_MAX,
     BudgetFields,
@@ -18,67 +24,7 @@ from functions.key_admin.models.limits import (
     each_once,
 )
 
-DEFAULT_BASE_URLS = {
-    "openai": "https://api.openai.com/v1",
-    "anthropic": "https://api.anthropic.com",
-}
-Provider = Literal["openai", "anthropic", "openai_compatible"]
-
-
-# Where machines in clouds are told their own credentials, besides the link-local addresses: AWS,
-# Alibaba, Oracle; names of Google's and AWS's.
-_METADATA_NETWORKS = (
-    ip_network("fd00:ec2::/32"),
-    ip_network("100.100.100.200"),
-    ip_network("192.0.0.192"),
-)
-_METADATA_HOSTS = {
-    *("metadata", "metadata.google.internal", "metadata.goog"),
-    *("instance-data", "instance-data.ec2.internal"),
-}
-
-
-def _is_metadata(host: str) -> bool:
-    """Whether a host is a cloud's metadata service, by its name or address as it is written.
-
-    Loopback and private addresses are none: vLLM and Ollama have such.
-    """
-    host = host.rstrip(".").lower()
-    try:
-        address: IPv4Address | IPv6Address = ip_address(host)
-    except ValueError:
-        try:
-            address = IPv4Address(inet_aton(host))  # short, decimal, octal and hexadecimal forms
-        except OSError:
-            return host in _METADATA_HOSTS
-    if isinstance(address, IPv6Address):
-        address = address.ipv4_mapped or IPv6Address(int(address))  # without its zone
-    return address.is_link_local or any(address in network for network in _METADATA_NETWORKS)
-
-
-def _address(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        port_is_right = parts.port is None or parts.port > 0
-    except ValueError:
-        port_is_right = False
-    if not port_is_right or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be an http address, e.g. https://api.openai.com/v1")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("must have no user, password, query or fragment")
-    if not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("must be written in printable ASCII without blanks")
-    if "%" in parts.hostname and ":" not in parts.hostname:
-        raise ValueError("must have no percent-encoded host")
-    if _is_metadata(parts.hostname):
-        raise ValueError("must not be a link-local address or a cloud's metadata service")
-    return text.rstrip("/")
-
-
-def _header_safe(text: str) -> str:
-    if not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("must be printable ASCII without blanks, as the provider issued it")
-    return text
+EGRESS = "URL of an http, https or socks5 proxy: the only way out; sealed, as its password is there"
 
 
 def _as_map(value: Any) -> Any:
@@ -99,7 +45,6 @@ def _no_glob_served(models: dict[str, str]) -> dict[str, str]:
     return models
 
 
-BaseUrl = Annotated[str, Field(max_length=500), AfterValidator(_address)]
 Models = Annotated[
     dict[Glob, Glob],
     Field(max_length=500),
@@ -116,6 +61,13 @@ Weight = Annotated[
 ]
 Concurrency = Annotated[int, Field(ge=0, le=1_000_000, description="0: no bound")]
 
+Schedulable = Annotated[
+    bool,
+    Field(
+        description="false: it serves only what is pinned to it, such as responses that it keeps"
+    ),
+]
+
 
 def _fraction(text: str) -> str:
     if text and not 0 <= pico_from_usd(text) < PICO_PER_USD:
@@ -128,14 +80,6 @@ Discount = Annotated[
     Field(pattern=patterns.DISCOUNT, description="of all prices: 0.15 is 15 % off"),
     AfterValidator(_fraction),
 ]
-
-
-class Credential(Sent):
-    """An official API credential. Sealed at once, never shown again."""
-
-    api_key: Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_header_safe)] = (
-        Field(repr=False)
-    )
 
 
 class AccountBudget(BudgetFields):
@@ -165,22 +109,23 @@ class AccountCreate(Sent):
     weight: Weight = 1
     max_concurrency: Concurrency = 0
     enabled: bool = True
+    schedulable: Schedulable = True
+    expires_at: Future | None = None
     discount: Discount = ""
+    region: Region = ""
+    tags: Tags = Field(default_factory=list)
+    options: OptionFields = Field(default_factory=OptionFields)
+    extra_headers: ExtraHeaders = Field(default_factory=dict)
+    egress_proxy: ProxyUrl | None = Field(default=None, repr=False, description=EGRESS)
     limits: RateFields = Field(default_factory=RateFields)
     budgets: AccountBudgets = Field(default_factory=list)
     calendar: CalendarFields = Field(default_factory=CalendarFields)
-
-    @model_validator(mode="after")
-    def _has_an_address(self) -> "AccountCreate":
-        if self.base_url is None and self.provider not in DEFAULT_BASE_URLS:
-            raise ValueError(f"base_url is required for the provider {self.provider}")
-        return self
 
 
 class AccountPatch(Sent):
     """What is to change; what is left out stays. The provider never changes.
 
-    `null` takes `limits`, `budgets`, `calendar` away.
+    `null` takes `limits`, `budgets`, `calendar`, `expires_at`, `egress_proxy` away.
     """
 
     name: Annotated[Name, Kept] = LEFT_OUT
@@ -191,7 +136,14 @@ class AccountPatch(Sent):
     weight: Annotated[Weight, Kept] = LEFT_OUT
     max_concurrency: Annotated[Concurrency, Kept] = LEFT_OUT
     enabled: Annotated[bool, Kept] = LEFT_OUT
+    schedulable: Annotated[Schedulable, Kept] = LEFT_OUT
+    expires_at: Future | None = None
     discount: Annotated[Discount, Kept] = LEFT_OUT
+    region: Annotated[Region, Kept] = LEFT_OUT
+    tags: Annotated[Tags, Kept] = LEFT_OUT
+    options: Annotated[OptionFields, Kept] = LEFT_OUT
+    extra_headers: Annotated[ExtraHeaders, Kept] = LEFT_OUT
+    egress_proxy: ProxyUrl | None = Field(default=None, repr=False, description=EGRESS)
     limits: RateFields | None = None
     budgets: AccountBudgets | None = None
     calendar: CalendarFields | None = None
@@ -228,7 +180,14 @@ class AccountAnswer(BaseModel):
     weight: int
     max_concurrency: int
     enabled: bool
+    schedulable: bool
+    expires_at: Time | None
     discount: str
+    region: str
+    tags: list[str]
+    options: OptionFields
+    extra_headers: dict[str, str]
+    egress_proxy: str | None = Field(description="without its user and password")
     built_in: bool
     limits: RateFields
     budgets: list[AccountBudget]

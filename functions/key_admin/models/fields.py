@@ -72,6 +72,11 @@ def as_time(bound: datetime | date | None) -> datetime | None:
     return datetime.combine(bound, time(), UTC)
 
 
+def ms_of(moment: datetime | None) -> int | None:
+    """A time in whole ms since 1970."""
+    return None if moment is None else int(moment.timestamp() * 1000)
+
+
 def _not_null(value: Any) -> Any:
     if value is None:
         raise ValueError("must not be null; leave it out if it is not to change")

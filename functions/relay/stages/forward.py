@@ -8,7 +8,7 @@ import msgspec
 from common.domain.admission import Denied, Moved, chosen_first
 from common.domain.refusals import Reason, Refusal, Refused
 from common.providers import PROVIDERS
-from common.providers.base import Failure, judge
+from common.providers.base import Ask, Failure, judge
 from common.providers.headers import to_caller, to_provider
 from common.providers.http import Exchange, StreamedBody, UpstreamFailed
 from common.state.commands import RedisUnavailable
@@ -126,7 +126,6 @@ def _open_exchange(services: Services, request: OpenRequest, account: UsableAcco
         raise ValueError("only a parsed request is forwarded")
     provider = PROVIDERS[account.provider]
     headers = to_provider(request.headers, request.id, account.provider, request.tenant)
-    headers += provider.credential_headers(account.credential)
     model = request.parsed.model
     served = account.served_model(model) or model
     body: bytes | StreamedBody
@@ -137,16 +136,19 @@ def _open_exchange(services: Services, request: OpenRequest, account: UsableAcco
             request.body, request.parsed, served, request.content_type
         )
         body = with_cap(request, body, account.provider)
-    url = provider.url(account.base_url, request.endpoint.path)
+    whole = body if isinstance(body, bytes) else b""
+    target = provider.target(account, request.endpoint.name, served) or ""
+    call = provider.call(account, Ask(target, served, whole, headers))
     return services.upstream.exchange(
-        "POST",
-        url,
-        headers,
-        body,
+        call.method,
+        call.url,
+        call.headers,
+        body if isinstance(body, StreamedBody) else call.body,
         account.provider,
         timeout_ms=services.heartbeat.longest_exchange_ms(
             stream=request.parsed.stream or request.upload is not None
         ),
+        proxy=call.proxy,
     )
 
 

@@ -93,7 +93,7 @@ def usable_models(
     names: set[str] = set()
     for account in accounts:
         barred = any(one.policy.routing.barred_by(account, table.groups) for one in request.routing)
-        if barred or not account.enabled:
+        if barred or not account.may_serve(request.id):
             continue
         if DIALECT_OF_PROVIDER[account.provider] == request.dialect.name:
             known = [*account.models, *prices.models(account.provider)]

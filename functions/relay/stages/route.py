@@ -4,8 +4,8 @@ import itertools
 
 import msgspec
 
-from common.accounts import FALLBACK_TIER
 from common.domain.accounts import DIALECT_OF_PROVIDER, draw_of, tier_of
+from common.domain.credentials import FALLBACK_TIER
 from common.domain.prices import PriceBook
 from common.domain.refusals import Reason, Refusal, Refused
 from common.domain.routing_table import RoutingTable
@@ -106,7 +106,7 @@ def _able(request: OpenRequest, world: World, model: str) -> list[UsableAccount]
     able = [
         account
         for account in world.accounts
-        if account.enabled
+        if account.may_serve(request.id, pinned=request.pinned_account_id == account.id)
         and DIALECT_OF_PROVIDER[account.provider] == endpoint.dialect
         and account.served_model(model) is not None
         and request.pinned_account_id in (None, account.id)

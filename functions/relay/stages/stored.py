@@ -16,6 +16,7 @@ from common.domain.accounts import DIALECT_OF_PROVIDER
 from common.domain.jobs import Job
 from common.domain.refusals import Reason, Refusal, Refused
 from common.providers import PROVIDERS
+from common.providers.base import Ask
 from common.providers.headers import to_caller, to_provider
 from common.providers.http import Exchange, UpstreamFailed
 from common.state.commands import RedisUnavailable
@@ -113,15 +114,18 @@ def open_exchange(
     """The request to the account; `method` is the caller's unless given."""
     provider = PROVIDERS[account.provider]
     headers = to_provider(request.headers, request.id, account.provider, request.tenant)
-    headers += provider.credential_headers(account.credential)
-    url = provider.url(account.base_url, path) + (f"?{query}" if query else "")
+    path = f"{path}?{query}" if query else path
+    call = provider.call(
+        account, Ask("", "", headers=headers, path=path, method=method or request.method)
+    )
     return services.upstream.exchange(
-        method or request.method,
-        url,
-        headers,
+        call.method,
+        call.url,
+        call.headers,
         b"",
         account.provider,
         timeout_ms=services.heartbeat.longest_exchange_ms(stream=True),
+        proxy=call.proxy,
     )
 
 

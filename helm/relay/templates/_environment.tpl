@@ -65,7 +65,15 @@ anthropicApiKey: ANTHROPIC_API_KEY
 anthropicBaseUrl: ANTHROPIC_BASE_URL
 azureOpenaiApiKey: AZURE_OPENAI_API_KEY
 azureOpenaiEndpoint: AZURE_OPENAI_ENDPOINT
+azureOpenaiApiVersion: OPENAI_API_VERSION
 geminiApiKey: GEMINI_API_KEY
+bedrockApiKey: AWS_BEARER_TOKEN_BEDROCK
+awsAccessKeyId: AWS_ACCESS_KEY_ID
+awsSecretAccessKey: AWS_SECRET_ACCESS_KEY
+awsRegion: AWS_REGION
+vertexServiceAccount: GOOGLE_APPLICATION_CREDENTIALS_JSON
+vertexProject: GOOGLE_CLOUD_PROJECT
+vertexLocation: GOOGLE_CLOUD_LOCATION
 {{- end -}}
 
 {{- define "relay.env.relay" -}}

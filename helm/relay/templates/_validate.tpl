@@ -113,6 +113,12 @@
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- /* relay would not start; what is in an existing Secret cannot be seen here. */ -}}
+{{- range $value, $needs := dict "azureOpenaiApiKey" "azureOpenaiEndpoint" "bedrockApiKey" "awsRegion" "awsAccessKeyId" "awsRegion" -}}
+{{- if and (include "relay.text" (get $.Values.secrets $value)) (not (include "relay.text" (get $.Values.secrets $needs))) -}}
+{{- fail (printf "secrets.%s is given without secrets.%s: set that, too" $value $needs) -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Values.secrets.existingMasterKeySecret (include "relay.text" .Values.secrets.masterKey) -}}
 {{- fail "secrets.masterKey and secrets.existingMasterKeySecret are both given: leave one of them out" -}}
 {{- end -}}

@@ -146,6 +146,56 @@ def test_an_accounts_key_is_taken_and_never_seen_again(relayctl):
     assert SECRET not in "".join(relayctl.said)
 
 
+def test_an_account_of_another_provider_is_made_drained_and_asked(relayctl, tmp_path):
+    file = tmp_path / "aws.json"
+    file.write_text(json.dumps({"access_key_id": "AKIA", "secret_access_key": SECRET}))
+    made = json_of(
+        relayctl(
+            *(
+                "accounts",
+                "create",
+                "--name",
+                "aws",
+                "--provider",
+                "bedrock",
+                "--region",
+                "eu-west-1",
+            ),
+            *(
+                "--base-url",
+                "http://127.0.0.1:9",
+                "--credential-file",
+                str(file),
+                "--model",
+                "nova",
+            ),
+            *(
+                "--tag",
+                "eu",
+                "--header",
+                "X-Team=a",
+                "--egress-proxy-file",
+                "-",
+                "--output",
+                "json",
+            ),
+            stdin=f"http://u:{SECRET}@127.0.0.1:9\n",
+        )
+    )
+    assert (made["tags"], made["extra_headers"]) == (["eu"], {"x-team": "a"})
+    assert made["egress_proxy"] == "http://127.0.0.1:9"
+    relayctl("accounts", "update", made["id"], "--drained", "--no-egress-proxy")
+    shown = json_of(relayctl("accounts", "show", made["id"], "--output", "json"))
+    assert (shown["schedulable"], shown["egress_proxy"]) == (False, None)
+    said = relayctl("accounts", "test", "aws", code=1).stdout
+    assert "asks http://127.0.0.1:9/model/nova/converse-stream for nova (bedrock.converse)" in said
+    assert "it does not work: bedrock could not be reached" in said
+    assert "no account named 'gone'" in relayctl("accounts", "test", "gone", code=1).stderr
+    assert json_of(relayctl("accounts", "rewrap", "--output", "json"))["failed"] == []
+    relayctl("accounts", "delete", made["id"])
+    assert SECRET not in "".join(relayctl.said)
+
+
 def test_pages_are_fetched_to_the_end(relayctl, served):
     for number in range(3):
         relayctl("users", "create", f"paged-{number}")

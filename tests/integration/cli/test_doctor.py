@@ -286,6 +286,16 @@ def test_an_account_that_is_gone_or_disabled_is_no_trouble(stored):
     assert finding.status == "ok"
 
 
+def test_an_account_that_ended_is_told():
+    ended = msgspec.structs.replace(MINE, expires_at_ms=1_000)
+    finding, _ = judge_accounts({}, {}, {ACCOUNT: ended}, 61_000)
+    assert finding.status == "warning"
+    assert "mine ended 60 s ago" in finding.detail
+    assert f"accounts update {ACCOUNT} --expires-at" in finding.fix
+    (finding,) = judge_accounts({}, {}, {ACCOUNT: ended}, 999)
+    assert finding.status == "ok"
+
+
 def test_a_sole_account_with_a_wrong_credential(found, client):
     failure = b'{"at_ms":%d,"reason":"upstream_credential","status":401}' % now_ms()
     client.hset(f"{PREFIX}:account-failures", OPENAI, failure)

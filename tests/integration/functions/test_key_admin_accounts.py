@@ -26,6 +26,11 @@ NO_LIMITS = {
     "limits": {name: None for name in UNLIMITED["limits"] if name != "queue"},
     "budgets": [], "calendar": UNLIMITED["calendar"], "use": [],
 }  # fmt: skip
+PLAIN = {
+    "schedulable": True, "expires_at": None, "region": "", "tags": [],
+    "options": {"api_version": "", "project": "", "quirks": []}, "extra_headers": {},
+    "egress_proxy": None,
+}  # fmt: skip
 SECRET = "sk-the-credential-of-the-tests"
 OTHER_SECRET = "sk-the-credential-that-replaces-it"
 KEY = b"an encryption key of thirty-two."
@@ -107,7 +112,7 @@ def test_an_account_is_made_and_shown(key_admin):
         "id": made["id"], "name": "Ops & \N{SNOWMAN}", "provider": "openai",
         "base_url": "https://api.openai.com/v1", "credential_key_id": "2026-11", "models": {},
         "priority": 50, "weight": 1, "max_concurrency": 0, "enabled": True, "built_in": False,
-        "discount": "",
+        "discount": "", **PLAIN,
         **NO_LIMITS,
         "created_at": made["created_at"], "updated_at": made["created_at"],
     }  # fmt: skip
@@ -322,7 +327,7 @@ def test_built_in_accounts_are_listed_and_only_read(key_admin):
                 "id": built_in_account_id(provider), "name": f"built-in {provider}",
                 "provider": provider, "base_url": address, "credential_key_id": None, "models": {},
                 "priority": 50, "weight": 1, "max_concurrency": 0, "enabled": True,
-                "discount": "", "built_in": True, **NO_LIMITS, "created_at": None,
+                "discount": "", "built_in": True, **PLAIN, **NO_LIMITS, "created_at": None,
                 "updated_at": None,
             }
             for provider, address in addresses.items()

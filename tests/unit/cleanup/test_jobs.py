@@ -1,6 +1,7 @@
 """Open jobs: one that cannot be looked at."""
 
 from common.accounts import built_in_accounts
+from common.domain.credentials import Credential
 from common.domain.jobs import Job
 from common.environment_accounts import BuiltInAccount
 from functions.cleanup.tasks.jobs import _look_at
@@ -22,7 +23,9 @@ class Broken:
 
 
 async def test_a_job_that_fails_is_put_off_and_holds_up_no_other():
-    (account,) = built_in_accounts([BuiltInAccount("openai", "http://localhost:1", "sk-x")])
+    (account,) = built_in_accounts(
+        [BuiltInAccount("openai", "http://localhost:1", Credential(api_key="sk-x"))]
+    )
     job = Job("response", "resp 1", 0, make_record(account_id=account.id))
     broken, turn = Broken(), Turn(1)
     turn.counts("settled", "open", "unreachable")

@@ -1,0 +1,105 @@
+"""What is done with accounts beside changing them: a test call, and sealing anew."""
+
+from starlette.responses import Response, StreamingResponse
+
+from common.accounts import UsableAccount, built_in_accounts, opened_account
+from common.domain.globs import is_glob
+from common.store import accounts
+from functions.key_admin.account_secrets import resealed
+from functions.key_admin.account_trial import trial
+from functions.key_admin.bodies import check_id
+from functions.key_admin.models.account_calls import (
+    AccountTest,
+    AccountTestLine,
+    RewrapAnswer,
+    RewrapFailure,
+)
+from functions.key_admin.operation import Call, Operation, answered
+from functions.key_admin.problem import conflict, invalid_field, not_found
+
+PATH = "/internal/accounts"
+
+
+async def test(call: Call) -> Response:
+    """Ask the provider a small question by the account as it is, also a disabled one.
+
+    A line of JSON for each step: `asked`, then `answered` and `data` for every event of the
+    stream, or `refused` with the provider's own words and `failed`; `done` comes last and says
+    whether it is `ok`. The provider bills its account; nothing is in Relay's ledger.
+    """
+    given = call.sent(AccountTest)
+    account = await _opened(call)
+    requested = given.model or next((one for one in account.models if not is_glob(one)), "")
+    if not requested:
+        raise invalid_field("model", "is required: the account names no model of its own")
+    served = account.served_model(requested)
+    if served is None:
+        raise invalid_field("model", f"{requested!r} is no model that the account serves")
+    lines = trial(account, served, given.prompt, given.max_tokens, call.request_id)
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
+
+
+async def rewrap(call: Call) -> Response:
+    """Seal by the current encryption key what older ones sealed; then those may be taken away.
+
+    Each account is changed by itself, so the call can be repeated. Give `relay`, `cleanup` and
+    `key_admin` the new key first: whoever has it not loses the account until it has.
+    """
+    keyring = call.services.keyring
+    async with call.services.database.transaction() as connection:
+        _, records = await accounts.projected(connection)
+    done: list[str] = []
+    failed: list[RewrapFailure] = []
+    for record in records:
+        if keyring.sealed_by_current(record.sealed_credential):
+            continue
+        async with call.services.database.transaction() as connection:
+            await accounts.lock(connection)
+            account = await accounts.find(connection, record.id)
+            if account is None or keyring.sealed_by_current(account.record.sealed_credential):
+                continue
+            try:
+                changed = resealed(call, account.record)
+            except ValueError as error:
+                failed.append(RewrapFailure(id=record.id, name=record.name, error=str(error)))
+                continue
+            await accounts.update(connection, changed, account.version)
+        done.append(record.id)
+    if done:
+        async with call.services.database.transaction() as connection:
+            after = {"rewrapped": done, "key_id": keyring.current_id}
+            await call.audit(connection, "account.rewrap", "*", after=after)
+        await call.services.bring_projection_up_to_date()
+    return answered(RewrapAnswer(key_id=keyring.current_id, rewrapped=done, failed=failed))
+
+
+async def _opened(call: Call) -> UsableAccount:
+    """The account with its credential. Raises `Problem`: 404, or 409 where it does not open."""
+    account_id = check_id(call.path["account_id"], "account")
+    for built_in in built_in_accounts(call.services.settings.accounts):
+        if built_in.id == account_id:
+            return built_in
+    async with call.services.database.transaction() as connection:
+        account = await accounts.find(connection, account_id)
+    if account is None:
+        raise not_found(f"There is no account with the id {account_id}.")
+    try:
+        return opened_account(account.record, call.services.keyring)
+    except ValueError as error:
+        raise conflict(
+            f"The account's credential cannot be opened: {error}. Give key_admin the encryption "
+            "key back, or send the credential anew."
+        ) from None
+
+
+OPERATIONS = (
+    Operation(
+        "POST", f"{PATH}/rewrap", rewrap, "Seal credentials anew", "Accounts", answer=RewrapAnswer
+    ),
+    Operation(
+        "POST", f"{PATH}/{{account_id}}/test", test, "Test an account", "Accounts",
+        answer=AccountTestLine, answer_type="application/x-ndjson",
+        body=AccountTest, body_required=False, refusals=(404, 409),
+    ),
+)  # fmt: skip
