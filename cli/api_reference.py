@@ -15,9 +15,9 @@ _HEAD = """# API
 
 Made of the code by `python -m cli.api_reference`; do not edit by hand.
 
-Two APIs stand behind one address: the **data plane** (`/v1`), which speaks the providers' own
-dialects and takes Relay's API keys, and the **admin API** (`/internal`), which takes the master
-key. The running installation shows the second at `/docs`, as OpenAPI 3.1 at
+Two APIs stand behind one address: the **data plane** (`/v1`, `/v1beta`), which speaks the
+providers' own dialects and takes Relay's API keys, and the **admin API** (`/internal`), which takes
+the master key. The running installation shows the second at `/docs`, as OpenAPI 3.1 at
 `/internal/openapi.json`.
 
 Every answer carries `x-request-id`: a ULID, the same in logs, events, the ledger and the audit
@@ -25,7 +25,9 @@ trail.
 
 ## Data plane
 
-The key goes into `Authorization: Bearer`, `x-api-key`, `api-key` or `x-goog-api-key`.
+The key goes into `Authorization: Bearer`, `x-api-key`, `api-key` or `x-goog-api-key`; in Gemini's
+dialect also into `?key=`, which no log has. Gemini's methods stand below `/v1/models/` too, which
+Google's newer clients ask for; streams are events (`alt=sse`), as those clients ask for them.
 
 | call | scope | dialect | body | metered |
 |---|---|---|---|---|
@@ -34,8 +36,15 @@ The key goes into `Authorization: Bearer`, `x-api-key`, `api-key` or `x-goog-api
 _NOTES = """
 ### What crosses Relay, and what does not
 
-- **Bytes go through untouched**, in both directions, unknown members included. Three things are
-  edited, each as a span of the original bytes: the model's name where an account maps it, a
+- **Any dialect to any provider.** An account whose provider speaks the dialect gets the caller's
+  own bytes. Any other gets a conversation (chat, Responses, messages, `generateContent`)
+  translated, and so does the caller the answer, whole or streamed, and the provider's errors, with
+  their status and words. What a provider's format cannot express is refused (400, naming the
+  caller's field) unless another account can be told; nothing is charged. What a provider keeps
+  (`background`, `previous_response_id`, batches) and everything that is no conversation goes only
+  to providers of the dialect.
+- **Bytes go through untouched** there, in both directions, unknown members included. Three things
+  are edited, each as a span of the original bytes: the model's name where an account maps it, a
   request for usage figures in OpenAI chat and completion streams that do not ask themselves (what
   comes of it is taken out again), and under a hard budget the output cap ([limits.md](limits.md)).
 - **Request headers**: `anthropic-beta`, `anthropic-version`, `openai-beta`, `user-agent` and the
@@ -44,10 +53,15 @@ _NOTES = """
 - **Response headers** come through but for hop-by-hop ones, cookies, the account's identity and its
   own rate limits, which are shared by many callers; `x-ratelimit-*` and `anthropic-ratelimit-*` are
   Relay's own figures, where the key has limits per minute.
+  `x-relay-account` is the id of the account that answered, `x-relay-provider` its provider,
+  `x-relay-model` the account's name for the model, `x-relay-attempts` how many accounts were asked.
+  Of a translated answer the provider's own headers stay here.
 - **Models**: an account serves the names that it lists, whole or as globs, or any if it lists none.
   `GET /v1/models` shows the listed names, and of globs and accounts without a list what the price
   book knows. Asked first are accounts that name the model, then those without a list; among
-  either, the smaller `priority`; among equals, at random in proportion to `weight`.
+  either, the smaller `priority`; among equals, at random in proportion to `weight`. An account
+  without a list is asked in another dialect than its own for what the price book knows as its
+  provider's; then no other provider without a list is asked for that.
 - **Bodies** have at most 32 MiB. JSON is read whole before anything is asked; forms of more than
   1 MiB are passed on while they arrive (put `model` before the file, as the SDKs do), and then only
   one account is asked. Answers stream.
@@ -59,7 +73,8 @@ _NOTES = """
 ### Errors
 
 In the caller's dialect: OpenAI `{"error": {"message", "type", "param", "code"}}`, Anthropic
-`{"type": "error", "error": {"type", "message"}, "request_id"}`. `code` (OpenAI) and `error_code` in
+`{"type": "error", "error": {"type", "message"}, "request_id"}`, Gemini
+`{"error": {"code", "message", "status", "details"}}`. `code` (OpenAI) and `error_code` in
 the ledger use one closed list of words. What a repetition cannot cure says
 `x-should-retry: false`, because the official SDKs repeat every 429 and 5xx; what it can, says
 `retry-after`.
@@ -72,7 +87,7 @@ the ledger use one closed list of words. What a repetition cannot cure says
 | 404 | no such path, or no account serves the model; a stored response of somebody else |
 | 408 | the body did not come in time |
 | 405, 413, 415 | the method, the size, the media type; `allow` and the message say what is taken |
-| 402 | Anthropic's dialect: a budget is exhausted |
+| 402 | Anthropic's and Gemini's dialects: a budget is exhausted |
 | 429 | a limit or budget (`error.limit` names it); the account is limited; all are busy |
 | 502 | the provider failed, gave no answer of its API, or refused the account's credential |
 | 503 | Redis is away, `rebuilding` its key table, or every account rests after failures |
@@ -92,19 +107,34 @@ A response that OpenAI stores belongs to the account that made it: reading, canc
 and going on from it (`previous_response_id`) go there, for 31 days, for the same team (or key,
 where it has none). None of it is billed again.
 
-### Responses in the background, message batches
+### Responses in the background, batches
 
-`background: true` on `/v1/responses`, streamed or not, and `/v1/messages/batches` go on at the
-provider after they were answered. What they may cost at most stays reserved until their provider
+`background: true` on `/v1/responses`, streamed or not, `/v1/messages/batches` and `/v1/batches` go
+on at the provider after they were answered. What they may cost at most stays reserved until it
 says what they used ([limits.md](limits.md#jobs)): then one record is posted under the
 `x-request-id` of the call that began them; a batch's has the sums of all its requests, at half the
 price. Reading one that has ended settles it at once; `cleanup` settles those that nobody reads,
 within minutes. What is still in progress cannot be deleted (400): cancel it first.
 
-A batch has at most 10,000 requests and 32 MiB, all of one model, and needs the scope `messages` or
-`chat`; its `results_url` is Relay's. The list of batches is the team's own (or key's), newest
-first, with `limit` up to 100, `after_id`, `before_id`. OpenAI's `/v1/files` and `/v1/batches` are
-not served (404).
+A message batch has at most 10,000 requests and 32 MiB, all of one model, and needs the scope
+`messages` or `chat`; its `results_url` is Relay's. The list of batches is the team's own (or
+key's), newest first, with `limit` up to 100, `after_id`, `before_id`.
+
+### OpenAI's files and batches
+
+`POST /v1/files` passes a form of up to 32 MiB on as it arrives, to the account that keeps the files
+of the caller's team (or key, where it has none), one of OpenAI's before compatible servers. A file
+can be listed, read and deleted by that team only, for 31 days; any key may have some, since they
+use nothing. They are meant for batches: a `file_id` inside of another request is passed on unseen,
+to whichever account serves it, so who knows an id can use it there.
+
+`POST /v1/batches` reads the file first: at most 10,000 requests, all of one model and of the
+`endpoint`, chats, completions, responses, embeddings or moderations, whose scope the key needs.
+Streams, `background`, `previous_response_id` and a model that the account maps to another name are
+refused (400, naming the line). Under a hard budget each request needs an output cap, and the worst
+cases of all are reserved; the batch is billed by its output file, request by request, at the price
+of batches, in one record. Its output and error files are the team's as soon as the batch was read.
+Lists are the team's own, newest first, with `limit` up to 100 and `after`.
 
 ### Receipts
 

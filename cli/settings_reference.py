@@ -148,10 +148,23 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
         Variable("RELAY_TIMEOUT_S", "600",
                  "seconds that a request may take, the revision's `timeoutSeconds`; 45 less is how "
                  "long open ones go on after SIGTERM", "900"),
+        Variable("RELAY_CONNECT_TIMEOUT_S", "5",
+                 "seconds to connect to a provider; then the next account is asked, and this one "
+                 "rests for 2 s", "3"),
         Variable("RELAY_FIRST_BYTE_TIMEOUT_S", "300",
-                 "seconds to wait for a provider's first byte", "120"),
+                 "seconds to wait for a provider's first byte, which of a whole answer comes at "
+                 "its end; then the next account is asked, and this one rests for 10 s", "120"),
+        Variable("RELAY_FIRST_TOKEN_TIMEOUT_S", "0",
+                 "seconds to wait for a stream's first event, 0 as for the first byte; then the "
+                 "next account is asked, and this one rests for 10 s", "30"),
         Variable("RELAY_IDLE_TIMEOUT_S", "120",
-                 "seconds that a provider's stream may be silent", "60"),
+                 "seconds that a provider's stream may be silent; then it ends with an error: "
+                 "the caller has a part of it", "60"),
+        Variable("RELAY_ATTEMPTS_MAX", "8",
+                 "how many accounts a request may ask in all, at most 8", "3"),
+        Variable("RELAY_RETRY_WITHIN_S", "600",
+                 "seconds from a request's beginning in which another account may still be asked; "
+                 "0 asks one alone", "30"),
         Variable("RELAY_UNPRICED_MODELS", "deny",
                  "a model without a price, where neither team nor organisation says: `deny` "
                  "refuses it, `quarantine` serves it and prices it later", "quarantine"),

@@ -11,6 +11,7 @@ from common.keyring import Keyring
 from common.telemetry import logs
 
 __all__ = [
+    "FALLBACK_TIER",
     "UsableAccount",
     "built_in_accounts",
     "open_credential",
@@ -18,6 +19,8 @@ __all__ = [
     "stored_accounts",
 ]
 
+# Of candidates: from here on they serve another model than was asked for.
+FALLBACK_TIER = 1000
 _decoder = msgspec.json.Decoder(list[AccountRecord])
 
 

@@ -76,8 +76,12 @@ class RelaySettings(msgspec.Struct, frozen=True):
     budget_thresholds: dict[Level, tuple[int, ...]]
     price_book_directory: str
     timeout_s: int
+    connect_timeout_s: int
     first_byte_timeout_s: int
+    first_token_timeout_s: int
     idle_timeout_s: int
+    attempts_max: int
+    retry_within_s: int
     log_level: str
 
     def __repr__(self) -> str:
@@ -188,8 +192,12 @@ def relay_settings(environment: Environment = os.environ) -> RelaySettings:
         ),
         price_book_directory=environment.get("RELAY_PRICE_BOOK_DIRECTORY", ""),
         timeout_s=whole(environment, "RELAY_TIMEOUT_S", 600, 1, 86_400),
+        connect_timeout_s=whole(environment, "RELAY_CONNECT_TIMEOUT_S", 5, 1, 600),
         first_byte_timeout_s=whole(environment, "RELAY_FIRST_BYTE_TIMEOUT_S", 300, 1, 86_400),
+        first_token_timeout_s=whole(environment, "RELAY_FIRST_TOKEN_TIMEOUT_S", 0, 0, 86_400),
         idle_timeout_s=whole(environment, "RELAY_IDLE_TIMEOUT_S", 120, 1, 86_400),
+        attempts_max=whole(environment, "RELAY_ATTEMPTS_MAX", 8, 1, 8),
+        retry_within_s=whole(environment, "RELAY_RETRY_WITHIN_S", 600, 0, 86_400),
         log_level=_log_level(environment),
     )
 

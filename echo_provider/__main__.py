@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m echo_provider",
-        description="A provider to test against: OpenAI's and Anthropic's HTTP APIs, echoing, "
+        description="A provider to test against: the providers' HTTP APIs, echoing, "
         "with faults on request. echo_provider/README.md lists endpoints and faults.",
     )
     parser.add_argument("--port", type=int, required=True, help="TCP port to listen on")

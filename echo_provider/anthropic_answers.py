@@ -4,10 +4,12 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
+from echo_provider.anthropic_requests import SIGNATURE_KIND
 from echo_provider.ask import Answer, Ask, Choice, Usage
 from echo_provider.events import Event, template
 from echo_provider.output import EchoedText, Part
 from echo_provider.refusals import Refusal, anthropic_error, encoded
+from echo_provider.signatures import signed
 from echo_provider.tokens import count_tokens
 from echo_provider.tools import ToolCall
 
@@ -25,6 +27,7 @@ def anthropic_whole(ask: Ask, answer: Answer) -> bytes:
     choice = answer.choices[0]
     text = "" if choice.text is None else "".join(part.text for part in choice.text.parts(1))
     content: list[dict[str, Any]] = [{"type": "text", "text": text}] if text else []
+    content = _thoughts(answer) + content
     content += [_call(one) | {"input": one.parsed} for one in choice.calls]
     body = _message(ask) | {"content": content} | _ending(choice)
     if answer.reported:
@@ -54,7 +57,7 @@ def anthropic_events(ask: Ask, answer: Answer) -> Iterator[Event]:
     if answer.reported:
         message["usage"] = anthropic_usage(answer.usage, _FIRST_OUTPUT_TOKENS)
     yield _event("message_start", {"message": message})
-    yield from _content_events(choice, answer.parts)
+    yield from _content_events(answer)
     last: dict[str, Any] = {"delta": _ending(choice)}
     if answer.reported:
         last["usage"] = _cumulative(answer.usage)
@@ -95,10 +98,27 @@ def _cumulative(usage: Usage) -> dict[str, Any]:
     return figures
 
 
-def _content_events(choice: Choice, count: int | None) -> Iterator[Event]:
+def _thoughts(answer: Answer) -> list[dict[str, Any]]:
+    if answer.thoughts is None:
+        return []
+    text = "".join(part.text for part in answer.thoughts.parts(1))
+    signature = signed(SIGNATURE_KIND, text)
+    return [{"type": "thinking", "thinking": text, "signature": signature}]
+
+
+def _content_events(answer: Answer) -> Iterator[Event]:
+    choice, count = answer.choices[0], answer.parts
     index = 0
+    for thought in _thoughts(answer):
+        block = {"type": "thinking", "thinking": "", "signature": ""}
+        yield _event("content_block_start", {"index": index, "content_block": block})
+        for kind in ("thinking", "signature"):
+            delta = {"type": f"{kind}_delta", kind: thought[kind]}
+            yield _event("content_block_delta", {"index": index, "delta": delta})
+        yield _event("content_block_stop", {"index": index})
+        index += 1
     if choice.text is not None and choice.text.tokens:
-        block: dict[str, Any] = {"type": "text", "text": ""}
+        block = {"type": "text", "text": ""}
         delta = {"type": "text_delta", "text": _PLACEHOLDER}
         yield from _block_events(index, block, delta, choice.text.parts(count))
         index += 1

@@ -2,16 +2,18 @@
 
 from typing import Any
 
-from echo_provider.ask import Ask
+from echo_provider.ask import Ask, Thinking
 from echo_provider.checks import AnthropicComplaints, Fields
 from echo_provider.models import anthropic_served
 from echo_provider.refusals import Refusal, encoded
+from echo_provider.signatures import is_signature
 from echo_provider.tokens import count_tokens
 
 ROLES = ("user", "assistant")
 # What counts for an image, a document, or another block that is no text.
 TOKENS_PER_ATTACHMENT = 85
 THINKING_TOKENS_MIN = 1024
+SIGNATURE_KIND = "anthropic"
 
 _COMPLAINTS = AnthropicComplaints()
 _WORD_BLOCKS = {"thinking": "thinking", "redacted_thinking": "data"}
@@ -33,7 +35,7 @@ def parse_messages(body: dict[str, Any], *, counting: bool = False) -> Ask:
     top.number("top_p", 0, 1)
     top.integer("top_k", 0)
     top.fields("metadata")
-    _thinking(top, limit)
+    thinking = _thinking(top, limit)
     served = anthropic_served(model)
     if served is None:
         raise no_such_model(model)
@@ -50,6 +52,7 @@ def parse_messages(body: dict[str, Any], *, counting: bool = False) -> Ask:
         tool_choice=tool_choice,
         forced_tool=forced,
         parallel_calls=parallel,
+        thinking=thinking,
     )
 
 
@@ -135,9 +138,22 @@ def _block(block: Fields) -> tuple[int, str]:
     if kind == "tool_result":
         block.string("tool_use_id", required=True)
         return _content(block, may_be_empty=True) if block.value.get("content") else (0, "")
+    if kind == "thinking":
+        _check_signature(block)
     if kind in _WORD_BLOCKS:
         return count_tokens(block.string(_WORD_BLOCKS[kind]) or ""), ""
     return TOKENS_PER_ATTACHMENT, ""
+
+
+def _check_signature(block: Fields) -> None:
+    """Thoughts come back as they were sent; what is hidden of one is in its signature alone."""
+    signature = block.string("signature", required=True) or ""
+    thought = block.value.get("thinking")
+    if not isinstance(thought, str):
+        block.complaints.missing(block.at("thinking"))
+    if not is_signature(SIGNATURE_KIND, thought, signature):
+        place = ".".join(str(step) for step in block.path)
+        raise Refusal(400, f"{place}: Invalid `signature` in `thinking` block")
 
 
 def _tools(top: Fields) -> tuple[dict[str, Any], int]:
@@ -169,16 +185,21 @@ def _tool_choice(top: Fields, tools: dict[str, Any]) -> tuple[str, str | None, b
     return "required", name, parallel
 
 
-def _thinking(top: Fields, limit: int | None) -> None:
+def _thinking(top: Fields, limit: int | None) -> Thinking:
     thinking = top.fields("thinking")
     if thinking is None:
-        return
+        return "off"
     kind = thinking.one_of("type", ("enabled", "disabled", "adaptive"), required=True)
-    if kind != "enabled":
-        return
+    display = thinking.one_of("display", ("summarized", "omitted"))
+    if kind == "disabled":
+        return "off"
+    shown: Thinking = "hidden" if display == "omitted" else "shown"
+    if kind == "adaptive":
+        return shown
     budget = thinking.integer("budget_tokens", THINKING_TOKENS_MIN, required=True) or 0
     if limit is not None and limit <= budget:
         raise Refusal(400, "`max_tokens` must be greater than `thinking.budget_tokens`.")
+    return shown
 
 
 def _stops(top: Fields) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from echo_provider.faults import Faults
 from echo_provider.output import (
@@ -20,13 +20,16 @@ from echo_provider.tools import ToolCall, wanted_calls
 # An answer that is no stream is made in memory.
 WHOLE_BYTES_MAX = 64 * 1024 * 1024
 
+Thinking = Literal["off", "hidden", "shown"]
+
 
 @dataclass(slots=True, kw_only=True)
 class Ask:
     """What a request wants. `tools` maps names to JSON Schemas; `limit` is tokens a choice.
 
     `tool_choice` is "auto", "none", "required", or the name of one tool behind `forced_tool`.
-    `in_memory` is for streams that end with their whole text.
+    `in_memory` is for streams that end with their whole text. `thinking` says whether the model
+    thinks, and whether the caller is shown what.
     """
 
     model: str
@@ -43,6 +46,7 @@ class Ask:
     forced_tool: str | None = None
     parallel_calls: bool = True
     in_memory: bool = False
+    thinking: Thinking = "hidden"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +89,16 @@ NO_USAGE = Usage(prompt=0, completion=0)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """All choices, the parts that a stream splits each into (None: natural), and the usage."""
+    """All choices, the parts that a stream splits each into (None: natural), and the usage.
+
+    `thoughts` are what is shown of the thinking before the first choice.
+    """
 
     choices: tuple[Choice, ...]
     parts: int | None
     usage: Usage
     reported: bool
+    thoughts: Output | None = None
 
 
 def plan(ask: Ask, faults: Faults, text: str) -> Answer:
@@ -104,12 +112,16 @@ def plan(ask: Ask, faults: Faults, text: str) -> Answer:
         where = "too many here" if ask.in_memory else "for streams only"
         raise Refusal(400, f"echo: more than {WHOLE_BYTES_MAX} bytes are {where}")
     choice = _choice(ask, faults, text)
+    thought = 0 if ask.thinking == "off" else faults.thoughts
     choices = (choice,) * ask.choices
     return Answer(
         choices=choices,
         parts=parts,
-        usage=_usage(ask, faults, sum(one.tokens for one in choices)),
+        usage=_usage(ask, faults, sum(one.tokens for one in choices), thought),
         reported=faults.usage != "none",
+        thoughts=GeneratedWords(thought, None, "thought")
+        if thought and ask.thinking == "shown"
+        else None,
     )
 
 
@@ -150,15 +162,16 @@ def _tool_choice(calls: Sequence[ToolCall], limit: int | None) -> Choice:
     return Choice(None, tuple(kept), "tools", None, tokens)
 
 
-def _usage(ask: Ask, faults: Faults, generated: int) -> Usage:
+def _usage(ask: Ask, faults: Faults, generated: int, thought: int) -> Usage:
+    reasoning = faults.reasoning + thought
     cached = min(faults.cached, ask.prompt_tokens)
     short = min(faults.cache_write, ask.prompt_tokens - cached)
     long = min(faults.cache_write_1h, ask.prompt_tokens - cached - short)
     return Usage(
         prompt=ask.prompt_tokens,
-        completion=generated + faults.reasoning,
+        completion=generated + reasoning,
         cached=cached,
         cache_write_5m=short,
         cache_write_1h=long,
-        reasoning=faults.reasoning,
+        reasoning=reasoning,
     )

@@ -28,13 +28,17 @@ class ClientGone(Exception):
 
 @dataclass(slots=True)
 class Request:
-    """A request with its whole body; the names in `headers` are in lower case."""
+    """A request with its whole body; the names in `headers` are in lower case.
+
+    `raw_path` is the path as it was sent, which is what a signature covers.
+    """
 
     method: str
     path: str
     query: str
     headers: dict[str, str]
     keep_alive: bool
+    raw_path: str = ""
     body: bytes = b""
 
 
@@ -223,7 +227,7 @@ def _parse_head(head: bytes) -> Request:
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     url = urlsplit(target)
     keep_alive = version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
-    return Request(method, unquote(url.path), url.query, headers, keep_alive)
+    return Request(method, unquote(url.path), url.query, headers, keep_alive, url.path)
 
 
 def _check_size(size: int) -> None:

@@ -1,10 +1,11 @@
-"""The two APIs side by side: what differs between them, for one exchange that serves both."""
+"""What differs between the providers' APIs, for one exchange that serves all of them."""
 
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from echo_provider import anthropic_answers, openai_answers
+from echo_provider.connection import Request
 from echo_provider.refusals import Refusal, anthropic_error, encoded, openai_error
 
 Headers = list[tuple[str, str]]
@@ -15,7 +16,9 @@ class Dialect:
     """One provider's API.
 
     `error_event` and `error` make the event and the body for a refusal and a request id;
-    `headers` those of any answer, for a request id and the milliseconds that it took.
+    `headers` those of any answer, for a request id and the milliseconds that it took;
+    `error_headers` those of an error alone. `authenticate` raises `Refusal` for a caller without a
+    credential.
     """
 
     name: str
@@ -23,10 +26,11 @@ class Dialect:
     error_event: Callable[[Refusal, str], bytes]
     garbage_event: bytes
     headers: Callable[[str, float], Headers]
-    no_key: str
+    authenticate: Callable[[Request], None]
     bad_json: str
     unknown_url: str
     failure: Refusal
+    error_headers: Callable[[Refusal], Headers] = lambda _: []
 
 
 def _openai_error(refusal: Refusal, request_id: str) -> bytes:  # noqa: ARG001
@@ -71,14 +75,32 @@ def _anthropic_headers(request_id: str, milliseconds: float) -> Headers:  # noqa
     return [("request-id", request_id), *_ANTHROPIC_LIMITS]
 
 
+def bearer(request: Request) -> str:
+    """The token of the header `authorization`; empty without one."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _any_key(complaint: str) -> Callable[[Request], None]:
+    """A key in either of the two headers will do."""
+
+    def authenticate(request: Request) -> None:
+        if not bearer(request) and not request.headers.get("x-api-key"):
+            raise Refusal(401, complaint)
+
+    return authenticate
+
+
 OPENAI = Dialect(
     name="openai",
     error=_openai_error,
     error_event=openai_answers.openai_error_event,
     garbage_event=openai_answers.GARBAGE_EVENT,
     headers=_openai_headers,
-    no_key="You didn't provide an API key. You need to provide your API key in an Authorization "
-    "header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).",
+    authenticate=_any_key(
+        "You didn't provide an API key. You need to provide your API key in an Authorization "
+        "header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
+    ),
     bad_json="We could not parse the JSON body of your request. (HINT: This likely means you "
     "aren't using your HTTP library correctly. The OpenAI API expects a JSON payload, but what "
     "was sent was not valid JSON.)",
@@ -91,7 +113,7 @@ ANTHROPIC = Dialect(
     error_event=anthropic_answers.anthropic_error_event,
     garbage_event=anthropic_answers.GARBAGE_EVENT,
     headers=_anthropic_headers,
-    no_key="x-api-key header is required",
+    authenticate=_any_key("x-api-key header is required"),
     bad_json="The request body is not valid JSON",
     unknown_url="Not found: {method} {path}",
     failure=Refusal(529, "Overloaded"),

@@ -10,7 +10,7 @@ from echo_provider.batches import batches_parser
 from echo_provider.completions import parse_completions
 from echo_provider.dialects import ANTHROPIC, OPENAI
 from echo_provider.embeddings import parse_embeddings
-from echo_provider.faults import Faults
+from echo_provider.faults import AMOUNTS, CLAUDE_FAULTS, TEXT_FAULTS, Faults
 from echo_provider.images import parse_edit, parse_generation, parse_variation
 from echo_provider.moderations import parse_moderations
 from echo_provider.openai_requests import parse_chat
@@ -34,9 +34,7 @@ VARIATIONS = "/v1/images/variations"
 SPEECH = "/v1/audio/speech"
 TRANSCRIPTIONS = "/v1/audio/transcriptions"
 TRANSLATIONS = "/v1/audio/translations"
-_AMOUNTS = frozenset({"words", "bytes", "chunks", "huge_event"})
-_TEXT = _AMOUNTS | {"usage", "cached", "reasoning"}
-_HEARD = _AMOUNTS | {"usage"}
+_HEARD = AMOUNTS | {"usage"}
 _AUDIO = frozenset({"bytes", "chunks", "huge_event", "usage"})
 _PICTURE = frozenset({"bytes", "usage"})
 
@@ -44,17 +42,16 @@ _PICTURE = frozenset({"bytes", "usage"})
 def endpoints(responses: ResponseStore, batches: BatchStore) -> dict[str, Endpoint]:
     """The endpoints of one server, which keeps its responses and batches in those stores."""
     ends = {"failed", "background_ms"}
-    writes = {"cache_write", "cache_write_1h"}
     return {
-        CHAT: Endpoint(dialect=OPENAI, parse=_chat, faults=_TEXT),
-        MESSAGES: Endpoint(dialect=ANTHROPIC, parse=_messages, faults=_TEXT | writes),
+        CHAT: Endpoint(dialect=OPENAI, parse=_chat, faults=TEXT_FAULTS),
+        MESSAGES: Endpoint(dialect=ANTHROPIC, parse=_messages, faults=CLAUDE_FAULTS),
         BATCHES: Endpoint(
             dialect=ANTHROPIC,
             parse=batches_parser(batches),
-            faults=_TEXT | writes | {"background_ms"},
+            faults=CLAUDE_FAULTS | {"background_ms"},
         ),
         COUNT_TOKENS: Endpoint(dialect=ANTHROPIC, parse=_count_tokens),
-        COMPLETIONS: Endpoint(dialect=OPENAI, parse=parse_completions, faults=_TEXT),
+        COMPLETIONS: Endpoint(dialect=OPENAI, parse=parse_completions, faults=TEXT_FAULTS),
         EMBEDDINGS: Endpoint(dialect=OPENAI, parse=parse_embeddings, faults=frozenset({"usage"})),
         MODERATIONS: Endpoint(dialect=OPENAI, parse=parse_moderations),
         GENERATIONS: Endpoint(dialect=OPENAI, parse=parse_generation, faults=_PICTURE),
@@ -69,7 +66,9 @@ def endpoints(responses: ResponseStore, batches: BatchStore) -> dict[str, Endpoi
         TRANSLATIONS: Endpoint(
             dialect=OPENAI, parse=parse_translation, faults=_HEARD, multipart=True
         ),
-        RESPONSES: Endpoint(dialect=OPENAI, parse=responses_parser(responses), faults=_TEXT | ends),
+        RESPONSES: Endpoint(
+            dialect=OPENAI, parse=responses_parser(responses), faults=TEXT_FAULTS | ends
+        ),
     }
 
 

@@ -28,7 +28,7 @@ _EVENT_FAULTS = ("error_after", "garbage_after")
 _STREAM_FAULTS = ("cut_after", "stall_after", "reset_after", *_EVENT_FAULTS)
 _CONTENT_FAULTS = (
     *("chunks", "words", "bytes", "huge_event", "usage", "cached", "cache_write"),
-    *("cache_write_1h", "reasoning", "failed", "background_ms"),
+    *("cache_write_1h", "reasoning", "thoughts", "failed", "background_ms"),
 )
 
 
@@ -83,10 +83,7 @@ class Exchange:
         await self._refuse(refusal)
 
     def _authenticate(self) -> None:
-        headers = self._request.headers
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        if not (scheme.lower() == "bearer" and token.strip()) and not headers.get("x-api-key"):
-            raise Refusal(401, self._dialect.no_key)
+        self._dialect.authenticate(self._request)
 
     def _decoded(self, endpoint: Endpoint) -> dict[str, Any]:
         if endpoint.multipart:
@@ -95,7 +92,7 @@ class Exchange:
         else:
             body = self._json()
         model = body.get("model")
-        self._record.model = model if isinstance(model, str) else ""
+        self._record.model = endpoint.model or (model if isinstance(model, str) else "")
         self._record.stream = body.get("stream") is True or body.get("stream") == "true"
         return body
 
@@ -149,11 +146,16 @@ class Exchange:
             await self._send(status, [("location", faults.redirect)], b"")
         elif faults.empty_body:
             await self._send(self._status, [_JSON], b"")
+        elif faults.error_body:
+            error = self._dialect.error(self._dialect.failure, self._request_id)
+            await self._send(self._status, [_JSON], error)
         elif faults.garbage is not None:
             content_type, body = _GARBAGE[faults.garbage]
             await self._send(self._status, [("content-type", content_type)], body)
         elif self._status >= 400:
-            raise _asked_refusal(self._status, faults.code)
+            refusal = _asked_refusal(self._status, faults.code)
+            refusal.retry_after = faults.retry_after
+            raise refusal
         else:
             return False
         return True
@@ -172,11 +174,15 @@ class Exchange:
         if manner == "exact":
             await self._send(self._status, [header], half)
             return
-        framing = ("content-length", str(len(body)))
+        framing = ("content-length", str(len(half if manner == "excess" else body)))
         if manner == "close":
             framing = ("connection", "close")
         await self._send_head([header, framing])
-        await self._connection.write(half)
+        await self._connection.write(body if manner == "excess" else half)
+        if manner == "stall":
+            await self._connection.wait_until_gone()
+        elif manner == "reset":
+            await self._connection.reset()
         raise Broken
 
     async def _send_pieces(self, reply: Reply, pieces: Pieces) -> None:
@@ -201,7 +207,8 @@ class Exchange:
 
     async def _refuse(self, refusal: Refusal) -> None:
         body = self._dialect.error(refusal, self._request_id)
-        await self._send(refusal.status, [_JSON, *refusal.headers], body)
+        headers = [_JSON, *refusal.headers, *self._dialect.error_headers(refusal)]
+        await self._send(refusal.status, headers, body)
 
     async def _send(self, status: int, headers: Headers, body: bytes) -> None:
         self._begin(status)

@@ -18,6 +18,10 @@ _SEPARATOR = re.compile(r"[\s,;]+")
 _STATUS_MIN, _STATUS_MAX = 200, 599
 # Tags of `times` that are remembered; the least recently used is forgotten.
 TAGS_MAX = 10_000
+# Those that change what is generated, where text is, and where Claude's answers are.
+AMOUNTS = frozenset({"words", "bytes", "chunks", "huge_event"})
+TEXT_FAULTS = AMOUNTS | {"usage", "cached", "reasoning", "thoughts"}
+CLAUDE_FAULTS = TEXT_FAULTS | {"cache_write", "cache_write_1h"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,13 @@ class Faults:
     redirect: str | None = None
     reset: bool = False
     empty_body: bool = False
+    error_body: bool = False
     usage: str | None = None
     cached: int = 0
     cache_write: int = 0
     cache_write_1h: int = 0
     reasoning: int = 0
+    thoughts: int = 0
     failed: str | None = None
     background_ms: float = 0
 
@@ -183,16 +189,18 @@ _PARSERS: dict[str, Callable[[str | None], Any]] = {
     "reset_after": _whole(0),
     "error_after": _whole(0),
     "garbage_after": _whole(0),
-    "half_json": _one_of("lying", "close", "exact"),
+    "half_json": _one_of("lying", "close", "exact", "excess", "stall", "reset"),
     "garbage": _one_of("html", "json", "binary"),
     "redirect": _text("/echo/redirected"),
     "reset": _flag,
     "empty_body": _flag,
+    "error_body": _flag,
     "usage": _one_of("", "none"),
     "cached": _whole(0),
     "cache_write": _whole(0),
     "cache_write_1h": _whole(0),
     "reasoning": _whole(0),
+    "thoughts": _whole(0),
     "failed": _text("server_error"),
     "background_ms": _milliseconds,
 }

@@ -106,6 +106,21 @@ _ANTHROPIC: dict[str, str | None] = {
     "claude-3-opus-latest": "claude-3-opus-20240229",
     "claude-3-haiku-20240307": None,
 }
+# A model with `-preview` in its name answers with that name.
+_GEMINI: dict[str, str | None] = {
+    ECHO: None,
+    "gemini-2.5-flash": None,
+    "gemini-2.5-flash-lite": None,
+    "gemini-2.5-pro": None,
+    "gemini-3-flash": None,
+    "gemini-3-flash-preview": None,
+    "gemini-3-pro-preview": None,
+    "gemini-3.1-flash-lite": None,
+    "gemini-3.1-pro-preview": None,
+    "gemini-3.5-flash": None,
+    "gemini-embedding-001": None,
+    "gemini-flash-latest": "gemini-3.5-flash",
+}
 _DATE = re.compile(r"-(20\d\d)-?(\d\d)-?(\d\d)$")
 # For ids without a date in them.
 _UNKNOWN = datetime(2025, 1, 1, tzinfo=UTC)
@@ -123,6 +138,7 @@ _OPENAI_SERVED = _served(
     _OPENAI | {name: one for models in _OPENAI_KINDS.values() for name, one in models.items()}
 )
 _ANTHROPIC_SERVED = _served(_ANTHROPIC)
+_GEMINI_SERVED = _served(_GEMINI)
 
 
 def openai_served(model: str) -> str | None:
@@ -140,6 +156,34 @@ def openai_kinds(model: str) -> frozenset[str]:
 def anthropic_served(model: str) -> str | None:
     """The id that answers for this one; None for a model that Anthropic does not have."""
     return _ANTHROPIC_SERVED.get(model)
+
+
+def gemini_served(model: str) -> str | None:
+    """The id that answers for this one; None for a model that Google does not have."""
+    return _GEMINI_SERVED.get(model)
+
+
+def signs_calls(model: str) -> bool:
+    """Whether a model of Google's signs its calls and wants the signatures back."""
+    return model.startswith("gemini-3")
+
+
+def gemini_model(model: str) -> dict[str, Any]:
+    """Google's model object."""
+    return {
+        "name": f"models/{model}",
+        "version": "001",
+        "displayName": model,
+        "inputTokenLimit": 1_048_576,
+        "outputTokenLimit": 65_536,
+        "supportedGenerationMethods": ["generateContent", "countTokens", "embedContent"],
+        "thinking": True,
+    }
+
+
+def gemini_models() -> list[dict[str, Any]]:
+    """Google's objects of all models."""
+    return [gemini_model(model) for model in _GEMINI_SERVED]
 
 
 def openai_model(model: str) -> dict[str, Any]:

@@ -63,14 +63,15 @@ class EchoedText:
 class GeneratedWords:
     """`word1 word2 …`, `count` of them, up to `limit` tokens; its natural parts are words."""
 
-    def __init__(self, count: int, limit: int | None) -> None:
+    def __init__(self, count: int, limit: int | None, word: str = _WORD) -> None:
+        self._word = word
         self.cut = limit is not None and count > limit
         self.tokens = limit if limit is not None and self.cut else count
 
     def parts(self, count: int | None) -> Iterator[Part]:
         """See `Output`."""
         for tokens, before in shares(self.tokens, count or self.tokens):
-            text = " ".join(f"{_WORD}{before + index + 1}" for index in range(tokens))
+            text = " ".join(f"{self._word}{before + index + 1}" for index in range(tokens))
             yield Part(text if before + tokens == self.tokens else f"{text} ", tokens)
 
 

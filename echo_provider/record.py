@@ -12,6 +12,8 @@ from echo_provider.refusals import Refusal
 
 # About 300 bytes each.
 RECORDS_MAX = 100_000
+# Whole requests that are kept, and how large one may be to be among them.
+KEPT_MAX, KEPT_BYTES_MAX = 100, 64 * 1024
 _FIGURES = (
     *("input_tokens", "output_tokens", "cache_read", "cache_write_5m", "cache_write_1h"),
     *("images", "seconds", "characters"),
@@ -71,6 +73,7 @@ class Recorder:
         self._finished: Counter[str] = Counter()
         self._statuses: Counter[int] = Counter()
         self._last: tuple[dict[str, Any], bytes] | None = None
+        self._kept: deque[tuple[dict[str, Any], bytes]] = deque(maxlen=KEPT_MAX)
 
     def begin(self, record: Record) -> None:
         """List a request from now on."""
@@ -92,6 +95,8 @@ class Recorder:
     def keep_last(self, described: dict[str, Any], body: bytes) -> None:
         """Keep a request as it came; `described` is what to say of it besides its body."""
         self._last = (described, body)
+        if len(body) <= KEPT_BYTES_MAX:
+            self._kept.append(self._last)
 
     def totals(self) -> dict[str, Any]:
         """Sums over all finished requests since the last `clear`, also those no longer listed."""
@@ -105,16 +110,21 @@ class Recorder:
 
         A body that is no JSON is null; there is a `form` or a `text` then.
         """
-        if self._last is None:
-            return {}
-        described, body = self._last
-        content_type = described.get("headers", {}).get("content-type", "")
-        if content_type.startswith("multipart/"):
-            return described | {"body": None, "form": _form(content_type, body)}
-        try:
-            return described | {"body": msgspec.json.decode(body)}
-        except ValueError:
-            return described | {"body": None, "text": body.decode(errors="replace")}
+        return {} if self._last is None else _shown(*self._last)
+
+    def received(self) -> list[dict[str, Any]]:
+        """The last requests of at most `KEPT_BYTES_MAX`, as `last` shows one, oldest first."""
+        return [_shown(*one) for one in self._kept]
+
+
+def _shown(described: dict[str, Any], body: bytes) -> dict[str, Any]:
+    content_type = described.get("headers", {}).get("content-type", "")
+    if content_type.startswith("multipart/"):
+        return described | {"body": None, "form": _form(content_type, body)}
+    try:
+        return described | {"body": msgspec.json.decode(body)}
+    except ValueError:
+        return described | {"body": None, "text": body.decode(errors="replace")}
 
 
 def _form(content_type: str, body: bytes) -> dict[str, Any] | None:

@@ -47,6 +47,7 @@ class Refusal(Exception):
         self.param = param
         self.code = code
         self.anthropic_kind = anthropic_kind
+        self.retry_after: str | None = None
         self.headers: list[tuple[str, str]] = []
 
 

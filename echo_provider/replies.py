@@ -58,6 +58,7 @@ class Wanted:
 class Endpoint:
     """An endpoint for POST; `faults` are those that change what is generated there.
 
+    `model` is what the path names, where it names one.
     `parse` raises `Refusal` for what the provider refuses.
     """
 
@@ -65,6 +66,7 @@ class Endpoint:
     parse: Callable[[dict[str, Any]], Wanted]
     faults: frozenset[str] = frozenset()
     multipart: bool = False
+    model: str = ""
 
 
 def planned(

@@ -13,8 +13,9 @@ from echo_provider.openai_answers import joined
 from echo_provider.output import EchoedText, Output
 from echo_provider.refusals import Refusal, encoded, openai_error
 from echo_provider.replies import Manner, Pieces, Reply, Wanted
-from echo_provider.responses_requests import ResponseAsk, parse_response
+from echo_provider.responses_requests import SIGNATURE_KIND, ResponseAsk, parse_response
 from echo_provider.responses_store import Conversation, ResponseStore, stored_response, unfinished
+from echo_provider.signatures import signed
 from echo_provider.tokens import count_tokens
 
 # An event that breaks off within its JSON.
@@ -59,7 +60,7 @@ class _Generation:
         self._id = _new_id("resp")
         self._created = int(time.time())
         self._cut = self._choice.finish == "limit"
-        self._reasoning = {"id": _new_id("rs"), "type": "reasoning", "summary": []}
+        self._reasoning = _reasoning_item(asked, answer)
         self._message = {"id": _new_id("msg"), "type": "message"}
         self._calls = [
             {
@@ -164,8 +165,11 @@ class _Generation:
         status = "incomplete" if self._cut else "completed"
         index = 0
         if self._answer.usage.reasoning:
+            opened = {"output_index": 0, "item": self._reasoning | {"summary": []}}
+            yield _piece("response.output_item.added", opened)
+            for part in self._reasoning["summary"]:
+                yield from self._summary_pieces(part)
             thought = {"output_index": 0, "item": self._reasoning}
-            yield _piece("response.output_item.added", thought)
             yield _piece("response.output_item.done", thought)
             index += 1
         if self._choice.text is not None:
@@ -173,6 +177,14 @@ class _Generation:
             index += 1
         for number, call in enumerate(self._calls):
             yield from self._call_pieces(index + number, call)
+
+    def _summary_pieces(self, part: dict[str, Any]) -> Iterator[_Piece]:
+        place = {"item_id": self._reasoning["id"], "output_index": 0, "summary_index": 0}
+        name = "response.reasoning_summary"
+        yield _piece(f"{name}_part.added", place | {"part": part | {"text": ""}})
+        yield _piece(f"{name}_text.delta", place | {"delta": part["text"]})
+        yield _piece(f"{name}_text.done", place | {"text": part["text"]})
+        yield _piece(f"{name}_part.done", place | {"part": part})
 
     def _message_pieces(self, index: int, text: Output, status: str) -> Iterator[_Piece]:
         place = {"item_id": self._message["id"], "output_index": index, "content_index": 0}
@@ -213,6 +225,15 @@ def response_usage(usage: Usage) -> dict[str, Any]:
         "output_tokens_details": {"reasoning_tokens": usage.reasoning},
         "total_tokens": usage.prompt + usage.completion,
     }
+
+
+def _reasoning_item(asked: ResponseAsk, answer: Answer) -> dict[str, Any]:
+    item: dict[str, Any] = {"id": _new_id("rs"), "type": "reasoning", "summary": []}
+    if answer.thoughts is not None:
+        item["summary"] = [{"type": "summary_text", "text": joined(answer.thoughts)}]
+    if asked.encrypted:
+        item["encrypted_content"] = signed(SIGNATURE_KIND)
+    return item
 
 
 def _text_part(text: str) -> dict[str, Any]:

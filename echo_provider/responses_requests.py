@@ -10,10 +10,12 @@ from echo_provider.models import openai_served
 from echo_provider.openai_requests import TOKENS_PER_ATTACHMENT, known_model
 from echo_provider.refusals import Refusal, encoded
 from echo_provider.responses_store import Conversation, ResponseStore
+from echo_provider.signatures import is_signature
 from echo_provider.tokens import count_tokens
 
 ROLES = ("user", "assistant", "system", "developer")
 MAX_OUTPUT_TOKENS_MIN = 16
+SIGNATURE_KIND = "openai"
 _TEXT_PARTS = {"input_text": "text", "output_text": "text", "refusal": "refusal"}
 _PREFIXES = {
     "message": "msg",
@@ -29,7 +31,8 @@ class ResponseAsk:
     """What a request wants: the text by `ask`, the rest of it in the response object.
 
     `items` are the input's own, with their ids; `before` is the conversation up to the answer,
-    without instructions and tools, which the next request does not inherit.
+    without instructions and tools, which the next request does not inherit; with `encrypted` the
+    reasoning is given to the caller too, sealed.
     """
 
     ask: Ask
@@ -38,6 +41,7 @@ class ResponseAsk:
     before: Conversation
     store: bool
     background: bool
+    encrypted: bool
 
 
 def parse_response(body: dict[str, Any], store: ResponseStore) -> ResponseAsk:
@@ -60,6 +64,7 @@ def parse_response(body: dict[str, Any], store: ResponseStore) -> ResponseAsk:
     for item in items:
         reader.read(item)
     reader.check()
+    top.fields("reasoning")
     tools, tool_tokens = _tools(top)
     tool_choice, forced = _tool_choice(top, tools)
     before = Conversation(tokens=context.tokens + reader.tokens)
@@ -76,6 +81,7 @@ def parse_response(body: dict[str, Any], store: ResponseStore) -> ResponseAsk:
         forced_tool=forced,
         parallel_calls=body.get("parallel_tool_calls") is not False,
         in_memory=True,
+        thinking="shown" if (body.get("reasoning") or {}).get("summary") else "hidden",
     )
     return ResponseAsk(
         ask=ask,
@@ -84,6 +90,7 @@ def parse_response(body: dict[str, Any], store: ResponseStore) -> ResponseAsk:
         before=before,
         store=stored,
         background=background,
+        encrypted="reasoning.encrypted_content" in (top.array("include") or ()),
     )
 
 
@@ -110,7 +117,9 @@ class _InputReader:
             self._open.append(item.string("call_id", required=True) or "")
         elif kind == "function_call_output":
             self._output(item)
-        elif kind not in {"reasoning", "item_reference"}:
+        elif kind == "reasoning":
+            _check_reasoning(item)
+        elif kind != "item_reference":
             self.tokens += count_tokens(encoded(item.value).decode())
 
     def check(self) -> None:
@@ -133,6 +142,14 @@ class _InputReader:
         self.tokens += tokens
         if answered:
             self.text = text
+
+
+def _check_reasoning(item: Fields) -> None:
+    sealed = item.string("encrypted_content")
+    if sealed is not None and not is_signature(SIGNATURE_KIND, "", sealed):
+        text = "The encrypted content could not be verified. Reason: Encrypted content could not "
+        text += "be decrypted or parsed."
+        raise Refusal(400, text, code="invalid_encrypted_content")
 
 
 def _items(top: Fields) -> list[Fields]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import parse_qs
 
-from echo_provider import models, reports
+from echo_provider import gemini, models, reports
 from echo_provider.anthropic_requests import no_such_model as anthropic_no_such_model
 from echo_provider.batch_store import PATH as BATCHES
 from echo_provider.batch_store import BatchStore
@@ -21,13 +21,17 @@ from echo_provider.endpoints import MESSAGES, endpoints
 from echo_provider.exchange import Exchange
 from echo_provider.faults import Times
 from echo_provider.openai_requests import no_such_model as openai_no_such_model
+from echo_provider.paths import Paths
 from echo_provider.record import Record, Recorder
 from echo_provider.refusals import Refusal, encoded
+from echo_provider.replies import Endpoint
 from echo_provider.responses_store import PATH as RESPONSES
 from echo_provider.responses_store import ResponseStore
 from echo_provider.sending import Broken
+from echo_provider.vertex import TOKEN_PATH, Vertex, token_error, token_uri
 
 MODELS = "/v1/models"
+_MODEL_LISTS = (MODELS, gemini.PATH)
 REDIRECTED = "/echo/redirected"
 ANTHROPIC_ADMIN = "/v1/organizations/"
 _JSON = [("content-type", "application/json")]
@@ -38,7 +42,7 @@ STOP_S_MAX = 1.0
 
 
 class EchoServer:
-    """Answers as both providers do, and keeps a record for tests."""
+    """Answers as the providers do, and keeps a record for tests."""
 
     def __init__(self) -> None:
         self.recorder = Recorder()
@@ -46,6 +50,8 @@ class EchoServer:
         self._responses = ResponseStore()
         self._batches = BatchStore()
         self._endpoints = endpoints(self._responses, self._batches)
+        self._vertex = Vertex()
+        self._paths = Paths(self._endpoints, self._vertex)
         self._busy = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -114,19 +120,21 @@ class EchoServer:
 
     def _exchange(self, connection: Connection, request: Request) -> Exchange:
         """An exchange that is not listed."""
-        dialect = _dialect_of(request)
+        dialect = self._dialect_of(request)
         return Exchange(connection, request, dialect, _record(request, dialect.name), self._times)
 
     async def _answer(self, connection: Connection, request: Request) -> None:
         path = request.path
         if path == REDIRECTED:
             await self._redirected(connection, request)
+        elif path == TOKEN_PATH:
+            await self._token(connection, request)
         elif path == "/health/ready":
             await connection.write_whole(200, _JSON, b'{"status":"ready"}')
         elif path.startswith("/echo/"):
             await self._control(connection, request)
-        elif path in self._endpoints and request.method == "POST":
-            await self._post(connection, request)
+        elif request.method == "POST" and (endpoint := self._endpoint(request)) is not None:
+            await self._post(connection, request, endpoint)
         elif path.startswith(f"{RESPONSES}/"):
             await self._kept_response(connection, request)
         elif path == BATCHES or path.startswith(f"{BATCHES}/"):
@@ -134,8 +142,16 @@ class EchoServer:
         else:
             await self._get(connection, request)
 
-    async def _post(self, connection: Connection, request: Request) -> None:
-        endpoint = self._endpoints[request.path]
+    def _endpoint(self, request: Request) -> Endpoint | None:
+        return self._endpoints.get(request.path) or self._paths.endpoint_at(request)
+
+    def _dialect_of(self, request: Request) -> Dialect:
+        if (dialect := self._paths.dialect_at(request.path)) is not None:
+            return dialect
+        anthropic = request.path.startswith((MESSAGES, ANTHROPIC_ADMIN))
+        return ANTHROPIC if anthropic or "anthropic-version" in request.headers else OPENAI
+
+    async def _post(self, connection: Connection, request: Request, endpoint: Endpoint) -> None:
         record = _record(request, endpoint.dialect.name)
         exchange = Exchange(connection, request, endpoint.dialect, record, self._times)
         await self._listed(request, record, exchange.post(endpoint))
@@ -172,14 +188,15 @@ class EchoServer:
 
     async def _get(self, connection: Connection, request: Request) -> None:
         """Models, or what is no endpoint at all."""
-        dialect = _dialect_of(request)
+        dialect = self._dialect_of(request)
         exchange = self._exchange(connection, request)
         path = request.path
         if path in reports.PATHS and request.method == "GET":
             await exchange.get(lambda: self._report(request))
             return
-        posts = path in self._endpoints
-        known = path == MODELS or path.startswith(f"{MODELS}/") or posts
+        posts = self._endpoint(request) is not None
+        lists = path in _MODEL_LISTS or path.startswith(tuple(f"{one}/" for one in _MODEL_LISTS))
+        known = lists or posts
         if known and not posts and request.method == "GET":
             await exchange.get(lambda: _models(request, dialect))
             return
@@ -193,11 +210,23 @@ class EchoServer:
 
     async def _redirected(self, connection: Connection, request: Request) -> None:
         """Where `redirect` leads: listed, so that a test sees who has followed."""
-        record = _record(request, _dialect_of(request).name)
+        record = _record(request, self._dialect_of(request).name)
         self.recorder.begin(record)
         record.status = 200
         await connection.write_whole(200, _JSON, b'{"redirected":true}')
         record.completed = True
+        self.recorder.finish(record)
+
+    async def _token(self, connection: Connection, request: Request) -> None:
+        """Google's tokens for a signed assertion: listed, so that a test sees how many."""
+        record = _record(request, self._vertex.dialect.name)
+        self.recorder.begin(record)
+        try:
+            record.status, body = 200, self._vertex.account.token(request.body, token_uri(request))
+        except Refusal as refusal:
+            record.status, body = refusal.status, token_error(refusal)
+        await connection.write_whole(record.status, _JSON, encoded(body))
+        record.completed = record.status == 200
         self.recorder.finish(record)
 
     async def _control(self, connection: Connection, request: Request) -> None:
@@ -214,6 +243,13 @@ class EchoServer:
                 return 200, {}
             case "GET", "/echo/totals":
                 return 200, self.recorder.totals()
+            case "GET", "/echo/service-account":
+                return 200, self._vertex.account.file(token_uri(request))
+            case "DELETE", "/echo/tokens":
+                self._vertex.account.forget()
+                return 200, {}
+            case "GET", "/echo/received":
+                return 200, {"requests": self.recorder.received()}
             case "GET", "/echo/last":
                 return 200, self.recorder.last()
         return 404, {"error": {"message": f"echo: no {request.method} {request.path}"}}
@@ -242,21 +278,14 @@ def _described(request: Request) -> dict[str, Any]:
     }
 
 
-def _dialect_of(request: Request) -> Dialect:
-    if (
-        request.path.startswith((MESSAGES, ANTHROPIC_ADMIN))
-        or "anthropic-version" in request.headers
-    ):
-        return ANTHROPIC
-    return OPENAI
-
-
 def _query(request: Request) -> dict[str, str]:
     return {name: values[-1] for name, values in parse_qs(request.query).items()}
 
 
 def _models(request: Request, dialect: Dialect) -> dict[str, Any]:
     """The list, or one model. Raises `Refusal` (404) for one that there is not."""
+    if dialect is gemini.GEMINI:
+        return gemini.listed_models(request.path)
     if request.path == MODELS:
         if dialect is OPENAI:
             return models.openai_models()

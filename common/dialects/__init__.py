@@ -3,6 +3,8 @@
 What a request can use at most is in `common.dialects.worst_cases`.
 """
 
+from collections.abc import Callable
+
 from common.dialects.anthropic.operations import MAKERS as _ANTHROPIC
 from common.dialects.base import Dialect, Operation
 from common.dialects.on_demand import OnDemand
@@ -21,6 +23,45 @@ def _anthropic() -> Dialect:
     return Anthropic()
 
 
-DIALECTS: OnDemand[Dialect] = OnDemand({"openai": _openai, "anthropic": _anthropic})
+def _gemini() -> Dialect:
+    from common.dialects.gemini.dialect import Gemini
+
+    return Gemini()
+
+
+def _gemini_operation(name: str) -> Callable[[], Operation]:
+    """Not even which class serves it is imported before: most installations have no Gemini."""
+
+    def make() -> Operation:
+        from common.dialects.gemini import operations
+
+        return operations.OPERATIONS[name]()
+
+    return make
+
+
+def _converse() -> Operation:
+    from common.dialects.bedrock.converse import Converse
+
+    return Converse()
+
+
+GEMINI_ENDPOINTS = (
+    "gemini.generate",
+    "gemini.stream",
+    "gemini.count_tokens",
+    "gemini.embed",
+    "gemini.batch_embed",
+)
+DIALECTS: OnDemand[Dialect] = OnDemand(
+    {"openai": _openai, "anthropic": _anthropic, "gemini": _gemini}
+)
 # By the endpoint's name in the ledger.
-OPERATIONS: OnDemand[Operation] = OnDemand({**_OPENAI, **_ANTHROPIC})
+OPERATIONS: OnDemand[Operation] = OnDemand(
+    {
+        **_OPENAI,
+        **_ANTHROPIC,
+        **{name: _gemini_operation(name) for name in GEMINI_ENDPOINTS},
+        "bedrock.converse": _converse,
+    }
+)

@@ -1,7 +1,7 @@
 """What every dialect offers: one wire format, read and written. Pure."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 import msgspec
 
@@ -169,6 +169,14 @@ class Operation(Protocol):
 
     def stream_error_event(self, refusal: Refusal, request_id: str) -> bytes:
         """The event that ends a stream which cannot go on."""
+        ...
+
+
+class PathOperation(Operation, Protocol):
+    """An endpoint whose model stands in its path."""
+
+    def for_path(self, model: str, query: str = "") -> Self:
+        """The operation for requests to that model; `query` is the URL's. Raises `BadRequest`."""
         ...
 
 

@@ -16,13 +16,14 @@ ALL_SCOPES = (
     *("chat", "messages", "responses", "embeddings", "moderations", "images", "audio"),
     "models",
 )
-ALL_DIALECTS = ("openai", "anthropic")
+ALL_DIALECTS = ("openai", "anthropic", "gemini")
 # What clients say of themselves in `user-agent`, in lower case. openai-python and
 # anthropic-sdk-python (`_base_client.py`) send their client class and language, the others of
 # Stainless's make the same product name; Claude Code sends `claude-cli/<version> (external, cli)`.
 CLIENT_FAMILIES: dict[str, tuple[str, ...]] = {
     "openai-sdk": ("openai/*", "asyncopenai/*", "azureopenai/*", "asyncazureopenai/*"),
     "anthropic-sdk": ("anthropic/*", "asyncanthropic/*"),
+    "google-genai-sdk": ("google-genai-sdk/*",),
     "claude-code": ("claude-cli/*", "claude-code/*"),
     "curl": ("curl/*",),
 }

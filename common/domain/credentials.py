@@ -39,9 +39,6 @@ class Credential(msgspec.Struct, frozen=True, omit_defaults=True):
 NO_CREDENTIAL = Credential()
 
 
-FALLBACK_TIER = 1000
-
-
 class UsableAccount(AccountRecord, frozen=True):
     """An account with its credential opened.
 

@@ -5,6 +5,7 @@ computed again.
 """
 
 import re
+from bisect import bisect_left
 from functools import lru_cache
 from typing import Any, Literal, cast
 
@@ -59,6 +60,15 @@ class PriceBook(msgspec.Struct, frozen=True):
         """The provider's model ids to list for clients, sorted; none for an unknown provider."""
         return list(self.ids.get(provider, ()))
 
+    def knows(self, provider: str, model: str) -> bool:
+        """Whether it lists the model, an alias of it or a dated version, as that provider's."""
+        ids = self.ids.get(provider)
+        if not ids:
+            return False
+        if self._lists(ids, model):
+            return True
+        return "-20" in model and self._lists(ids, _DATE.sub("", model))
+
     @staticmethod
     def from_json(data: bytes) -> "PriceBook":
         """The book in a price file. Raises `InvalidPriceBook`, naming the model and the field."""
@@ -83,6 +93,11 @@ class PriceBook(msgspec.Struct, frozen=True):
             for provider in (self.ids | other.ids)
         }
         return PriceBook(version, prices | other.prices, aliases | other.aliases, ids)
+
+    def _lists(self, ids: list[str], model: str) -> bool:
+        name = self.aliases.get(model, model)
+        place = bisect_left(ids, name)
+        return place < len(ids) and ids[place] == name
 
     def _named(self, model: str) -> ModelPrice | None:
         return self.prices.get(model) or self.prices.get(self.aliases.get(model, ""))

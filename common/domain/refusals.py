@@ -95,7 +95,8 @@ class Refusal(msgspec.Struct, frozen=True):
     """A refusal: `message` is for the caller, `field` names the request member at fault.
 
     `allow` names the methods that a path takes, where another was used; `by` the limit, where one
-    refused.
+    refused. `status` is the HTTP status of a provider's own error that is said again here, in place
+    of the reason's.
     """
 
     reason: Reason
@@ -105,6 +106,7 @@ class Refusal(msgspec.Struct, frozen=True):
     should_retry: bool | None = None
     allow: str | None = None
     by: RefusedBy | None = None
+    status: int | None = None
 
     @property
     def final(self) -> bool:

@@ -40,6 +40,7 @@ class Heartbeat:
         settings = services.settings
         self._deadline_ms = max(settings.timeout_s * 1000 - DEADLINE_RESERVE_MS, 1000)
         self._first_byte_ms = settings.first_byte_timeout_s * 1000
+        self._first_token_ms = settings.first_token_timeout_s * 1000 or self._first_byte_ms
         self._idle_ms = settings.idle_timeout_s * 1000
 
     def start(self) -> None:
@@ -117,14 +118,24 @@ class Heartbeat:
             if quiet_ms > self._idle_ms:
                 request.interrupt("caller_silent")
         elif request.first_chunk_ns is None:
-            if quiet_ms > self._first_byte_ms:
-                request.interrupt("first_byte")
+            self._look_at_silent(request, request.exchange, quiet_ms)
         elif request.waiting_for_provider and quiet_ms > self._idle_ms:
             request.interrupt("idle")
         elif request.keep_alive is not None:
             unsent_ms = (now_ns - request.last_sent_ns) // 1_000_000
             if unsent_ms > KEEP_ALIVE_MS:
                 request.keep_alive()
+
+    def _look_at_silent(self, request: OpenRequest, exchange: Exchange, quiet_ms: int) -> None:
+        """Nothing has come yet: of a stream the head or the first event, else the whole answer."""
+        if request.parsed is not None and request.parsed.stream:
+            if quiet_ms > self._first_token_ms:
+                request.interrupt("first_token")
+                return
+            if exchange.has_head:
+                return
+        if quiet_ms > self._first_byte_ms:
+            request.interrupt("first_byte")
 
     def _draft(self, request: OpenRequest) -> dict[str, Draft]:
         """One that cannot be made costs its own lease, not those of all others."""

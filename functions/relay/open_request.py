@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from common.dialects.base import (
     Dialect,
@@ -25,8 +25,19 @@ from functions.relay.endpoints import Endpoint
 from functions.relay.snapshots import UsableAccount
 from functions.relay.upload import Upload
 
+if TYPE_CHECKING:
+    from functions.relay.translating import Translation
+
 # Why a request was ended from outside its own coroutine.
-Interruption = Literal["client_gone", "deadline", "idle", "first_byte", "caller_silent", "shutdown"]
+Interruption = Literal[
+    "client_gone",
+    "deadline",
+    "idle",
+    "first_byte",
+    "first_token",
+    "caller_silent",
+    "shutdown",
+]
 
 
 class OpenRequest:
@@ -44,6 +55,20 @@ class OpenRequest:
     # one that goes on, to be settled when its provider says what it used.
     job_begun: bool = False
     entrusted: bool = False
+    # The query of a path that names a model, and the endpoint's own operation.
+    query: str = ""
+    own_operation: Operation | None = None
+    # Whether any account that may serve speaks another format than the caller.
+    may_translate: bool = False
+    # The account that is asked speaks another format than the caller: `operation` translates. By
+    # format what was translated so far.
+    translates: bool = False
+    translations: "dict[str, Translation] | None" = None
+    # The format in which the account is asked, and its name for the model.
+    target: str = ""
+    served: str = ""
+    # The output cap that a hard budget rests on, whether it is the caller's own or not.
+    reserved_cap: int | None = None
     # Where it is kept which account serves its conversation, once that was looked up, and which.
     sticky_key: str | None = None
     sticky_account: str | None = None
@@ -65,6 +90,7 @@ class OpenRequest:
         self.endpoint: Endpoint | None = None
         self.method = ""
         self.path_id = ""
+        # By which the account is asked.
         self.operation: Operation | None = None
         self.dialect: Dialect | None = None
         self.parsed: ParsedRequest | None = None

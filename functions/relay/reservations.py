@@ -10,6 +10,8 @@ from common.domain.policies import NO_POLICY
 from common.domain.prices import PriceBook
 from common.domain.refusals import Reason, Refusal, Refused
 from common.domain.reservation import Bound, Charge, charge_of
+from common.providers.base import own_target
+from common.providers.targets import target_of
 from functions.relay.open_request import OpenRequest
 from functions.relay.records import draft_for
 from functions.relay.services import Services
@@ -58,27 +60,26 @@ def bounded(
         hard = {one.id for one in accounts}
     else:
         whose = "every account that serves it has a hard budget"
-    bound = _bound(request)
-    free = [one for one in accounts if one.id not in hard]
-    if bound.unbounded is not None and not free:
+    bounds = {one.id: _bound(request, one) for one in accounts if one.id in hard}
+    finite = [one for one in accounts if one.id not in hard or bounds[one.id].unbounded is None]
+    if accounts and not finite:
+        unbounded = bounds[accounts[0].id].unbounded or ""
         message = (
-            f"{bound.unbounded} has no bound on what it may cost, and {whose}: leave it out, or "
+            f"{unbounded} has no bound on what it may cost, and {whose}: leave it out, or "
             "ask for a budget whose policy is 'soft'"
         )
-        field = bound.unbounded.partition(" ")[0]
+        field = unbounded.partition(" ")[0]
         raise Refused(Refusal(Reason.UNBOUNDED, message, field=field))
-    if bound.unbounded is not None:
-        return free
     priced = [
         one
-        for one in accounts
-        if bound.free or one.id not in hard or _price(services, request, one) is not None
+        for one in finite
+        if one.id not in hard or bounds[one.id].free or _price(services, request, one) is not None
     ]
     if accounts and not priced:
         model = request.parsed.model if request.parsed is not None else ""
         message = (
             f"The model {model!r} has no price in price book {prices_of(services, request).version}"
-            f"{_tier_named(bound)}, and {whose}"
+            f"{_tier_named(bounds[finite[0].id])}, and {whose}"
         )
         raise Refused(Refusal(Reason.UNBOUNDED, message, field="model"))
     return priced
@@ -98,8 +99,9 @@ def take(services: Services, request: OpenRequest, account: UsableAccount, cap: 
     request.account_rules = rules_of(services, request, account)
     charge = _charge(services, request, account, request.account_rules)
     request.reserved_nano = charge.worst_nano(-1 if cap is None else cap)
+    request.reserved_cap = cap if request.is_bounded else None
     if request.is_bounded and cap is not None:
-        request.output_bound = cap * _bound(request).choices
+        request.output_bound = cap * _bound(request, account).choices
         if request.parsed is not None and cap != request.parsed.max_output_tokens:
             request.output_cap = cap
 
@@ -121,10 +123,12 @@ def with_cap(request: OpenRequest, body: bytes, provider: str) -> bytes:
 def _charge(
     services: Services, request: OpenRequest, account: UsableAccount, rules: RuleSet
 ) -> Charge:
-    price = _price(services, request, account)
-    if price is None or not (request.rules.money or rules.money) or request.parsed is None:
+    if not (request.rules.money or rules.money) or request.parsed is None:
         return Charge(0, 0, -1, 0)
-    return charge_of(price, _bound(request), request.parsed.max_output_tokens)
+    price = _price(services, request, account)
+    if price is None:
+        return Charge(0, 0, -1, 0)
+    return charge_of(price, _bound(request, account), request.parsed.max_output_tokens)
 
 
 def _price(services: Services, request: OpenRequest, account: UsableAccount) -> ModelPrice | None:
@@ -132,7 +136,7 @@ def _price(services: Services, request: OpenRequest, account: UsableAccount) -> 
         raise ValueError("only a parsed request has a price")
     served = account.served_model(request.parsed.model) or request.parsed.model
     price = prices_of(services, request).price_of(served, account.discount)
-    if price is None or price.at_tier(_bound(request).tier) is None:
+    if price is None or price.at_tier(_bound(request, account).tier) is None:
         return None
     return price
 
@@ -146,8 +150,19 @@ def _tier_named(bound: Bound) -> str:
     return "" if bound.tier == "standard" else f" at the service tier {bound.tier!r}"
 
 
-def _bound(request: OpenRequest) -> Bound:
-    """Read once, and only where money is limited."""
+def _bound(request: OpenRequest, account: UsableAccount) -> Bound:
+    """Read once for each format, of what the account is to be sent; only where money is limited."""
+    model = request.parsed.model if request.parsed is not None else ""
+    name = request.endpoint.name if request.endpoint is not None else ""
+    target = target_of(account, name, model)
+    if target is None or target == own_target(name):
+        return _own_bound(request)
+    from functions.relay.translating import translation_of
+
+    return translation_of(request, target).bound(account.served_model(model) or model)
+
+
+def _own_bound(request: OpenRequest) -> Bound:
     if request.bound is None:
         from common.dialects.bounds import Unreadable
         from common.dialects.worst_cases import BOUNDS

@@ -51,7 +51,7 @@ class Services:
         self.redis = MultiplexedConnection.from_url(settings.redis_url)
         self.admission = Admission(self.redis, settings.state_prefix)
         self.stored = StoredResponses(self.redis, settings.state_prefix)
-        self.upstream = UpstreamClient()
+        self.upstream = UpstreamClient(settings.connect_timeout_s * 1000)
         self.snapshots = Snapshots(
             settings.accounts,
             Keyring(settings.encryption_keys, settings.internal_secret),

@@ -89,7 +89,10 @@ async def copy_stream(
         request.first_chunk_ns = None  # nothing was served, so nothing is charged
         message = f"{exchange.provider} answered with an error: see the provider's status page"
         raise UpstreamFailed(Failure(Reason.UPSTREAM_ERROR, message))
-    headers = to_caller(exchange.headers) + respond.STREAM_HEADERS
+    headers = to_caller(exchange.headers)
+    if request.translates:
+        headers = respond.translated_headers(request, "text/event-stream; charset=utf-8")
+    headers = headers + respond.STREAM_HEADERS
     if not request.draining:
         await respond.start(request, send, exchange.status, headers)
         request.keep_alive = lambda: _keep_alive(request, send)
@@ -125,7 +128,7 @@ async def _copy_rest(
         if chunk is None:
             break
         ready = _fed(copy, chunk, exchange)
-    rest = copy.end()
+    rest = _ended(copy, exchange)
     if copy.stored_id is not None and not remembered:
         await remember()
     if not copy.saw_terminal and not copy.saw_error:
@@ -143,8 +146,19 @@ def _fed(copy: StreamCopy, chunk: bytes, exchange: Exchange) -> bytes:
     try:
         return copy.feed(chunk)
     except UnreadableStream as error:
-        message = f"{exchange.provider} sent what is no event stream: {error}"
-        raise UpstreamFailed(Failure(Reason.UPSTREAM_GARBAGE, message)) from error
+        raise _unreadable(exchange, error) from error
+
+
+def _ended(copy: StreamCopy, exchange: Exchange) -> bytes:
+    try:
+        return copy.end()
+    except UnreadableStream as error:
+        raise _unreadable(exchange, error) from error
+
+
+def _unreadable(exchange: Exchange, error: UnreadableStream) -> UpstreamFailed:
+    message = f"{exchange.provider} sent what is no event stream: {error}"
+    return UpstreamFailed(Failure(Reason.UPSTREAM_GARBAGE, message))
 
 
 async def end_interrupted(request: OpenRequest, send: Send, reason: Reason, message: str) -> None:

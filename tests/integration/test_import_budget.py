@@ -31,8 +31,10 @@ STANDARD_ALLOWED = {
 OURS_ABSENT = {
     "common.dialects.anthropic.bounds",
     "common.dialects.anthropic.count_tokens",
+    "common.dialects.bedrock",
     "common.dialects.bounds",
     "common.dialects.forms",
+    "common.dialects.gemini",
     "common.dialects.openai.audio",
     "common.dialects.openai.bounds",
     "common.dialects.openai.completions",

@@ -62,6 +62,10 @@ class EchoProcess:
         """The last POST as it came: method, path, query, headers, body."""
         return self._get("GET", "/echo/last")
 
+    def received(self) -> list[dict]:
+        """The last POSTs as `last` has one, oldest first; large ones are left out."""
+        return self._get("GET", "/echo/received")["requests"]
+
     def clear(self) -> None:
         """Forget all requests, and the counts of `times`."""
         self._get("DELETE", "/echo/requests")

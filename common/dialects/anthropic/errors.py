@@ -43,6 +43,8 @@ def stream_error_event(refusal: Refusal, request_id: str) -> bytes:
 
 
 def _status(refusal: Refusal) -> int:
+    if refusal.status is not None:
+        return refusal.status
     if refusal.reason is Reason.UPSTREAM_OVERLOADED:
         return OVERLOADED
     if refusal.reason is Reason.BUDGET_EXHAUSTED:

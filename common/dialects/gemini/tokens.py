@@ -45,18 +45,34 @@ class UsageMetadata(msgspec.Struct, rename="camel"):
             audio_output=_audio(self.candidates_tokens_details),
         )
 
+    def over(self, earlier: "UsageMetadata") -> "UsageMetadata":
+        """What is known after this one: figures are cumulative, absent ones stay."""
+        values = msgspec.structs.asdict(earlier)
+        for name, value in msgspec.structs.asdict(self).items():
+            if value is not None:
+                values[name] = value
+        return UsageMetadata(**values)
+
 
 _decoder = msgspec.json.Decoder(UsageMetadata)
 
 
-def read_usage(raw: bytes) -> Tokens | None:
-    """The figures of a `usageMetadata` member; None when it is absent, null or misshapen."""
+def decode_usage(raw: bytes) -> UsageMetadata | None:
+    """A `usageMetadata` member; None when it is absent, null or misshapen."""
     if not raw or raw == b"null":
         return None
     try:
-        tokens = _decoder.decode(raw).tokens()
+        return _decoder.decode(raw)
     except msgspec.DecodeError:
         return None
+
+
+def read_usage(raw: bytes) -> Tokens | None:
+    """The figures of a member that has the prompt's; None for any other."""
+    usage = decode_usage(raw)
+    if usage is None or usage.prompt_token_count is None:
+        return None
+    tokens = usage.tokens()
     return tokens if tokens.is_plausible else None
 
 

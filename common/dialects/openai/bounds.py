@@ -35,6 +35,8 @@ _TIERS: dict[str | None, Tier] = {
     **dict.fromkeys(("priority", "fast"), "priority"),
 }
 _COMPLETION_CAP = 16
+# Where reasoning models are, which refuse `max_tokens`.
+_NEWER_CAP = ("openai", "azure_openai")
 
 
 def chat_bound(body: bytes) -> Bound:
@@ -113,7 +115,7 @@ def set_chat_cap(body: bytes, cap: int, provider: str) -> bytes:
     names = ("max_completion_tokens", "max_tokens")
     present = [name for name in names if find_member(body, name) is not None]
     if not present:
-        present = [names[0] if provider == "openai" else names[1]]
+        present = [names[0] if provider in _NEWER_CAP else names[1]]
     for name in present:
         body = set_member(body, name, b"%d" % cap)
     return body

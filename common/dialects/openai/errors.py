@@ -43,7 +43,7 @@ def type_of(status: int) -> str:
 
 def error_response(refusal: Refusal, request_id: str) -> tuple[int, Headers, bytes]:
     """Status, headers and body."""
-    status = status_of(refusal.reason)
+    status = refusal.status or status_of(refusal.reason)
     return status, refusal_headers(refusal), _body(refusal, status, request_id)
 
 

@@ -12,6 +12,8 @@ from common.domain.policies import ORGANISATION, Applied, Policy, key_scope, tea
 from common.domain.routing_explained import Considered, Load, consider
 from common.domain.routing_table import RoutingTable
 from common.identifiers import new_ulid, now_ms
+from common.price_book import current_price_book
+from common.providers.base import CONVERSATIONS
 from common.state.condition import cooldowns, open_requests
 from common.store import accounts, directory, keys, policies, routing
 from common.store.database import Connection
@@ -98,8 +100,12 @@ async def _applied(connection: Connection, key: KeyRecord) -> tuple[Applied, ...
 def _considered(known: _Known, model: str, endpoint: str, first_tier: int = 0) -> list[Considered]:
     dialect = "anthropic" if endpoint == "messages" else "openai"
 
-    def answers(account: AccountRecord, _: str) -> bool:
-        return DIALECT_OF_PROVIDER[account.provider] == dialect
+    def answers(account: AccountRecord, model: str) -> bool:
+        if DIALECT_OF_PROVIDER[account.provider] == dialect:
+            return True
+        # As `common.providers.targets` has it: what is translated is named, or known to be theirs.
+        known_there = bool(account.models) or current_price_book().knows(account.provider, model)
+        return endpoint in CONVERSATIONS and known_there
 
     return consider(
         known.accounts,

@@ -40,7 +40,7 @@ def _lower(headers: dict[str, str]) -> dict[str, str]:
 
 HeaderName = Annotated[str, Field(max_length=100, pattern=patterns.HEADER)]
 Tokens = Annotated[int | None, Field(ge=0, le=10**9)]
-Region = Annotated[str, Field(min_length=1, pattern=patterns.REGION)]
+Region = Annotated[str, Field(max_length=64, pattern=patterns.REGION_NAMED)]
 Regions = Annotated[
     list[Region],
     Field(

@@ -15,6 +15,7 @@ from common.domain.admission import (
     chosen_first,
 )
 from common.domain.ids import ulid_time_ms
+from common.domain.policies import NO_POLICY
 from common.domain.refusals import Reason, Refusal, Refused
 from common.identifiers import now_ms
 from common.model_catalogue import entry_of
@@ -91,7 +92,8 @@ async def _admit(
             await _pin(services, request)
             try:
                 request.prices = services.prices
-                accounts = bounded(services, request, _route(services, request, snapshot))
+                accounts = _sayable(request, _route(services, request, snapshot))
+                accounts = bounded(services, request, accounts)
             except Refused:
                 if current:
                     raise
@@ -176,6 +178,19 @@ def _tell_deprecation(services: Services, request: OpenRequest, account: UsableA
     request.limit_headers = [
         *request.limit_headers, (b"x-relay-model-deprecated", told.encode("latin-1", "replace"))
     ]  # fmt: skip
+
+
+def _sayable(request: OpenRequest, accounts: list[UsableAccount]) -> list[UsableAccount]:
+    """The accounts in whose format the request can be said, see `translating.expressible`.
+
+    Raises `Refused`.
+    """
+    if not request.may_translate:
+        return accounts
+    from functions.relay.translating import expressible
+
+    limits_money = request.rules.money or any(one.policy is not NO_POLICY for one in accounts)
+    return expressible(request, accounts, limits_money=limits_money)
 
 
 def _versions(services: Services, request: OpenRequest, snapshot: KeySnapshot | None) -> Snapshot:

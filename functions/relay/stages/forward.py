@@ -5,21 +5,25 @@ import time
 
 import msgspec
 
+from common.dialects.base import BadRequest
 from common.domain.admission import Denied, Moved, chosen_first
 from common.domain.refusals import Reason, Refusal, Refused
-from common.providers import PROVIDERS
-from common.providers.base import Ask, Failure, judge
-from common.providers.headers import to_caller, to_provider
-from common.providers.http import Exchange, StreamedBody, UpstreamFailed
+from common.providers.base import Failure, judge
+from common.providers.headers import to_caller
+from common.providers.http import Exchange, UpstreamFailed
 from common.state.commands import RedisUnavailable
-from common.state.stored_responses import StoredResponse
+from common.state.stored_responses import Listed, StoredResponse
 from common.telemetry import catalogue, logs
 from functions.relay import respond, streaming
+from functions.relay.asking import begin, prepare
 from functions.relay.open_request import Interruption, OpenRequest
-from functions.relay.reservations import candidate_for, take, with_cap
+from functions.relay.reservations import candidate_for, take
 from functions.relay.respond import Send
 from functions.relay.services import Services
 from functions.relay.snapshots import UsableAccount
+
+# How long an account rests that did not begin to answer in time, while others serve.
+TIMED_OUT_MS = 10_000
 
 
 class Interrupted(Exception):
@@ -49,6 +53,7 @@ async def forward(
     remaining = accounts
     others = len(accounts) > 1
     while True:
+        began_ns = time.perf_counter_ns()
         request.attempts += 1
         request.account = remaining[0]
         answer: ProviderAnswer | None = None
@@ -59,6 +64,10 @@ async def forward(
                 services.account_health.served(remaining[0])
                 return
             failure = answer.failure
+        except BadRequest as error:
+            from functions.relay.translating import inexpressible
+
+            failure = inexpressible(error)
         except UpstreamFailed as error:
             failure = error.failure
         except asyncio.CancelledError:
@@ -66,12 +75,14 @@ async def forward(
         if request.upload is not None and request.upload.refusal is not None:
             raise Refused(request.upload.refusal)
         _count(request, failure.reason.value)
+        ms = (time.perf_counter_ns() - began_ns) // 1_000_000
         failed = remaining[0]
-        services.account_health.failed(failed, failure)
+        if failure.reason is not Reason.NO_CAPACITY:
+            services.account_health.failed(failed, failure)
         rest_ms = failure.rest_ms(others=others)
-        rest = remaining[1:] if _may_move(request) else []
+        rest = remaining[1:] if _may_move(services, request) else []
         remaining = await _move(services, request, rest, rest_ms)
-        _report_failed(request, failed, failure, rest_ms, moved=bool(remaining))
+        _report_failed(request, failed, failure, ms, rest_ms, moved=bool(remaining))
         if not remaining:
             await give_up(request, failure, answer, send)
             return
@@ -85,7 +96,7 @@ async def _attempt(
         from functions.relay.stages.entrust import charge_worst_case
 
         await charge_worst_case(services, request)
-    exchange = _open_exchange(services, request, account)
+    exchange = await prepare(services, request, account)
     request.exchange = exchange
     request.raw = False
     request.copy = None
@@ -93,7 +104,7 @@ async def _attempt(
     request.last_chunk_ns = time.perf_counter_ns()
     request.waiting_for_provider = True
     try:
-        await exchange.open()
+        exchange = await begin(request, exchange)
         content_type = exchange.header("content-type") or ""
         if exchange.status == 200 and content_type.startswith(streaming.STREAMED_TYPES):
             services.watches.hasten(request)
@@ -121,37 +132,6 @@ async def _attempt(
         await exchange.close()
 
 
-def _open_exchange(services: Services, request: OpenRequest, account: UsableAccount) -> Exchange:
-    if request.operation is None or request.parsed is None or request.endpoint is None:
-        raise ValueError("only a parsed request is forwarded")
-    provider = PROVIDERS[account.provider]
-    headers = to_provider(request.headers, request.id, account.provider, request.tenant)
-    model = request.parsed.model
-    served = account.served_model(model) or model
-    body: bytes | StreamedBody
-    if request.upload is not None:
-        body = request.upload.begin(served)
-    else:
-        body = request.operation.prepare_request(
-            request.body, request.parsed, served, request.content_type
-        )
-        body = with_cap(request, body, account.provider)
-    whole = body if isinstance(body, bytes) else b""
-    target = provider.target(account, request.endpoint.name, served) or ""
-    call = provider.call(account, Ask(target, served, whole, headers))
-    return services.upstream.exchange(
-        call.method,
-        call.url,
-        call.headers,
-        body if isinstance(body, StreamedBody) else call.body,
-        account.provider,
-        timeout_ms=services.heartbeat.longest_exchange_ms(
-            stream=request.parsed.stream or request.upload is not None
-        ),
-        proxy=call.proxy,
-    )
-
-
 async def _pass_whole(
     services: Services, request: OpenRequest, exchange: Exchange, body: bytes, send: Send
 ) -> None:
@@ -162,12 +142,16 @@ async def _pass_whole(
     if answer is None:
         message = f"{exchange.provider} answered with something that is no answer of its API"
         raise UpstreamFailed(Failure(Reason.UPSTREAM_GARBAGE, message))
+    headers = to_caller(exchange.headers)
+    if request.translates:
+        body = request.operation.answer_for_caller(body, request.id)
+        headers = respond.translated_headers(request, "application/json")
     request.first_chunk_ns = time.perf_counter_ns()
     request.answer = answer
     # Before the caller has the id and may ask for it.
     await _remember(services, request, request.account)
     _end_if_caller_gone(request)
-    await respond.whole(request, send, exchange.status, to_caller(exchange.headers), body)
+    await respond.whole(request, send, exchange.status, headers, body)
     request.complete = True
 
 
@@ -176,7 +160,7 @@ async def _remember(services: Services, request: OpenRequest, account: UsableAcc
 
     Should Redis be away, a response cannot be read again, and a job is refused. Raises `Refused`.
     """
-    if request.parsed is None or not request.parsed.stored:
+    if request.parsed is None or not request.parsed.stored or request.translates:
         return
     made = request.copy or request.answer
     if made is None or made.stored_id is None:
@@ -190,8 +174,9 @@ async def _remember(services: Services, request: OpenRequest, account: UsableAcc
     try:
         stored = StoredResponse(account.id, request.tenant, request.id if job and goes_on else "")
         await services.stored.remember(made.stored_id, stored)
-        if job == "message_batch":
-            await services.stored.list_batch(made.stored_id, request.tenant)
+        if job in ("message_batch", "batch"):
+            listed: Listed = "batches" if job == "message_batch" else "openai-batches"
+            await services.stored.list_as(listed, made.stored_id, request.tenant)
     except RedisUnavailable as error:
         logs.log("response_forgotten", level="warning", request_id=request.id, error=str(error))
     if request.entrusted and request.copy is not None:
@@ -208,6 +193,10 @@ async def pass_error(
     if failure is not None and not failure.pass_through:
         raise UpstreamFailed(failure)
     headers = to_caller(exchange.headers)
+    if request.translates:
+        from functions.relay.translating import said_again
+
+        headers, body = said_again(request, exchange.status, body)
     if retry_after := exchange.header("retry-after"):
         headers.append((b"retry-after", retry_after.encode("latin-1")))
     if failure is not None:
@@ -230,9 +219,15 @@ def _end_if_caller_gone(request: OpenRequest) -> None:
         raise Interrupted("client_gone")
 
 
-def _may_move(request: OpenRequest) -> bool:
-    """Whether another account may be asked: for somebody, and with all that was sent."""
-    return not request.caller_gone and (request.upload is None or request.upload.is_repeatable)
+def _may_move(services: Services, request: OpenRequest) -> bool:
+    """Whether another account may be asked: for somebody, with all that was sent, in time."""
+    settings = services.settings
+    return (
+        not request.caller_gone
+        and (request.upload is None or request.upload.is_repeatable)
+        and request.attempts < settings.attempts_max
+        and request.latency_ms < settings.retry_within_s * 1000
+    )
 
 
 def _after_cancel(request: OpenRequest, account: UsableAccount) -> Failure:
@@ -240,10 +235,13 @@ def _after_cancel(request: OpenRequest, account: UsableAccount) -> Failure:
     why = request.take_interruption()
     if why is None:
         raise asyncio.CancelledError
-    if why != "first_byte" or request.response_started:
+    if why not in ("first_byte", "first_token") or request.response_started:
         raise Interrupted(why) from None
     request.interruption = None
-    return Failure(Reason.UPSTREAM_TIMEOUT, f"{account.provider} did not answer in time")
+    message = f"{account.provider} did not answer in time"
+    if why == "first_token":
+        message = f"{account.provider} did not begin its answer in time"
+    return Failure(Reason.UPSTREAM_TIMEOUT, message, cooldown_ms=TIMED_OUT_MS)
 
 
 async def _move(
@@ -294,7 +292,13 @@ def _count(request: OpenRequest, result: str) -> None:
 
 
 def _report_failed(
-    request: OpenRequest, account: UsableAccount, failure: Failure, rest_ms: int, *, moved: bool
+    request: OpenRequest,
+    account: UsableAccount,
+    failure: Failure,
+    ms: int,
+    rest_ms: int,
+    *,
+    moved: bool,
 ) -> None:
     logs.log(
         "attempt_failed",
@@ -305,6 +309,7 @@ def _report_failed(
         provider=account.provider,
         status=failure.status,
         reason=failure.reason.value,
+        ms=ms,
         rest_ms=rest_ms,
         moved=moved,
     )

@@ -2,17 +2,23 @@
 
 from collections.abc import Iterator
 
-from common.domain.accounts import DIALECT_OF_PROVIDER
 from common.domain.globs import is_glob
 from common.domain.prices import PriceBook
 from common.domain.refusals import Reason, Refusal, Refused
 from common.domain.routing_table import Asking, ModelEntry, RoutingTable, target_of
 from common.model_catalogue import entry_of
+from common.providers.targets import target_of as format_of
 from functions.relay.open_request import OpenRequest
 from functions.relay.snapshots import UsableAccount
 from functions.relay.stages.access import allows_model
 
 NEAR_MAX = 3
+# What a model is listed for: conversations in the dialect.
+_CONVERSATIONS = {
+    "openai": "chat.completions",
+    "anthropic": "messages",
+    "gemini": "gemini.generate",
+}
 
 
 def asking_of(request: OpenRequest) -> Asking:
@@ -83,7 +89,7 @@ def _fits(request: OpenRequest, entry: ModelEntry | None) -> bool:
 def usable_models(
     request: OpenRequest, accounts: list[UsableAccount], table: RoutingTable, prices: PriceBook
 ) -> list[str]:
-    """Models of the accounts that speak the dialect, and aliases, as far as the key allows them.
+    """Models of the accounts asked in the dialect, and aliases, as far as the key allows them.
 
     An account without a list of its own serves whatever its provider has: the price book's; one
     with globs, those of them that match.
@@ -91,17 +97,17 @@ def usable_models(
     if request.dialect is None or request.key is None:
         raise ValueError("key and dialect come first")
     names: set[str] = set()
+    conversation = _CONVERSATIONS[request.dialect.name]
     for account in accounts:
         barred = any(one.policy.routing.barred_by(account, table.groups) for one in request.routing)
         if barred or not account.may_serve(request.id):
             continue
-        if DIALECT_OF_PROVIDER[account.provider] == request.dialect.name:
-            known = [*account.models, *prices.models(account.provider)]
-            names.update(
-                name
-                for name in known
-                if not is_glob(name) and account.served_model(name) is not None
-            )
+        known = [*account.models, *prices.models(account.provider)]
+        names.update(
+            name
+            for name in known
+            if not is_glob(name) and format_of(account, conversation, name) is not None
+        )
     found = {name for name in names if name not in table.aliases and allows_model(request, name)}
     for alias, rules in table.aliases.items():
         models = [model for rule in rules for model in rule.models]

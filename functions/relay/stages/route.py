@@ -4,11 +4,12 @@ import itertools
 
 import msgspec
 
-from common.domain.accounts import DIALECT_OF_PROVIDER, draw_of, tier_of
-from common.domain.credentials import FALLBACK_TIER
+from common.accounts import FALLBACK_TIER
+from common.domain.accounts import draw_of, tier_of
 from common.domain.prices import PriceBook
 from common.domain.refusals import Reason, Refusal, Refused
 from common.domain.routing_table import RoutingTable
+from common.providers.targets import able as able_of
 from functions.relay.latencies import Latencies
 from functions.relay.open_request import OpenRequest
 from functions.relay.snapshots import UsableAccount
@@ -100,17 +101,22 @@ def _candidate(account: UsableAccount, asked: str, model: str, tier: int) -> Usa
 
 def _able(request: OpenRequest, world: World, model: str) -> list[UsableAccount]:
     """Those that serve the model at the endpoint, whoever asks. Raises `Refused` for none."""
-    endpoint = request.endpoint
-    if endpoint is None:
-        raise ValueError("the endpoint comes before the route")
-    able = [
-        account
-        for account in world.accounts
-        if account.may_serve(request.id, pinned=request.pinned_account_id == account.id)
-        and DIALECT_OF_PROVIDER[account.provider] == endpoint.dialect
-        and account.served_model(model) is not None
-        and request.pinned_account_id in (None, account.id)
-    ]
+    endpoint, parsed, pinned = request.endpoint, request.parsed, request.pinned_account_id
+    if endpoint is None or parsed is None:
+        raise ValueError("body and endpoint come before the route")
+    able, translates = able_of(
+        [
+            one
+            for one in world.accounts
+            if one.may_serve(request.id, pinned=pinned == one.id) and pinned in (None, one.id)
+        ],
+        endpoint.name,
+        model,
+        world.prices,
+        # Jobs and stored responses mean something only to the account that keeps them.
+        untranslated=parsed.job is not None or parsed.follows is not None,
+    )
+    request.may_translate = request.may_translate or translates
     if not able:
         message = (
             f"The model {model!r} does not exist here, or no account serves it at {endpoint.path}"

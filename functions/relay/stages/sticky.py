@@ -9,9 +9,9 @@ import contextlib
 
 import msgspec
 
+from common.accounts import FALLBACK_TIER
 from common.dialects.conversations import conversation_of
 from common.domain.admission import Candidate
-from common.domain.credentials import FALLBACK_TIER
 from common.state.commands import RedisUnavailable
 from functions.relay.open_request import OpenRequest
 from functions.relay.reservations import candidate_for

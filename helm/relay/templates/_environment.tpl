@@ -91,6 +91,14 @@ vertexLocation: GOOGLE_CLOUD_LOCATION
 - name: RELAY_PRICE_BOOK_DIRECTORY
   value: /app/external-data
 {{- end }}
+- name: RELAY_CONNECT_TIMEOUT_S
+  value: {{ int .Values.config.connectTimeoutSeconds | quote }}
+- name: RELAY_FIRST_TOKEN_TIMEOUT_S
+  value: {{ int .Values.config.firstTokenTimeoutSeconds | quote }}
+- name: RELAY_ATTEMPTS_MAX
+  value: {{ int .Values.config.attemptsMax | quote }}
+- name: RELAY_RETRY_WITHIN_S
+  value: {{ int .Values.config.retryWithinSeconds | quote }}
 - name: RELAY_FIRST_BYTE_TIMEOUT_S
   value: {{ int .Values.config.firstByteTimeoutSeconds | quote }}
 - name: RELAY_IDLE_TIMEOUT_S

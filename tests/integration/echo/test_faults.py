@@ -155,6 +155,13 @@ def test_half_json_lying(client, echo):
     assert not last(echo)["completed"]
 
 
+def test_half_json_and_silence(client, echo):
+    client.timeout = 0.3
+    with pytest.raises(httpx.ReadTimeout):
+        whole(client, "half_json=stall")
+    assert (last(echo)["status"], last(echo)["completed"]) == (200, False)
+
+
 @pytest.mark.parametrize("manner", ["close", "exact"])
 def test_half_json(client, echo, manner):
     answer = whole(client, f"half_json={manner}")

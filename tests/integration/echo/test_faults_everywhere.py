@@ -9,6 +9,8 @@ from tests.support.echo import chat_body, message_body
 
 FILE = {"file": ("a.mp3", bytes(1000), "audio/mpeg")}
 IMAGE = {"image": ("a.png", b"x", "image/png")}
+CONTENTS = {"contents": [{"parts": [{"text": "a b"}]}]}
+CONVERSE = {"messages": [{"role": "user", "content": [{"text": "a b"}]}]}
 ENDPOINTS = {
     "/v1/chat/completions": {"json": chat_body()},
     "/v1/messages": {"json": message_body()},
@@ -22,6 +24,9 @@ ENDPOINTS = {
     "/v1/images/variations": {"files": IMAGE},
     "/v1/audio/transcriptions": {"data": {"model": "gpt-4o-transcribe"}, "files": FILE},
     "/v1/audio/translations": {"data": {"model": "whisper-1"}, "files": FILE},
+    "/v1beta/models/gemini-2.5-flash:generateContent": {"json": CONTENTS},
+    "/openai/v1/chat/completions": {"json": chat_body()},
+    "/model/anthropic.claude-sonnet-4-5/converse": {"json": CONVERSE},
     "/v1/audio/speech": {"json": {"model": "tts-1", "input": "a b", "voice": "alloy"}},
 }
 WHOLE = [path for path in ENDPOINTS if path != "/v1/audio/speech"]
@@ -33,7 +38,8 @@ def path(request):
 
 
 def sent(client, path, fault):
-    return client.post(path, **ENDPOINTS[path], headers={"x-echo-fault": fault})
+    headers = {"x-echo-fault": fault, "x-goog-api-key": "k"}
+    return client.post(path, **ENDPOINTS[path], headers=headers)
 
 
 def test_an_answer_is_listed(client, echo, path):
@@ -45,7 +51,8 @@ def test_an_answer_is_listed(client, echo, path):
 def test_status(client, echo, path):
     answer = sent(client, path, "status=429 retry_after=7 code=c")
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
-    assert answer.json()["error"]["message"]
+    error = answer.json()
+    assert error.get("error", error)["message"]
     (record,) = echo.requests()
     assert (record["status"], record["completed"], record["input_tokens"]) == (429, False, 0)
 
@@ -64,6 +71,9 @@ def test_reset(client, path):
 def test_garbage(client, path):
     assert "<html>" in sent(client, path, "garbage=html status=502").text
     assert sent(client, path, "empty_body").content == b""
+    error = sent(client, path, "error_body")
+    assert error.status_code == 200
+    assert error.json().get("error", error.json())["message"]
 
 
 @pytest.mark.parametrize("path", WHOLE)
@@ -72,6 +82,10 @@ def test_half_a_body(client, echo, path):
         sent(client, path, "half_json=lying")
     with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
         sent(client, path, "half_json=exact").json()
+    with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
+        sent(client, path, "half_json=excess").json()
+    with pytest.raises(httpx.ReadError):
+        sent(client, path, "half_json=reset")
     assert not any(record["completed"] for record in echo.requests())
 
 
@@ -82,4 +96,5 @@ def test_what_is_for_streams_only(client, path):
 
 
 def test_without_a_key(client, path):
-    assert client.post(path, **ENDPOINTS[path], headers={"authorization": ""}).status_code == 401
+    refused = client.post(path, **ENDPOINTS[path], headers={"authorization": ""})
+    assert refused.status_code in {401, 403}

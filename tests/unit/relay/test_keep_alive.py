@@ -78,7 +78,9 @@ async def stream(request):
     ]
     opened.parsed = ParsedRequest(model="m", stream=True)
     opened.exchange = provider
-    settings = SimpleNamespace(timeout_s=600, first_byte_timeout_s=300, idle_timeout_s=120)
+    settings = SimpleNamespace(
+        timeout_s=600, first_byte_timeout_s=300, first_token_timeout_s=300, idle_timeout_s=120
+    )
     beat = Heartbeat(SimpleNamespace(settings=settings))
     opened.task = asyncio.create_task(streaming.copy_stream(opened, provider, caller.send, begin))
     sent = EVENTS[request.param]
@@ -201,7 +203,9 @@ async def test_the_heart_goes_on_beating(monkeypatch):
     monkeypatch.setattr(heartbeat, "RENEW_EVERY_MS", 0)
     monkeypatch.setattr(heartbeat, "draft_now", lambda _, request: request.draft())
     renewed = asyncio.Queue()
-    settings = SimpleNamespace(timeout_s=600, first_byte_timeout_s=300, idle_timeout_s=120)
+    settings = SimpleNamespace(
+        timeout_s=600, first_byte_timeout_s=300, first_token_timeout_s=300, idle_timeout_s=120
+    )
     services = SimpleNamespace(
         settings=settings,
         prices=None,

@@ -34,10 +34,13 @@ def routed(*accounts, model="gpt-4o", request_id="", routing=(), table=EMPTY_TAB
     request = SimpleNamespace(
         id=request_id or new_ulid(),
         key=KeyRecord("01K", "alice"),
-        parsed=SimpleNamespace(model=model),
-        endpoint=SimpleNamespace(scope="chat", dialect="openai", path="/v1/chat/completions"),
+        parsed=SimpleNamespace(model=model, job=None, follows=None),
+        endpoint=SimpleNamespace(
+            name="chat.completions", scope="chat", dialect="openai", path="/v1/chat/completions"
+        ),
         pinned_account_id=None,
         access=(),
+        may_translate=False,
         routing=routing,
     )
     world = World(list(accounts), table, PRICES, latencies or Latencies(), deny_unpriced=False)

@@ -1,0 +1,68 @@
+"""What all operations have in common whose model stands in their path."""
+
+import copy
+from typing import Self
+
+from common.dialects.base import (
+    JSON,
+    ArrivingRequest,
+    BadRequest,
+    NotStreamed,
+    ParsedRequest,
+    StreamCopy,
+)
+from common.dialects.bodies import check_model
+from common.dialects.gemini.errors import stream_error_event
+from common.domain.refusals import Refusal
+
+PREFIX = "models/"
+
+
+class ModelInPath:
+    """Bodies in JSON, the model beside them; see `common.dialects.base.PathOperation`."""
+
+    media_type = JSON
+    model = ""
+
+    def for_path(self, model: str, query: str = "") -> Self:
+        """See `PathOperation`."""
+        del query
+        check_model(model)
+        operation = copy.copy(self)
+        operation.model = model
+        return operation
+
+    def prepare_request(
+        self, body: bytes, parsed: ParsedRequest, served_model: str, content_type: str = JSON
+    ) -> bytes:
+        """See `Operation`: who is asked stands in the path, and no byte changes."""
+        del parsed, served_model, content_type
+        return body
+
+    def arriving_request(self, content_type: str) -> ArrivingRequest | None:
+        """See `Operation`. A member that counts may come last."""
+        del content_type
+        return None
+
+    def answer_for_caller(self, body: bytes, request_id: str) -> bytes:
+        """See `Operation`. A provider that speaks the caller's dialect is not corrected."""
+        del request_id
+        return body
+
+    def stream_copy(self, parsed: ParsedRequest) -> StreamCopy:
+        """See `Operation`; an endpoint that streams overrides it."""
+        del parsed
+        raise NotStreamed(f"{type(self).__name__} does not stream")
+
+    def stream_error_event(self, refusal: Refusal, request_id: str) -> bytes:
+        """See `Operation`."""
+        return stream_error_event(refusal, request_id)
+
+    def _check_same(self, named: str | None, field: str) -> None:
+        """Raises `BadRequest` for a body that names another model than its path."""
+        if named is not None and named.removeprefix(PREFIX) != self.model:
+            message = (
+                f"'{field}' must name the model of the path, {PREFIX}{self.model}, "
+                f"not {named[:100]!r}"
+            )
+            raise BadRequest(message, field)
