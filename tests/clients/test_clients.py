@@ -80,7 +80,11 @@ def account_at(stack, provider, model, served, path=""):
         f"{stack.url}/internal/accounts",
         headers={"authorization": f"Bearer {stack.master_key}"},
         json={
-            **{"name": model, "provider": provider, "base_url": url, "models": {model: served}},
+            "name": model,
+            "provider": provider,
+            "base_url": url,
+            "region": "eu-central-1",
+            "models": {model: served},
             "credential": {"api_key": "sk-of-the-clients"},
         },
         timeout=30,
