@@ -45,7 +45,7 @@ async def main():
     await server.serve_forever()
 asyncio.run(main())
 """
-IMPORTS = "import common.serve, functions.relay.main, granian.server.embed"
+IMPORTS = "import common.serve, functions.relay.main"
 FUNCTIONS = ("relay", "key_admin", "usage_aggregation", "cleanup", "exporter")
 CHAT = b'{"model":"%s","messages":[{"role":"user","content":"hello"}]}' % MODEL.encode()
 STREAM = CHAT[:-1].replace(b"hello", b"[[mock:stream=50,10]]") + b',"stream":true}'

@@ -107,19 +107,34 @@ A response that OpenAI stores belongs to the account that made it: reading, canc
 and going on from it (`previous_response_id`) go there, for 31 days, for the same team (or key,
 where it has none). None of it is billed again.
 
-### Responses in the background, message batches
+### Responses in the background, batches
 
-`background: true` on `/v1/responses`, streamed or not, and `/v1/messages/batches` go on at the
-provider after they were answered. What they may cost at most stays reserved until their provider
+`background: true` on `/v1/responses`, streamed or not, `/v1/messages/batches` and `/v1/batches` go
+on at the provider after they were answered. What they may cost at most stays reserved until it
 says what they used ([limits.md](limits.md#jobs)): then one record is posted under the
 `x-request-id` of the call that began them; a batch's has the sums of all its requests, at half the
 price. Reading one that has ended settles it at once; `cleanup` settles those that nobody reads,
 within minutes. What is still in progress cannot be deleted (400): cancel it first.
 
-A batch has at most 10,000 requests and 32 MiB, all of one model, and needs the scope `messages` or
-`chat`; its `results_url` is Relay's. The list of batches is the team's own (or key's), newest
-first, with `limit` up to 100, `after_id`, `before_id`. OpenAI's `/v1/files` and `/v1/batches` are
-not served (404).
+A message batch has at most 10,000 requests and 32 MiB, all of one model, and needs the scope
+`messages` or `chat`; its `results_url` is Relay's. The list of batches is the team's own (or
+key's), newest first, with `limit` up to 100, `after_id`, `before_id`.
+
+### OpenAI's files and batches
+
+`POST /v1/files` passes a form of up to 32 MiB on as it arrives, to the account that keeps the files
+of the caller's team (or key, where it has none), one of OpenAI's before compatible servers. A file
+can be listed, read and deleted by that team only, for 31 days; any key may have some, since they
+use nothing. They are meant for batches: a `file_id` inside of another request is passed on unseen,
+to whichever account serves it, so who knows an id can use it there.
+
+`POST /v1/batches` reads the file first: at most 10,000 requests, all of one model and of the
+`endpoint`, chats, completions, responses, embeddings or moderations, whose scope the key needs.
+Streams, `background`, `previous_response_id` and a model that the account maps to another name are
+refused (400, naming the line). Under a hard budget each request needs an output cap, and the worst
+cases of all are reserved; the batch is billed by its output file, request by request, at the price
+of batches, in one record. Its output and error files are the team's as soon as the batch was read.
+Lists are the team's own, newest first, with `limit` up to 100 and `after`.
 
 ### Receipts
 

@@ -59,7 +59,7 @@ class JobSettlement:
             state = await self._state(job, account, reader)
             if not state.ended:
                 return "open", None
-            result = state.result or await self._results(job, account, reader)
+            result = state.result or await self._results(job, account, reader, state)
         except (UpstreamFailed, UnreadableResults) as error:
             logs.log(
                 "job_unreachable",
@@ -89,9 +89,13 @@ class JobSettlement:
         await self._jobs.forget(job.request_id)
         return posted if posted is not None and posted.first else None
 
-    async def _results(self, job: Job, account: UsableAccount, reader: JobReader) -> JobResult:
+    async def _results(
+        self, job: Job, account: UsableAccount, reader: JobReader, state: JobState
+    ) -> JobResult:
         results = reader.results(job_price(job, self._prices(job)))
-        exchange = self._exchange(job, account, reader.results_path, RESULTS_TIMEOUT_MS)
+        exchange = self._exchange(
+            job, account, state.results_path or reader.results_path, RESULTS_TIMEOUT_MS
+        )
         try:
             await self._open(exchange)
             while (chunk := await exchange.read_chunk()) is not None:

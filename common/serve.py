@@ -1,7 +1,7 @@
 """The one server entry of all functions: `python -m common.serve functions.relay.main:application`.
 
-granian is embedded in this process (its command line would add a second process), the ASGI
-lifespan is run around it, and SIGTERM drains: no new connection, open requests end by themselves
+The server is our own (`common.http_server`), in the application's loop, the ASGI lifespan is run
+around it, and SIGTERM drains: no new connection, open requests end by themselves
 up to the revision's timeout, then the lifespan's shutdown flushes. The functions framework's own
 server cuts streams 30 s after SIGTERM whatever the revision allows, which is why it is only the
 portable entry.
@@ -21,13 +21,13 @@ from common import (
     lean_msgspec,  # noqa: F401 - first, for its effect
 )
 from common.asgi import WITHIN_S
-from common.embedded_server import EmbeddedServer
+from common.http_server import HTTPServer
 from common.settings import ServeSettings, SettingsError, serve_settings
 from common.telemetry import logs
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
-# granian takes at most this many requests at once; further connections wait in the backlog.
+# At most this many connections are served at once; further ones wait.
 OPEN_REQUESTS_MAX = 16_384
 BACKLOG = 2_048
 # What shutting down may take on top of what is left of the time to drain.
@@ -101,11 +101,12 @@ async def serve(application: Application, settings: ServeSettings) -> None:
 
     Raises `CannotListen`, or what the application's startup raised.
     """
+    logs.gather(asyncio.get_running_loop().call_soon)
     lifespan = Lifespan(application)
     await lifespan.startup()
     gc.freeze()  # what the imports made stays for good
     gc.set_threshold(*GC_THRESHOLDS)
-    server = EmbeddedServer(
+    server = HTTPServer(
         application,
         settings.host,
         settings.port,
@@ -138,9 +139,8 @@ async def serve(application: Application, settings: ServeSettings) -> None:
 def _raise_failure(serving: asyncio.Task[None], settings: ServeSettings) -> NoReturn:
     """Raise `CannotListen` or what the server raised."""
     error = serving.exception()
-    if isinstance(error, RuntimeError) and "(os error " in str(error):
-        # granian appends a backtrace of its own frames, which says nothing to anybody.
-        reason = str(error).splitlines()[0]
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error)
         raise CannotListen(f"cannot listen on {settings.host} port {settings.port}: {reason}")
     raise error or RuntimeError("the server ended by itself")
 
@@ -184,6 +184,7 @@ def run(name: str, make: Callable[[], Application]) -> int:
         print(f"cannot start {name}: {error}", file=sys.stderr)  # noqa: T201 - as above
         return 2
     finally:
+        logs.gather(None)
         logs.close_files()
     return 0
 
@@ -203,8 +204,7 @@ def _write_log_files(settings: ServeSettings) -> None:
 def end(code: int) -> NoReturn:
     """End the process with this code, past the interpreter's own end.
 
-    granian's threads outlive its server, and one that still gives a Python object back while the
-    interpreter ends aborts the process: every fifth stop ended with SIGABRT.
+    A thread that still looks up a name would hold the process until the resolver gives up.
     """
     sys.stdout.flush()
     sys.stderr.flush()

@@ -15,6 +15,8 @@ from common.domain.policies import Level
 from common.domain.thresholds import DEFAULT_MARKS, parse_marks
 from common.encryption_keys import parse_keys
 from common.environment_accounts import BuiltInAccount, accounts_of
+from common.retention import Retention as Retention  # noqa: PLC0414 - for our callers
+from common.retention import retention_of
 from common.store_address import HasPassword, with_password
 from common.variables import Environment, choice, parsed, secret, url, whole
 from common.variables import SettingsError as SettingsError  # noqa: PLC0414 - for our callers
@@ -26,10 +28,7 @@ INTERNAL_SECRET_CHARACTERS_MIN = 32
 # The queue-proxy waits 30 s before it passes SIGTERM on, out of the same grace period
 # (knative/serving pkg/queue/sharedmain/main.go); 15 s more are left for flushing.
 DRAIN_RESERVE_S = 45
-# 27 years: before 2000 there is nothing to keep, and no date overflows.
-DAYS_MAX = 10_000
 LOG_BYTES_LEAST = 64 << 10
-MONTH_DAYS_MAX = 31
 
 
 class LogFile(msgspec.Struct, frozen=True):
@@ -118,15 +117,6 @@ class ExporterSettings(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"ExporterSettings({self.state_prefix})"
-
-
-class Retention(msgspec.Struct, frozen=True):
-    """After how many days `cleanup` deletes what; 0 keeps it for ever."""
-
-    ledger_days: int = 0
-    rollup_days: int = 0
-    audit_days: int = 365
-    quarantine_days: int = 90
 
 
 class WorkerSettings(msgspec.Struct, frozen=True):
@@ -236,7 +226,7 @@ def worker_settings(
         state_prefix=_state_prefix(environment),
         internal_secret=_internal_secret(environment) if takes_events else "",
         log_level=_log_level(environment),
-        retention=_retention(environment),
+        retention=retention_of(environment),
         sweep_interval_s=whole(environment, "RELAY_SWEEP_INTERVAL_S", 5, 0, 86_400),
         sink_url=_sink_url(environment),
         ce_overrides=environment.get("K_CE_OVERRIDES", ""),
@@ -274,6 +264,12 @@ def variable(name: str, default: str = "", environment: Environment = os.environ
     return environment.get(name, default)
 
 
+def names_a_proxy(environment: Environment = os.environ) -> bool:
+    """Whether requests to the outside go by a proxy, as the usual variables of many tools say."""
+    names = ("http_proxy", "https_proxy", "all_proxy")
+    return any(environment.get(name) or environment.get(name.upper()) for name in names)
+
+
 def inherited(environment: Environment = os.environ) -> dict[str, str]:
     """All variables, for a command line tool that starts other programs."""
     return dict(environment)
@@ -282,35 +278,6 @@ def inherited(environment: Environment = os.environ) -> dict[str, str]:
 def _trusted_proxies(environment: Environment) -> TrustedProxies:
     expected = "a number of proxies, or their networks as CIDRs, e.g. 1 or 10.0.0.0/8,fd00::/8"
     return parsed(environment, "RELAY_TRUSTED_PROXIES", NO_PROXIES, TrustedProxies.parse, expected)
-
-
-def _retention(environment: Environment) -> Retention:
-    def days(name: str, default: int) -> int:
-        return whole(environment, f"RELAY_{name}_RETENTION_DAYS", default, 0, DAYS_MAX)
-
-    default = Retention()
-    retention = Retention(
-        ledger_days=days("LEDGER", default.ledger_days),
-        rollup_days=days("ROLLUP", default.rollup_days),
-        audit_days=days("AUDIT", default.audit_days),
-        quarantine_days=days("QUARANTINE", default.quarantine_days),
-    )
-    _check_sums_outlive_rows(retention)
-    return retention
-
-
-def _check_sums_outlive_rows(retention: Retention) -> None:
-    """The ledger goes by whole months, so its oldest row is a month older than its days say."""
-    rollups, ledger = retention.rollup_days, retention.ledger_days
-    least = ledger + MONTH_DAYS_MAX
-    if rollups == 0 or (ledger != 0 and rollups >= least):
-        return
-    enough = f"at least {least}, a month more than the ledger's days" if ledger else ""
-    raise SettingsError(
-        f"RELAY_ROLLUP_RETENTION_DAYS={rollups} with RELAY_LEDGER_RETENTION_DAYS={ledger}"
-        f"{'' if ledger else ' (for ever)'}: sums would end before the rows that they are made of; "
-        f"set RELAY_ROLLUP_RETENTION_DAYS to 0 (for ever){' or ' if enough else ''}{enough}"
-    )
 
 
 def _log_file(environment: Environment) -> LogFile | None:

@@ -16,4 +16,12 @@ def _message_batches() -> JobReader:
     return MessageBatchJobs()
 
 
-JOBS: OnDemand[JobReader] = OnDemand({"response": _responses, "message_batch": _message_batches})
+def _batches() -> JobReader:
+    from common.dialects.openai.batch_jobs import BatchJobs
+
+    return BatchJobs()
+
+
+JOBS: OnDemand[JobReader] = OnDemand(
+    {"response": _responses, "message_batch": _message_batches, "batch": _batches}
+)

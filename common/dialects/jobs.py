@@ -11,11 +11,13 @@ from common.domain.model_prices import ModelPrice
 class JobState(msgspec.Struct, frozen=True):
     """A job as its provider shows it. `result` is there when it has ended and says all itself.
 
-    An ended job without one has a file of results (`JobReader.results_path`).
+    An ended job without one has a file of results, at `results_path` or where all of its kind have
+    them (`JobReader.results_path`).
     """
 
     ended: bool
     result: JobResult | None = None
+    results_path: str = ""
 
 
 class ResultsReader(Protocol):

@@ -1,7 +1,8 @@
 """Jobs: requests that go on at their provider after the caller was answered. Pure.
 
-A response in the background, or a batch of messages. Its whole worst case stays reserved until
-its provider says what it used, or until its deadline, at which it is charged as its draft says.
+A response in the background, or a batch, Anthropic's or OpenAI's. Its whole worst case stays
+reserved until its provider says what it used, or until its deadline, at which it is charged as its
+draft says.
 """
 
 from typing import Literal
@@ -19,7 +20,7 @@ from common.domain.service_tiers import tier_of
 from common.domain.settlement import NOT_BOUNDED
 from common.domain.usage import Status, Tokens, UsageRecord, UsageSource
 
-JobKind = Literal["response", "message_batch"]
+JobKind = Literal["response", "message_batch", "batch"]
 # Providers give a batch 24 hours, and no response takes as long; an hour to be asked is added.
 JOB_MS_MAX = 25 * 3600 * 1000
 # A job whose reservation is over is asked for on, as long as a late settle finds what was charged.

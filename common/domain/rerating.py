@@ -18,7 +18,7 @@ from common.domain.usage import Tokens, UsageRecord
 UNPRICED = "unpriced"
 PRICED_LATER = "priced_later"
 REPRICED = "repriced"
-BATCHES = "messages.batches"
+BATCHES = frozenset({"batches", "messages.batches"})
 
 
 class Posted(msgspec.Struct, frozen=True):
@@ -60,7 +60,7 @@ def correction(
     rates = price.rates_for_record(posted.tokens, tier) if price is not None else None
     if rates is None:
         return "unpriced"
-    if record.endpoint == BATCHES and posted.priced and not record.unit_prices:
+    if record.endpoint in BATCHES and posted.priced and not record.unit_prices:
         return None  # long and short requests: what each of them used is not in the record
     unit_prices, cost = rates.priced(posted.tokens, posted.searches)
     if cost == posted.cost_pico and (posted.priced or not posted.tokens.total):

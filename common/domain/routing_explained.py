@@ -51,17 +51,20 @@ def consider(
     groups: Mapping[str, Collection[str]],
     loads: Mapping[str, Load],
     answers: Callable[[AccountRecord, str], bool],
+    *,
+    request_id: str,
     first_tier: int = 0,
 ) -> list[Considered]:
     """All accounts for one model: those that may serve in the order of asking, then the others.
 
-    `answers` says whether an account's provider can be asked at the endpoint.
+    `answers` says whether an account's provider can be asked at the endpoint;
+    `request_id` is one that is made now.
     """
     able: list[tuple[AccountRecord, str]] = []
     others: list[Considered] = []
     for account in accounts:
         served = account.served_model(model)
-        why = _left_out(account, model, rules, groups, answers)
+        why = _left_out(account, model, rules, groups, answers, request_id)
         if why or served is None:
             load = loads.get(account.id, Load())
             others.append(Considered(account, model, served or "", -1, load, why))
@@ -88,9 +91,12 @@ def _left_out(
     rules: Collection[Applied],
     groups: Mapping[str, Collection[str]],
     answers: Callable[[AccountRecord, str], bool],
+    request_id: str,
 ) -> str:
-    if not account.enabled:
-        return "it is disabled"
+    if not account.may_serve(request_id):
+        if not account.enabled:
+            return "it is disabled"
+        return "it has ended" if account.schedulable else "it takes no new requests"
     if account.served_model(model) is None:
         return "its models do not name it"
     if not answers(account, model):

@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from common.domain.usage import UsageRecord
+
 _canonical = msgspec.json.Encoder(order="sorted")
 SIGNATURE_MEMBER = "sig"
 
@@ -22,6 +24,15 @@ def sign(record_object: dict[str, Any], key: bytes) -> str:
         unsigned = record_object.copy()
         del unsigned[SIGNATURE_MEMBER]
     return hmac.digest(key, _canonical.encode(unsigned), "sha256").hex()
+
+
+def signed(record: UsageRecord, outbox_id: str, key: bytes) -> bytes:
+    """The record as an event carries it, JSON with its `outbox_id` and `sig`: encoded once."""
+    made = msgspec.structs.asdict(record)
+    made["outbox_id"] = outbox_id
+    unsigned = _canonical.encode(made)
+    signature = hmac.digest(key, unsigned, "sha256").hex().encode()
+    return b'%b,"%b":"%b"}' % (unsigned[:-1], SIGNATURE_MEMBER.encode(), signature)
 
 
 def verify(record_object: dict[str, Any], key: bytes) -> bool:

@@ -12,7 +12,6 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
@@ -111,9 +110,8 @@ class Emitter:
         if self._sender is None:
             self._sender = asyncio.get_running_loop().create_task(self._run())
 
-    def add(self, record: dict[str, Any]) -> None:
-        """Take a signed usage record (with `outbox_id` and `sig`) for a `USAGE_RECORDED` event."""
-        encoded = _encoder.encode(record)
+    def add(self, encoded: bytes) -> None:
+        """Take a signed usage record as JSON (with `outbox_id` and `sig`) for `USAGE_RECORDED`."""
         if len(encoded) + len(_BATCH_HEAD) + len(_BATCH_TAIL) > self._limits.event_data_bytes_max:
             self.counts.records_dropped += 1
             return

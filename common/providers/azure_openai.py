@@ -16,7 +16,7 @@ _DATED = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?")
 # OpenAI's endpoints that Azure has not.
 _ABSENT = frozenset({"moderations", "images.variations"})
 # What the older API has beside deployments instead of below one.
-_WITHOUT_DEPLOYMENT = frozenset({"openai.responses"})
+_WITHOUT_DEPLOYMENT = frozenset({"openai.responses", "files", "batches"})
 
 
 class AzureOpenAI(ProviderProtocol):

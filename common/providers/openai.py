@@ -22,6 +22,8 @@ PATHS = {
     "audio.speech": "/audio/speech",
     "audio.transcriptions": "/audio/transcriptions",
     "audio.translations": "/audio/translations",
+    "files": "/files",
+    "batches": "/batches",
 }
 
 

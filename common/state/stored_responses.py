@@ -1,8 +1,10 @@
-"""Which account keeps a stored response or a batch, and for whom.
+"""Which account keeps a stored response, a batch or a file, and for whom.
 
 An id means something only to the credential that made it, and only its own tenant may read
 it or go on from it. The keys carry no hash tag: they are no part of admission, and spread.
 """
+
+from typing import Literal
 
 import msgspec
 
@@ -12,7 +14,9 @@ from common.state.commands import RedisCommands
 # OpenAI keeps stored responses for 30 days (platform.openai.com/docs/guides/your-data).
 KEPT_MS = 31 * 24 * 3600 * 1000
 # The newest so many can be listed.
-BATCHES_MAX = 10_000
+LISTED_MAX = 10_000
+# Anthropic's batches, and OpenAI's.
+Listed = Literal["batches", "files", "openai-batches"]
 
 
 class StoredResponse(msgspec.Struct, frozen=True, array_like=True):
@@ -55,24 +59,25 @@ class StoredResponses:
         """The response was deleted."""
         await self._commands.call("DEL", self._key(response_id))
 
-    async def list_batch(self, batch_id: str, tenant: str) -> None:
-        """Let a batch be listed for its tenant, as long as it is kept."""
-        key, made_ms = self._batches(tenant), now_ms()
-        await self._commands.call("ZADD", key, "NX", made_ms, batch_id)
+    async def list_as(self, listed: Listed, identifier: str, tenant: str) -> None:
+        """Let a batch or file be listed for its tenant, as long as it is kept."""
+        key, made_ms = self._listed(listed, tenant), now_ms()
+        await self._commands.call("ZADD", key, "NX", made_ms, identifier)
         await self._commands.call("ZREMRANGEBYSCORE", key, "-inf", made_ms - KEPT_MS)
         await self._commands.call("PEXPIRE", key, KEPT_MS)
 
-    async def batches(self, tenant: str) -> list[str]:
-        """The ids of a tenant's batches, the newest first."""
-        ids = await self._commands.call("ZREVRANGE", self._batches(tenant), 0, BATCHES_MAX - 1)
-        return [batch_id.decode() for batch_id in ids]
+    async def list_of(self, listed: Listed, tenant: str) -> list[str]:
+        """The ids of a tenant's batches or files, the newest first."""
+        key = self._listed(listed, tenant)
+        ids = await self._commands.call("ZREVRANGE", key, 0, LISTED_MAX - 1)
+        return [identifier.decode() for identifier in ids]
 
-    async def unlist_batch(self, batch_id: str, tenant: str) -> None:
-        """The batch was deleted."""
-        await self._commands.call("ZREM", self._batches(tenant), batch_id)
+    async def unlist(self, listed: Listed, identifier: str, tenant: str) -> None:
+        """The batch or file was deleted."""
+        await self._commands.call("ZREM", self._listed(listed, tenant), identifier)
 
-    def _batches(self, tenant: str) -> str:
-        return f"{self._prefix}:batches:{tenant}"
+    def _listed(self, listed: Listed, tenant: str) -> str:
+        return f"{self._prefix}:{listed}:{tenant}"
 
     def _key(self, response_id: str) -> str:
         return f"{self._prefix}:response:{response_id}"

@@ -5,8 +5,9 @@ The standard library's `logging` is not imported here: it costs 14 ms of every c
 
 import os
 import re
+import threading
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -43,6 +44,10 @@ class _State:
     function = ""
     environment: dict[str, str] = {}  # noqa: RUF012 - replaced, never changed
     files: "LogFiles | None" = None
+    # Where lines are gathered: how to be called again soon, the thread that may, and the lines.
+    soon: Callable[[Callable[[], object]], object] | None = None
+    thread = 0
+    waiting: list[bytes] = []  # noqa: RUF012 - one a process
 
 
 def configure(level: str, function: str, environment: str = "") -> None:
@@ -57,6 +62,23 @@ def write_files(directory: str, bytes_max: int, files_max: int) -> None:
     from common.telemetry.log_files import LogFiles
 
     _State.files = LogFiles(directory, _State.function, bytes_max, files_max)
+
+
+def gather(soon: Callable[[Callable[[], object]], object] | None) -> None:
+    """Write the lines of one turn of an event loop at once: a write costs as much as two lines.
+
+    `soon` is the loop's `call_soon`, called in its thread; None from its end on. A line of level
+    `error` takes with it what waits, so that a process that ends by it has told why.
+    """
+    flush()
+    _State.soon, _State.thread = soon, threading.get_ident()
+
+
+def flush() -> None:
+    """Write what is gathered."""
+    lines, _State.waiting = _State.waiting, []
+    if lines:
+        _write(b"".join(lines))
 
 
 def close_files() -> None:
@@ -85,15 +107,28 @@ def log(event: str, *, level: Level = "info", **fields: Any) -> None:
     line = _redacted(line) + b"\n"
     if _State.files is not None:
         _State.files.add(line)
+    if _State.soon is None or _State.thread != threading.get_ident():
+        _write(line)
+        return
+    if not _State.waiting:
+        _State.soon(flush)
+    _State.waiting.append(line)
+    if level == "error":
+        flush()
+
+
+def _write(lines: bytes) -> None:
+    """All of it: a pipe may take a part."""
     try:
-        os.write(_OUTPUT, line)
+        while lines := lines[os.write(_OUTPUT, lines) :]:
+            pass
     except OSError:
         return
 
 
 @lru_cache(maxsize=4)
 def _second_text(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 def _redacted(line: bytes) -> bytes:

@@ -28,7 +28,9 @@ class Metric:
     def _series(self, known: dict[Labels, object], given: dict[str, str]) -> Labels:
         """The label values of a call. Raises `KeyError` when a label is missing."""
         names = self.labels
-        key = (given[names[0]],) if len(names) == 1 else tuple([given[name] for name in names])
+        # Nearly always they are given in the order of their declaration.
+        in_order = tuple(given) == names
+        key = tuple(given.values()) if in_order else tuple([given[name] for name in names])
         if key not in known and len(known) >= SERIES_MAX:
             return (OTHER,) * len(self.labels)
         return key

@@ -9,6 +9,7 @@ from common.domain.ids import is_ulid
 from functions.key_admin.problem import Problem, invalid, not_found
 
 BODY_BYTES_MAX = 1024 * 1024
+NAME_CHARACTERS_MAX = 200
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -60,4 +61,14 @@ def check_id(value: str, what: str) -> str:
     """An id in the path. Raises `Problem` 404 for what cannot be one."""
     if not is_ulid(value):
         raise not_found(f"There is no {what} with the id {value[:64]!r}.")
+    return value
+
+
+def check_name(value: str, what: str) -> str:
+    """A name in the path. Raises `Problem` 404 for what cannot be one."""
+    if not value.strip() or not value.isprintable() or len(value) > NAME_CHARACTERS_MAX:
+        raise not_found(
+            f"{value[:64]!r} is no name of {what}: that has 1 to {NAME_CHARACTERS_MAX} printable "
+            "characters."
+        )
     return value

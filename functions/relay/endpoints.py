@@ -8,7 +8,7 @@ import msgspec
 from common.dialects import OPERATIONS
 
 # What serves a route: `forward` is admitted and settled, everything else uses nothing.
-Kind = Literal["forward", "stored", "batches", "models", "model", "key"]
+Kind = Literal["forward", "stored", "upload", "batches", "models", "model", "key"]
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -51,6 +51,12 @@ def _batch(name: str, path: str, *methods: str, kind: Kind = "stored") -> Endpoi
     )
 
 
+def _kept(name: str, path: str, *methods: str, kind: Kind = "stored") -> Endpoint:
+    """Files and batches of OpenAI's; making a batch needs the scope of what it asks for."""
+    why = "a file uses nothing" if name.startswith("files") else "the batch is billed at its end"
+    return Endpoint(name, path, methods, None, "openai", kind, why)
+
+
 def _gemini(name: str, method: str, scope: str = "chat") -> Endpoint:
     return _forwarded(f"gemini.{name}", f"/v1beta/models/{{id}}:{method}", scope, "gemini")
 
@@ -69,6 +75,14 @@ ENDPOINTS = (
     _stored("responses.stored", "/v1/responses/{id}", "GET", "DELETE"),
     _stored("responses.cancel", "/v1/responses/{id}/cancel", "POST"),
     _stored("responses.input_items", "/v1/responses/{id}/input_items", "GET"),
+    _kept("files", "/v1/files", "POST", kind="upload"),
+    _kept("files.list", "/v1/files", "GET", kind="batches"),
+    _kept("files.stored", "/v1/files/{id}", "GET", "DELETE"),
+    _kept("files.content", "/v1/files/{id}/content", "GET"),
+    Endpoint("batches", "/v1/batches", ("POST",), None, "openai"),
+    _kept("batches.list", "/v1/batches", "GET", kind="batches"),
+    _kept("batches.stored", "/v1/batches/{id}", "GET"),
+    _kept("batches.cancel", "/v1/batches/{id}/cancel", "POST"),
     _forwarded("embeddings", "/v1/embeddings", "embeddings"),
     _forwarded("moderations", "/v1/moderations", "moderations"),
     _forwarded("images.generations", "/v1/images/generations", "images"),

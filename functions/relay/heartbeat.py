@@ -162,7 +162,7 @@ class Heartbeat:
 
 
 def _drained_long_enough(request: OpenRequest, exchange: Exchange, now_ns: int) -> bool:
-    """Before the answer's head nothing stops the provider: it is waited for, as ever."""
+    """Before the answer's head the provider is not hung up on: it is waited for, as ever."""
     return (
         request.drain_until_ns is not None and now_ns > request.drain_until_ns and exchange.has_head
     )

@@ -76,6 +76,10 @@ async def _serve(
         # Nobody unknown sends a body here. It costs no round trip: `admit` would answer `stale`.
         await authenticate(services, request)
     await _read_in_time(services, request, body)
+    if endpoint.name == "batches":
+        from functions.relay.stages.files import load_batch
+
+        await load_batch(services, request)
     accounts = await admit(services, request, body)
     services.heartbeat.enter(request)
     services.watches.begin(request, body)
@@ -122,6 +126,10 @@ async def _serve_unmetered(
         from functions.relay.stages.list_batches import list_batches
 
         await list_batches(services, request, query, send)
+    elif kind == "upload":
+        from functions.relay.stages.files import upload_file
+
+        await upload_file(services, request, body, send)
     elif kind == "key":
         from functions.relay.stages.show_key import show_key
 

@@ -59,7 +59,7 @@ class Watches:
 async def _watch(request: OpenRequest, body: CallerBody) -> None:
     """End the request when its caller leaves, so that the provider stops working for nobody.
 
-    Before the answer's head nothing tells the provider: then `forward` waits for it, and learns
+    Before the answer's head the provider is not hung up on: `forward` waits for it, and learns
     what was used. Where the tenant's policy is to drain, a stream is read on for its figures.
     """
     if request.upload is not None:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.clients.conftest import VENV
@@ -31,7 +32,7 @@ def test_langchain(stack, key, run, program, script, model):
     assert json.loads(printed) == {
         "whole": "hello my world",
         "tokens": 3,
-        "stream": ["a ", "b ", "c"],
+        "stream": ["a", " b", " c"],
         "tool": "sunny in Bern",
         "structured": {"city": "Bern", "degrees": 20},
     }
@@ -42,7 +43,7 @@ def test_llama_index(stack, key, run, program):
     printed = run(program("python"), str(path), stack.url, key)
     answered = {
         "whole": "hello my world",
-        "stream": ["hello ", "my ", "world"],
+        "stream": ["hello", " my", " world"],
         "tool": "sunny in Bern",
     }
     assert json.loads(printed) == [answered, answered]
@@ -72,11 +73,41 @@ def test_llm_speaks_anthropic(stack, key, run, program, tmp_path):
     assert "sunny in Bern" in run(*command, "--functions", FUNCTION, CALL, **home)
 
 
-def test_a_coding_assistant(stack, key, run, program):
+def account_at(stack, provider, model, served, path=""):
+    """Have a model served by the echo provider as another provider."""
+    url = f"{stack.processes['echo_provider']['url']}{path}"
+    answer = httpx.post(
+        f"{stack.url}/internal/accounts",
+        headers={"authorization": f"Bearer {stack.master_key}"},
+        json={
+            "name": model,
+            "provider": provider,
+            "base_url": url,
+            "region": "eu-central-1",
+            "models": {model: served},
+            "credential": {"api_key": "sk-of-the-clients"},
+        },
+        timeout=30,
+    )
+    answer.raise_for_status()
+    return model
+
+
+@pytest.mark.parametrize(
+    ("provider", "served", "path"),
+    [
+        ("anthropic", "claude-sonnet-4-5", ""),
+        ("openai", "gpt-4o", "/v1"),
+        ("gemini", "gemini-3-flash-preview", ""),
+        ("bedrock", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0", ""),
+    ],
+)
+def test_a_coding_assistant(stack, key, run, program, provider, served, path):
     """Anthropic's own program runs a command that the model asks for, and tells what came of it."""
+    model = account_at(stack, provider, f"claude-at-{provider}", served, path)
     printed = run(
         *(program("claude"), "-p", 'call Bash {"command": "echo sunny in $((6*7))"}'),
-        *("--model", "claude-sonnet-4-5", "--allowedTools", "Bash", "--output-format", "json"),
+        *("--model", model, "--allowedTools", "Bash", "--output-format", "json"),
         ANTHROPIC_BASE_URL=stack.url,
         ANTHROPIC_API_KEY=key,
         CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1",

@@ -66,6 +66,9 @@ def existing(served, redis_server):
         *(ulid_to_uuid(letter_id), letter_id),
     )
     name, credential = new_address(), {"api_key": "sk"}
+    rules = [{"models": {"m": 1}}]
+    served.call("PUT", f"/internal/aliases/{name}", json={"rules": rules}).raise_for_status()
+    served.call("PUT", f"/internal/models/{name}", json={}).raise_for_status()
     # Where nobody listens: a test call asks there.
     nobody = "http://127.0.0.1:9/v1"
     account = {"name": name, "provider": "openai", "credential": credential, "base_url": nobody}
@@ -74,6 +77,8 @@ def existing(served, redis_server):
         "account_id": post("/internal/accounts", **account),
         "user_id": post("/internal/users", id=name),
         "team_id": post("/internal/teams", name=name),
+        "group_id": post("/internal/groups", name=name),
+        "name": name,
         "record_id": record_id.hex(),
         "letter_id": letter_id,
         "request_id": recorded.id,

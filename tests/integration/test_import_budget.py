@@ -17,11 +17,10 @@ FORBIDDEN = {
 }
 STANDARD = sys.stdlib_module_names
 OURS = {"common", "functions"}
-THIRD_PARTY = {"granian", "hiredis", "msgspec", "pyreqwest"}
+THIRD_PARTY = {"hiredis", "msgspec"}
 # The profile also names what is looked for and not there: Windows' modules, and what msgspec is not
 # given (`common.lean_msgspec`).
 LOOKED_FOR = {"nt", "typing_extensions"}
-GRANIAN = {"granian._futures", "granian._granian"}
 # What each is for: hashes of keys (hashlib, hmac, bisect of metrics), msgspec's own (datetime,
 # decimal, numbers, uuid, platform), the Redis URL (urllib, ipaddress), files (pathlib, fnmatch).
 STANDARD_ALLOWED = {
@@ -44,6 +43,7 @@ OURS_ABSENT = {
     "common.dialects.openai.moderations",
     "common.dialects.openai.responses",
     "common.dialects.worst_cases",
+    "common.providers.proxied",
     "common.telemetry.exposition",
     "common.telemetry.log_files",
     "functions.relay.stages.list_models",
@@ -116,11 +116,6 @@ def test_of_the_standard_library_only_what_is_listed(beyond):
     """A new one is a decision, paid with every cold start."""
     public = {name for name in beyond & STANDARD if not name.startswith("_")}
     assert public - LOOKED_FOR <= STANDARD_ALLOWED
-
-
-def test_of_granian_only_the_core(imported):
-    """Its package brings its command line along: see `common.embedded_server`."""
-    assert {name for name in imported if name.startswith("granian.")} == GRANIAN
 
 
 def test_of_ours_only_what_was_asked_for(imported):

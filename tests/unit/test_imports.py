@@ -13,7 +13,7 @@ import pytest
 FIRST_PARTY = ("cli", "common", "echo_provider", "functions")
 ALLOWED = {
     # cryptography at the first stored account, psycopg at the first key that Redis does not
-    # know, prometheus by the metrics port.
+    # know, prometheus by the metrics port, pyreqwest for accounts behind an egress proxy.
     "functions.relay": {
         *("cryptography", "hiredis", "msgspec", "psycopg", "psycopg_pool", "pyreqwest"),
     },
@@ -22,17 +22,17 @@ ALLOWED = {
         *("cryptography", "httpx", "msgspec", "psycopg", "psycopg_pool", "pydantic", "pyreqwest"),
         *("redis", "starlette"),
     },
-    # pyreqwest at the first event of its own.
+    # pyreqwest by an egress proxy.
     "functions.usage_aggregation": {
         *("cloudevents", "msgspec", "psycopg", "psycopg_pool", "pyreqwest", "redis"),
     },
-    # cryptography when there is an open job, pyreqwest then too and at an event of its own.
+    # cryptography when there is an open job, pyreqwest by an egress proxy.
     "functions.cleanup": {
         *("cloudevents", "cryptography", "msgspec", "psycopg", "psycopg_pool", "pyreqwest"),
         "redis",
     },
     "functions.exporter": {"msgspec", "psycopg", "psycopg_pool", "redis"},
-    "common.serve": {"granian", "msgspec", "prometheus_client"},
+    "common.serve": {"msgspec", "prometheus_client"},
 }
 # The packages that the product is built on; spacy comes with the function `pii`.
 FIXED = {

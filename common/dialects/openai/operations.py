@@ -59,10 +59,17 @@ def _transcriptions() -> Operation:
     return Transcriptions()
 
 
+def _batches() -> Operation:
+    from common.dialects.openai.batches import Batches
+
+    return Batches()
+
+
 MAKERS: dict[str, Callable[[], Operation]] = {
     "chat.completions": _chat,
     "completions": _completions,
     "responses": _responses,
+    "batches": _batches,
     "embeddings": _embeddings,
     "moderations": _moderations,
     "images.generations": _image_generations,

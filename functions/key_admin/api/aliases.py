@@ -8,6 +8,7 @@ from common.domain.routing_table import AliasRule
 from common.store import routing
 from common.store.database import Connection
 from common.store.routing import Entry
+from functions.key_admin.bodies import check_name
 from functions.key_admin.models.routing import (
     AliasAnswer,
     AliasList,
@@ -24,7 +25,7 @@ PATH = "/internal/aliases"
 
 async def put(call: Call) -> Response:
     """The alias stands for that from the next request on, whatever it stood for before."""
-    name, rules = call.path["name"], stored_rules(call.sent(AliasPut))
+    name, rules = check_name(call.path["name"], "an alias"), stored_rules(call.sent(AliasPut))
     async with call.services.database.transaction() as connection:
         before = await routing.find_entry(connection, "alias", name)
         if before is not None:
@@ -55,14 +56,14 @@ async def list_aliases(call: Call) -> Response:
 async def show(call: Call) -> Response:
     """One alias."""
     async with call.services.database.transaction() as connection:
-        return _shown(await _found(connection, call.path["name"]))
+        return _shown(await _found(connection, check_name(call.path["name"], "an alias")))
 
 
 async def delete(call: Call) -> Response:
     """From the next request on the name is that of a model, or of nothing."""
     async with call.services.database.transaction() as connection:
         await routing.begin_change(connection)
-        alias = await _found(connection, call.path["name"])
+        alias = await _found(connection, check_name(call.path["name"], "an alias"))
         await routing.delete_entry(connection, "alias", alias.name)
         await call.audit(connection, "alias.delete", alias.name, before=_audited(alias))
     await call.services.bring_projection_up_to_date()
@@ -105,6 +106,6 @@ OPERATIONS = (
               answer=AliasList, query=NamePage),
     Operation("GET", _ONE, show, "Show an alias", "Routing", answer=AliasAnswer, refusals=(404,)),
     Operation("PUT", _ONE, put, "Let a name stand for models", "Routing",
-              answer=AliasAnswer, body=AliasPut, versioned=True),
+              answer=AliasAnswer, body=AliasPut, versioned=True, refusals=(404,)),
     Operation("DELETE", _ONE, delete, "Delete an alias", "Routing", status=204, refusals=(404,)),
 )  # fmt: skip

@@ -11,7 +11,7 @@ from common.domain.keys import KeyRecord
 from common.domain.policies import ORGANISATION, Applied, Policy, key_scope, team_scope, user_scope
 from common.domain.routing_explained import Considered, Load, consider
 from common.domain.routing_table import RoutingTable
-from common.identifiers import now_ms
+from common.identifiers import new_ulid, now_ms
 from common.price_book import current_price_book
 from common.providers.base import CONVERSATIONS
 from common.state.condition import cooldowns, open_requests
@@ -108,7 +108,14 @@ def _considered(known: _Known, model: str, endpoint: str, first_tier: int = 0) -
         return endpoint in CONVERSATIONS and known_there
 
     return consider(
-        known.accounts, model, known.applied, known.table.groups, known.loads, answers, first_tier
+        known.accounts,
+        model,
+        known.applied,
+        known.table.groups,
+        known.loads,
+        answers,
+        request_id=new_ulid(),
+        first_tier=first_tier,
     )
 
 

@@ -9,6 +9,7 @@ from common.domain.routing_table import ModelEntry
 from common.model_catalogue import entry_of, shipped
 from common.store import routing
 from common.store.database import Connection
+from functions.key_admin.bodies import check_name
 from functions.key_admin.models.routing import ModelAnswer, ModelList, ModelPut, NamePage
 from functions.key_admin.operation import Call, Operation, answered
 from functions.key_admin.problem import not_found
@@ -18,7 +19,7 @@ PATH = "/internal/models"
 
 async def put(call: Call) -> Response:
     """All that is said takes the place of what was known."""
-    name = call.path["name"]
+    name = check_name(call.path["name"], "a model")
     entry = msgspec.convert(call.sent(ModelPut).model_dump(mode="json"), ModelEntry)
     async with call.services.database.transaction() as connection:
         before = (await _own(connection)).get(name)
@@ -48,7 +49,7 @@ async def list_models(call: Call) -> Response:
 
 async def show(call: Call) -> Response:
     """One model; of a dated version what is known of its family."""
-    name = call.path["name"]
+    name = check_name(call.path["name"], "a model")
     async with call.services.database.transaction() as connection:
         own = await _own(connection)
     entry = entry_of(own, name)
@@ -59,7 +60,7 @@ async def show(call: Call) -> Response:
 
 async def delete(call: Call) -> Response:
     """What Relay knows by itself, if anything, holds again."""
-    name = call.path["name"]
+    name = check_name(call.path["name"], "a model")
     async with call.services.database.transaction() as connection:
         await routing.begin_change(connection)
         before = (await _own(connection)).get(name)
@@ -92,7 +93,7 @@ OPERATIONS = (
     Operation("GET", _ONE, show, "Show what is known of a model", "Routing",
               answer=ModelAnswer, refusals=(404,)),
     Operation("PUT", _ONE, put, "Say what is known of a model", "Routing",
-              answer=ModelAnswer, body=ModelPut),
+              answer=ModelAnswer, body=ModelPut, refusals=(404,)),
     Operation("DELETE", _ONE, delete, "Take back what was said of a model", "Routing",
               status=204, refusals=(404,)),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from common.providers.base import Failure, judge
 from common.providers.headers import to_caller
 from common.providers.http import Exchange, UpstreamFailed
 from common.state.commands import RedisUnavailable
-from common.state.stored_responses import StoredResponse
+from common.state.stored_responses import Listed, StoredResponse
 from common.telemetry import catalogue, logs
 from functions.relay import respond, streaming
 from functions.relay.asking import begin, prepare
@@ -180,8 +180,9 @@ async def _remember(services: Services, request: OpenRequest, account: UsableAcc
     try:
         stored = StoredResponse(account.id, request.tenant, request.id if job and goes_on else "")
         await services.stored.remember(made.stored_id, stored)
-        if job == "message_batch":
-            await services.stored.list_batch(made.stored_id, request.tenant)
+        if job in ("message_batch", "batch"):
+            listed: Listed = "batches" if job == "message_batch" else "openai-batches"
+            await services.stored.list_as(listed, made.stored_id, request.tenant)
     except RedisUnavailable as error:
         logs.log("response_forgotten", level="warning", request_id=request.id, error=str(error))
     if request.entrusted and request.copy is not None:

@@ -119,13 +119,11 @@ def usable_models(
 def near_matches(
     request: OpenRequest, accounts: list[UsableAccount], table: RoutingTable, prices: PriceBook
 ) -> str:
-    """A sentence with models that the key may use and that are written alike; empty for none."""
+    """Words with models that the key may use and that are written alike; empty for none."""
     if request.dialect is None or request.parsed is None:
         return ""
     from difflib import get_close_matches
 
     usable = usable_models(request, accounts, table, prices)
     near = get_close_matches(request.parsed.model, usable, NEAR_MAX)
-    if not near:
-        return ": GET /v1/models lists those that there are"
-    return ": did you mean " + " or ".join(map(repr, near)) + "?"
+    return "; did you mean " + " or ".join(map(repr, near)) + "?" if near else ""

@@ -13,8 +13,6 @@ from functions.relay.endpoints import Endpoint, dialect_of, find_endpoint, metho
 from functions.relay.open_request import OpenRequest
 from functions.relay.upload import KEPT_BYTES_MAX, Upload
 
-_NOT_SERVED = ("/v1/files", "/v1/batches")
-
 
 def find_route(request: OpenRequest, scope: dict[str, Any]) -> Endpoint:
     """The endpoint of path and method; sets the dialect to answer in. Raises `Refused`."""
@@ -24,8 +22,6 @@ def find_route(request: OpenRequest, scope: dict[str, Any]) -> Endpoint:
     request.dialect = DIALECTS[dialect or dialect_of(path, request.headers)]
     if endpoint is None:
         message = f"Unknown request URL: {path}"
-        if path.startswith(_NOT_SERVED):
-            message = f"OpenAI's files and batches are not served here: {path}"
         raise Refused(Refusal(Reason.UNKNOWN_ROUTE, message))
     request.method = scope["method"]
     if request.method not in endpoint.methods:

@@ -62,9 +62,9 @@ def _serving(
     """Those that may serve the model, in order. Raises `Refused` for none."""
     able = _able(request, world, model)
     if request.routing:
-        able = _bound(request, able, world.table, model)
+        able = _bound(request, world, able, model)
     if world.deny_unpriced:
-        able = _priced(able, world.prices, model)
+        able = _priced(request, world, able, model)
     if len(able) > 1:
 
         def place(one: UsableAccount) -> tuple[bool, int, float]:
@@ -118,36 +118,45 @@ def _able(request: OpenRequest, world: World, model: str) -> list[UsableAccount]
     )
     request.may_translate = request.may_translate or translates
     if not able:
-        from functions.relay.stages.models import near_matches
-
         message = (
             f"The model {model!r} does not exist here, or no account serves it at {endpoint.path}"
-            + near_matches(request, world.accounts, world.table, world.prices)
         )
-        raise Refused(Refusal(Reason.MODEL_NOT_FOUND, message, field="model"))
+        raise _not_found(request, world, message)
     return able
 
 
+def _not_found(request: OpenRequest, world: World, message: str) -> Refused:
+    """The refusal, with what the key may use and is written alike."""
+    from functions.relay.stages.models import near_matches
+
+    message += near_matches(request, world.accounts, world.table, world.prices)
+    return Refused(Refusal(Reason.MODEL_NOT_FOUND, message, field="model"))
+
+
 def _bound(
-    request: OpenRequest, accounts: list[UsableAccount], table: RoutingTable, model: str
+    request: OpenRequest, world: World, accounts: list[UsableAccount], model: str
 ) -> list[UsableAccount]:
     """Those that all levels let serve. Raises `Refused` when there are none."""
+    groups = world.table.groups
     for one in request.routing:
         rules = one.policy.routing
-        left = [each for each in accounts if rules.barred_by(each, table.groups) is None]
+        left = [each for each in accounts if rules.barred_by(each, groups) is None]
         if not left:
-            rule = rules.barred_by(accounts[0], table.groups)
+            rule = rules.barred_by(accounts[0], groups)
             message = (
                 f"No account that the {one.level}'s rule {rule} leaves serves the model {model!r}: "
                 "ask for another one, or have the rule changed"
             )
-            raise Refused(Refusal(Reason.MODEL_NOT_FOUND, message, field="model"))
+            raise _not_found(request, world, message)
         accounts = left
     return accounts
 
 
-def _priced(accounts: list[UsableAccount], prices: PriceBook, model: str) -> list[UsableAccount]:
+def _priced(
+    request: OpenRequest, world: World, accounts: list[UsableAccount], model: str
+) -> list[UsableAccount]:
     """Those whose model has a price. Raises `Refused` when there are none."""
+    prices = world.prices
     priced = [one for one in accounts if prices.find(one.served_model(model) or model) is not None]
     if not priced:
         message = (
@@ -155,5 +164,5 @@ def _priced(accounts: list[UsableAccount], prices: PriceBook, model: str) -> lis
             "without one are refused here: an administrator can give it a price (relayctl prices "
             "import), or have it served and priced later (unpriced_models: quarantine)"
         )
-        raise Refused(Refusal(Reason.MODEL_NOT_FOUND, message, field="model"))
+        raise _not_found(request, world, message)
     return priced

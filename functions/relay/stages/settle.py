@@ -8,8 +8,6 @@ and the draft is posted instead).
 import asyncio
 import time
 
-import msgspec
-
 from common.domain.settlement import NOT_BOUNDED
 from common.domain.usage import Status, UsageRecord
 from common.settling import Posted, settle_record
@@ -91,13 +89,6 @@ async def _settle(
 def announce(services: Services, posted: Posted) -> None:
     """Send the event of a record that is in the outbox."""
     if services.emitter is not None:
-        services.emitter.add(_event_object(services, posted))
+        from common.domain.signature import signed
 
-
-def _event_object(services: Services, posted: Posted) -> dict[str, object]:
-    from common.domain.signature import SIGNATURE_MEMBER, sign
-
-    made: dict[str, object] = msgspec.to_builtins(posted.record)
-    made["outbox_id"] = posted.outbox_id
-    made[SIGNATURE_MEMBER] = sign(made, services.events_key)
-    return made
+        services.emitter.add(signed(posted.record, posted.outbox_id, services.events_key))

@@ -20,7 +20,7 @@ from common.providers.base import Ask
 from common.providers.headers import to_caller, to_provider
 from common.providers.http import Exchange, UpstreamFailed
 from common.state.commands import RedisUnavailable
-from common.state.stored_responses import StoredResponse
+from common.state.stored_responses import Listed, StoredResponse
 from functions.relay import respond
 from functions.relay.open_request import OpenRequest
 from functions.relay.respond import Send
@@ -34,6 +34,8 @@ from functions.relay.streaming import BrokenOff
 # Routes whose answer is the job's own object.
 _SHOWING = frozenset(
     {
+        "batches.cancel",
+        "batches.stored",
         "messages.batches.cancel",
         "messages.batches.stored",
         "responses.cancel",
@@ -65,7 +67,8 @@ async def pass_stored(
             await respond.end(send)
         if request.method == "DELETE" and exchange.status == 200:
             await services.stored.forget(request.path_id)
-            await services.stored.unlist_batch(request.path_id, request.tenant)
+            listed: Listed = "files" if _is_file(request) else "batches"
+            await services.stored.unlist(listed, request.path_id, request.tenant)
     except UpstreamFailed as failed:
         if request.response_started:
             request.reason = failed.failure.reason
@@ -97,9 +100,22 @@ async def account_of(
             and DIALECT_OF_PROVIDER[account.provider] == dialect
         ):
             return account, stored
-    what = "Message batch" if dialect == "anthropic" else "Response"
+    what = _kind_of(request)
     message = f"{what} with id {identifier[:100]!r} not found."
     raise Refused(Refusal(Reason.MODEL_NOT_FOUND, message, field="id"))
+
+
+def _kind_of(request: OpenRequest) -> str:
+    name = request.endpoint.name if request.endpoint is not None else ""
+    if name.startswith("messages."):
+        return "Message batch"
+    if name == "batches" or name.startswith("files"):  # a batch is made of a file
+        return "File"
+    return "Batch" if name.startswith("batches") else "Response"
+
+
+def _is_file(request: OpenRequest) -> bool:
+    return request.endpoint is not None and request.endpoint.name.startswith("files")
 
 
 def open_exchange(
@@ -127,6 +143,24 @@ def open_exchange(
         timeout_ms=services.heartbeat.longest_exchange_ms(stream=True),
         proxy=call.proxy,
     )
+
+
+async def as_own(
+    services: Services, request: OpenRequest, account: UsableAccount, body: bytes
+) -> bytes:
+    """A batch as its tenant is to see it; files that it has made are the tenant's from now on."""
+    if request.dialect is not None and request.dialect.name == "anthropic":
+        return with_own_address(request, body)
+    from common.dialects.openai.batch_jobs import files_of
+
+    kept = StoredResponse(account.id, request.tenant)
+    for file_id in files_of(body):
+        try:
+            await services.stored.remember(file_id, kept)
+            await services.stored.list_as("files", file_id, request.tenant)
+        except RedisUnavailable as error:
+            raise Refused(state_unavailable()) from error
+    return body
 
 
 def with_own_address(request: OpenRequest, body: bytes) -> bytes:
@@ -168,7 +202,8 @@ def _is_shown_whole(request: OpenRequest, exchange: Exchange, job: Job | None) -
     if endpoint is None or endpoint.name not in _SHOWING or request.method == "DELETE":
         return False
     is_json = (exchange.header("content-type") or "").startswith("application/json")
-    return is_json and (job is not None or endpoint.dialect == "anthropic")
+    is_batch = "batches" in endpoint.name
+    return is_json and (job is not None or is_batch)
 
 
 async def _pass_shown(
@@ -189,8 +224,7 @@ async def _pass_shown(
             elif state is not None and state.ended and state.result is None:
                 services.run_in_background(_collect(services, job, account))
     headers = to_caller(exchange.headers)
-    if request.dialect is not None and request.dialect.name == "anthropic":
-        body = with_own_address(request, body)
+    body = await as_own(services, request, account, body)
     await respond.whole(request, send, exchange.status, headers, body)
 
 

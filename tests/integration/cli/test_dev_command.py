@@ -77,7 +77,7 @@ def test_help_imports_next_to_nothing(arguments):
         "try:\n"
         f"    main({arguments!r})\n"
         "finally:\n"
-        "    heavy = {'psycopg', 'redis', 'httpx', 'yaml', 'granian', 'msgspec'}\n"
+        "    heavy = {'psycopg', 'redis', 'httpx', 'yaml', 'msgspec'}\n"
         "    sys.stderr.write(repr(sorted(heavy & set(sys.modules))))\n"
     )
     done = subprocess.run(

@@ -68,6 +68,14 @@ def test_a_wrong_rule_is_named(key_admin, rules, field):
     assert kept(key_admin, *ROUTED) == before
 
 
+@pytest.mark.parametrize("name", ["%20", "a%00b", "a%0Ab", "x" * 201])
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_what_can_be_no_name_is_not_there(key_admin, method, name):
+    for path, body in ((ALIASES, {"rules": [{"models": {"m": 1}}]}), (MODELS, {})):
+        options = {"json": body} if method == "PUT" else {}
+        problem(key_admin.call(method, f"{path}/{name}", **options), 404)
+
+
 def test_what_is_known_of_a_model_can_be_said_better(key_admin):
     path = f"{MODELS}/gpt-4o"
     known = key_admin.get(path).json()

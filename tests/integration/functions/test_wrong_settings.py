@@ -41,8 +41,7 @@ def test_a_taken_port_is_named():
         port = taken.getsockname()[1]
         line = _refusal("cleanup", {**os.environ, **RIGHT, "PORT": str(port)})
     assert line == (
-        f"cannot start cleanup: cannot listen on 127.0.0.1 port {port}: "
-        "Address already in use (os error 98)"
+        f"cannot start cleanup: cannot listen on 127.0.0.1 port {port}: Address already in use"
     )
 
 

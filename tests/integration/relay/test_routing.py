@@ -5,7 +5,7 @@ import redis
 
 from common.domain.policies import Policy, team_scope
 from common.domain.routing import Routing
-from common.domain.routing_table import AliasRule, RoutingTable, When
+from common.domain.routing_table import AliasRule, ModelEntry, RoutingTable, When
 from common.identifiers import new_ulid
 from tests.support.relay_process import (
     CHAT,
@@ -120,13 +120,27 @@ def test_auto_is_an_alias_with_conditions_on_the_body(relay, echo):
     assert served(relay, model="auto", tools=[tool]).priced_as == "gpt-4o"
 
 
-def test_an_unknown_model_is_told_with_what_this_key_may_use(relay, echo):
-    key = relay.project_key(models_allow=["gpt-4o*"])
-    message = refused(relay, key, 403, model="gpt-5")["message"]
-    assert "did you mean" not in message
-    relay.project_accounts(stored_account(echo.url, models={"our-llama": "llama"}))
-    built_in = relay.project_key(policy=Policy(routing=Routing(account_id=new_ulid())))
-    refused(relay, built_in, model="our-lama")
+def test_an_unknown_model_is_told_with_near_ones_that_this_key_may_use(relay, echo):
+    account = stored_account(echo.url, models={"our-llama": "llama", "our-lamb": "lamb"})
+    relay.project_accounts(account)
+    relay.project_table(RoutingTable(aliases={"our-lama-alias": (AliasRule({"our-lamb": 1}),)}))
+    bound = Policy(routing=Routing(account_id=account.id))
+    error = refused(relay, relay.project_key(policy=bound), model="our-lama")
+    assert error["code"] == "model_not_found"
+    assert "; did you mean 'our-llama' or 'our-lamb' or 'our-lama-alias'?" in error["message"]
+    narrow = relay.project_key(policy=bound, models_deny=["our-lamb"])
+    assert "; did you mean 'our-llama'?" in refused(relay, narrow, model="our-lama")["message"]
+    assert "did you mean" not in refused(relay, narrow, model="something")["message"]
+
+
+def test_an_answer_of_a_deprecated_model_says_so(relay, echo):
+    header = "x-relay-model-deprecated"
+    assert header not in relay.client.post(CHAT, json=ask("openai")).headers
+    entry = ModelEntry(deprecated_on="2027-01-31", successor="gpt-4o")
+    relay.project_table(RoutingTable(models={"gpt-4o-mini": entry}))
+    for stream in (False, True):
+        answer = relay.client.post(CHAT, json=ask("openai", stream=stream))
+        assert answer.headers[header] == "2027-01-31; successor=gpt-4o"
 
 
 def test_another_model_serves_when_the_one_that_was_asked_for_cannot(relay, echo):

@@ -46,6 +46,7 @@ def running_bare(tmp_path_factory, running_redis, running_echo):
         "ANTHROPIC_BASE_URL": "",
         "RELAY_FIRST_TOKEN_TIMEOUT_S": "1",
         "RELAY_IDLE_TIMEOUT_S": "1",
+        "RELAY_ATTEMPTS_MAX": "2",
     }
     directory = tmp_path_factory.mktemp("bare")
     with RelayProcess(directory, running_redis, running_echo.url, **settings) as process:
@@ -250,6 +251,18 @@ def test_failover_goes_on_in_another_format(bare, echo, fault, stream):
         assert answer.headers["x-relay-account"] == second.id
         bare.reset()
         bare.project_accounts(first, second)
+
+
+def test_no_more_accounts_are_asked_than_the_budget_has(bare, echo):
+    accounts = [account_of(echo, "openai", "either", priority=number) for number in range(3)]
+    bare.project_accounts(*accounts)
+    body = ask("openai") | {"model": "either"}
+    answer = bare.client.post(CHAT, json=body, headers={"x-echo-fault": "status=500"})
+    assert answer.status_code == 500
+    assert (answer.headers["x-relay-attempts"], len(echo.requests())) == ("2", 2)
+    failed = bare.log_lines("attempt_failed")[-2:]
+    assert [line["account_id"] for line in failed] == [one.id for one in accounts[:2]]
+    assert [line["moved"] for line in failed] == [True, False]
 
 
 def test_a_stream_that_does_not_begin_moves_to_the_next_account(bare, echo):

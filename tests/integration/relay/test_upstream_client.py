@@ -2,18 +2,63 @@
 
 import asyncio
 import contextlib
+import re
 import socket
+import ssl
 
 import pytest
 
 from cli.dev.ports import free_port
 from common.domain.refusals import Reason
-from common.providers.http import UpstreamClient, UpstreamFailed
+from common.providers import connections
+from common.providers.connections import LOOK_AFTER_S
+from common.providers.exchange import TOGETHER_BYTES_MAX
+from common.providers.http import StreamedBody, UpstreamClient, UpstreamFailed
+from tests.support.redis_servers import self_signed
+
+HELLO = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
-def prepared(client, url, timeout_ms=10_000):
+def prepared(client, url, timeout_ms=10_000, *, method="POST", body=b"{}"):
     """A small request."""
-    return client.exchange("POST", url, [], b"{}", "the provider", timeout_ms=timeout_ms)
+    return client.exchange(method, url, [], body, "the provider", timeout_ms=timeout_ms)
+
+
+async def asked(client, url, **options):
+    """The body of one answer, or why there is none."""
+    exchange = prepared(client, url, **options)
+    try:
+        await exchange.open()
+        return await exchange.read_all()
+    except UpstreamFailed as failed:
+        return failed.failure.reason
+    finally:
+        await exchange.close()
+
+
+@contextlib.asynccontextmanager
+async def serving(*connections):
+    """A server of scripts, one a connection: what each request is answered; None hangs up.
+
+    Yields the address and what came: one list of heads with bodies a connection.
+    """
+    scripts, came = iter(connections), []
+
+    async def serve(reader, writer):
+        came.append(requests := [])
+        for answer in next(scripts):
+            if answer is None:
+                break
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"content-length: (\d+)", head)
+            requests.append(head + await reader.readexactly(int(length[1]) if length else 0))
+            writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", came
 
 
 async def failure(url, timeout_ms=10_000, **limits):
@@ -85,19 +130,18 @@ async def test_no_answer_in_time_ends_the_request():
         await asyncio.wait_for(gone.wait(), 5)
 
 
-async def test_an_abandoned_request_ends_by_its_bound():
+async def test_an_abandoned_request_tells_its_provider_at_once():
     async with answering(None) as (url, gone):
         client = UpstreamClient()
-        exchange = prepared(client, url, timeout_ms=2_000)
+        exchange = prepared(client, url)
         opening = asyncio.create_task(exchange.open())
         await asyncio.sleep(0.1)
         opening.cancel()
         with pytest.raises(asyncio.CancelledError):
             await opening
-        await exchange.close()
-        # Nobody has waited for the bound, at which the connection ends.
         assert not gone.is_set()
-        await asyncio.wait_for(gone.wait(), 30)
+        await exchange.close()
+        await asyncio.wait_for(gone.wait(), 5)
         await client.close()
 
 
@@ -113,3 +157,204 @@ async def test_a_slow_reader_gets_everything():
         assert len(first) + len(await exchange.read_all()) == len(body)
         await exchange.close()
         await client.close()
+
+
+async def test_a_connection_is_used_again_and_what_rested_too_long_or_ended_is_not(monkeypatch):
+    async with serving([HELLO] * 3, [HELLO, None], [HELLO] * 2) as (url, came):
+        client = UpstreamClient()
+        assert [await asked(client, url) for _ in range(2)] == [b"hello"] * 2
+        assert len(came) == 1
+        with monkeypatch.context() as patch:
+            patch.setattr(connections, "POOL_IDLE_S", 0)
+            assert await asked(client, url) == b"hello"
+        assert [len(requests) for requests in came] == [2, 1]
+        await asyncio.sleep(LOOK_AFTER_S)
+        # Its end is here, and the loop may not have read it.
+        assert await asked(client, url) == b"hello"
+        assert [len(requests) for requests in came] == [2, 1, 1]
+        await client.close()
+
+
+async def test_two_at_once_have_a_connection_each():
+    async with serving([HELLO] * 2, [HELLO] * 2) as (url, came):
+        client = UpstreamClient()
+        found = await asyncio.gather(*(asked(client, url) for _ in range(2)))
+        assert found == [b"hello"] * 2
+        assert len(came) == 2
+        await client.close()
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+async def test_nothing_is_asked_twice_that_may_be_charged_twice(method):
+    """The second request of the connection is read, and then it ends without a word."""
+    async with serving([HELLO, b""], [HELLO]) as (url, came):
+        client = UpstreamClient()
+        assert await asked(client, url, method=method) == b"hello"
+        found = await asked(client, url, method=method)
+        assert found == (b"hello" if method == "GET" else Reason.UPSTREAM_CUT)
+        assert [len(requests) for requests in came] == ([2, 1] if method == "GET" else [2])
+        await client.close()
+
+
+@pytest.mark.parametrize("second", [b"", b"HTTP/1.1 200 OK\r\nx"])
+async def test_what_was_begun_or_is_new_is_not_asked_again(second):
+    async with serving([HELLO, second] if second else [second], [HELLO]) as (url, came):
+        client = UpstreamClient()
+        if second:
+            assert await asked(client, url, method="GET") == b"hello"
+        assert await asked(client, url, method="GET") is Reason.UPSTREAM_CUT
+        assert len(came) == 1
+        await client.close()
+
+
+async def test_what_nobody_asked_for_answers_nobody():
+    async with serving([HELLO + HELLO], [HELLO + b"x"], [HELLO]) as (url, came):
+        client = UpstreamClient()
+        assert [await asked(client, url) for _ in range(3)] == [b"hello"] * 3
+        assert [len(requests) for requests in came] == [1, 1, 1]
+        await client.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\nuntil it ends", b"until it ends"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + HELLO, b"hello"),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
+        (HELLO[:-1], Reason.UPSTREAM_CUT),
+        (CHUNKED + b"5\r\nhello\r\n", Reason.UPSTREAM_CUT),
+        (CHUNKED + b"5\r\nhello!\r\n0\r\n\r\n", Reason.UPSTREAM_CUT),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n", Reason.UPSTREAM_CUT),
+    ],
+)  # fmt: skip
+async def test_how_answers_end(answer, found):
+    async with answering(answer) as (url, _):
+        client = UpstreamClient()
+        assert await asked(client, url) == found
+        await client.close()
+
+
+async def test_what_came_before_the_break_comes_before_it_is_raised():
+    async with answering(HELLO[:-2]) as (url, _):
+        client = UpstreamClient()
+        exchange = prepared(client, url)
+        await exchange.open()
+        assert (exchange.status, exchange.header("content-length")) == (200, "5")
+        assert await exchange.read_chunk() == b"hel"
+        with pytest.raises(UpstreamFailed, match="broke the connection off"):
+            await exchange.read_chunk()
+        await exchange.close()
+        await client.close()
+
+
+async def test_an_answer_that_is_not_read_is_left_in_the_socket():
+    async with answering(b"HTTP/1.1 200 OK\r\n\r\n" + bytes(30_000_000)) as (url, _):
+        client = UpstreamClient()
+        exchange = prepared(client, url)
+        await exchange.open()
+        await asyncio.sleep(0.3)
+        assert len(await exchange.read_chunk()) <= 2 * TOGETHER_BYTES_MAX
+        await exchange.close()
+        await client.close()
+
+
+@pytest.mark.parametrize("length", [6, None])
+async def test_a_body_that_comes_by_and_by(length):
+    async def parts():
+        for part in (b"abc", b"", b"def"):
+            await asyncio.sleep(0)
+            yield part
+
+    async with answering(HELLO) as (url, _):
+        client = UpstreamClient()
+        assert await asked(client, url, body=StreamedBody(parts(), length)) == b"hello"
+        await client.close()
+
+
+async def test_what_breaks_a_body_off_is_raised_and_ends_the_connection():
+    async def parts():
+        yield b"abc"
+        raise RuntimeError("no more of it")
+
+    async with answering(None) as (url, gone):
+        client = UpstreamClient()
+        assert await asked(client, url, body=StreamedBody(parts(), 6)) is Reason.UPSTREAM_CUT
+        await asyncio.wait_for(gone.wait(), 5)
+        await client.close()
+
+
+@pytest.mark.parametrize("url", ["", "ftp://a/", "http://user@a/", "http://a:99999/"])
+async def test_an_address_that_is_none(url):
+    with pytest.raises(UpstreamFailed, match="could not be reached"):
+        prepared(UpstreamClient(), url)
+
+
+@pytest.fixture
+def tls_files(tmp_path):
+    """A certificate for localhost, and its key."""
+    return self_signed(tmp_path, "localhost")
+
+
+async def test_a_certificate_that_nobody_vouches_for(tls_files):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*tls_files)
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=context)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        found = await failure(f"https://localhost:{port}/")
+    assert found.reason is Reason.UPSTREAM_UNREACHABLE
+
+
+async def test_tls(tls_files, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(tls_files[0]))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*tls_files)
+
+    async def serve(reader, writer):
+        for _ in range(2):
+            await reader.readuntil(b"\r\n\r\n{}")
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 300000\r\n\r\n" + bytes(300_000))
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    async with server:
+        client = UpstreamClient()
+        url = f"https://localhost:{server.sockets[0].getsockname()[1]}/"
+        for _ in range(2):
+            assert await asked(client, url) == bytes(300_000)
+        await client.close()
+
+
+@pytest.mark.parametrize("by", ["argument", "environment"])
+async def test_a_proxy_is_asked_in_the_providers_place(by, monkeypatch):
+    async with serving([HELLO]) as (url, came):
+        if by == "environment":
+            monkeypatch.setenv("http_proxy", url)
+        client = UpstreamClient()
+        proxy = url if by == "argument" else None
+        exchange = client.exchange(
+            "POST", "http://nowhere.invalid/v1", [], b"{}", "x", timeout_ms=10_000, proxy=proxy
+        )
+        await exchange.open()
+        assert await exchange.read_all() == b"hello"
+        await exchange.close()
+        await client.close()
+    assert came[0][0].startswith(b"POST http://nowhere.invalid/v1 HTTP/1.1\r\n")
+
+
+async def test_a_proxy_that_is_not_there():
+    client = UpstreamClient()
+    exchange = client.exchange(
+        "POST",
+        "http://a/",
+        [],
+        b"",
+        "it",
+        timeout_ms=9_000,
+        proxy=f"http://127.0.0.1:{free_port()}",
+    )
+    with pytest.raises(UpstreamFailed, match="it could not be reached"):
+        await exchange.open()
+    await exchange.close()
+    await client.close()

@@ -149,7 +149,8 @@ def test_choices_multiply_and_prompts_are_choices_of_their_own():
 def test_what_is_not_read_has_no_bound_and_takes_no_cap():
     unread = {name for name in OPERATIONS if name not in BOUNDS}
     unread.discard("bedrock.converse")  # no caller speaks it
-    assert {name.partition(".")[0] for name in unread} == {"images", "audio"}
+    # A batch's bound is that of its file, not of its body.
+    assert {name.partition(".")[0] for name in unread} == {"images", "audio", "batches"}
     chats = {"chat.completions", "completions", "responses", "messages"}
     assert set(CAPS) - {"bedrock.converse"} == chats | {"gemini.generate", "gemini.stream"}
     assert BOUNDS["moderations"](b"{}").free

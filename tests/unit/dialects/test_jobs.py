@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.dialects import OPERATIONS
-from common.dialects.anthropic import batches
+from common.dialects import OPERATIONS, batch_results
 from common.dialects.base import BadRequest
 from common.dialects.job_readers import JOBS
 from common.dialects.jobs import UnreadableResults
@@ -17,7 +16,7 @@ from common.domain.jobs import Job, JobResult, job_record
 from common.domain.model_prices import LongContext, TierRates
 from common.domain.money import pico_from_usd
 from common.domain.prices import PriceBook
-from common.domain.rerating import BATCHES, Posted, correction
+from common.domain.rerating import Posted, correction
 from common.domain.reservation import charge_of
 from common.domain.usage import Tokens
 from common.price_book import current_price_book
@@ -134,7 +133,9 @@ def job_of(kind, **draft):
 
 @pytest.mark.parametrize("discount", ["", "0.3"])
 def test_the_lines_of_a_batch_add_up_to_its_cost(discount):
-    job = job_of("message_batch", discount=discount, service_tier="batch", endpoint=BATCHES)
+    job = job_of(
+        "message_batch", discount=discount, service_tier="batch", endpoint="messages.batches"
+    )
     price = PRICES.find(MODEL).discounted(discount)
     used = {"cache_read_input_tokens": 5, "server_tool_use": {"web_search_requests": 2}}
     lines = [line(message=message(given=n + 1, made=2 * n, **used)) for n in range(5)]
@@ -150,7 +151,7 @@ def test_the_lines_of_a_batch_add_up_to_its_cost(discount):
 
 
 def test_a_batch_is_rated_again_at_no_length_but_its_requests():
-    job = job_of("message_batch", service_tier="batch", endpoint=BATCHES)
+    job = job_of("message_batch", service_tier="batch", endpoint="messages.batches")
     book = book_of(LONG)
     short, long = (line(message=message(given=given, made=0)) for given in (99, 101))
     for lines in ([short] * 3, [short, long]):
@@ -199,7 +200,7 @@ def test_unreadable_results_settle_nothing(bad):
 
 
 def test_a_line_without_an_end_is_bounded(monkeypatch):
-    monkeypatch.setattr(batches, "LINE_BYTES_MAX", 100)
+    monkeypatch.setattr(batch_results, "LINE_BYTES_MAX", 100)
     with pytest.raises(UnreadableResults, match="100 bytes"):
         results(*[b"x" * 30] * 4)
 

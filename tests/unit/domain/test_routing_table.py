@@ -6,6 +6,7 @@ import pytest
 
 from common.domain.access import admits_model
 from common.domain.accounts import AccountRecord
+from common.domain.ids import encode_ulid
 from common.domain.policies import Applied, Policy
 from common.domain.routing import Routing
 from common.domain.routing_explained import Load, consider
@@ -84,6 +85,8 @@ def test_a_route_is_explained_in_the_order_of_asking():
         account("idle", models={"m": "served"}, weight=2),
         account("later", models={"m": "m"}, priority=60),
         account("off", enabled=False),
+        account("drained", schedulable=False),
+        account("ended", expires_at_ms=1),
         account("other", models={"n": "n"}),
         account("far", models={"m": "m"}, region="us"),
         AccountRecord("claude", "claude", "anthropic", "http://x"),
@@ -91,13 +94,17 @@ def test_a_route_is_explained_in_the_order_of_asking():
     rules = [Applied("team", "team:x", Policy(routing=Routing(group_id="g")))]
     groups = {"g": [one.id for one in accounts if one.id != "far"]}
     loads = {"busy": Load(2), "idle": Load(3), "later": Load(0, 5000)}
-    found = consider(accounts, "m", rules, groups, loads, lambda one, _: one.provider == "openai")
+    answers = lambda one, _: one.provider == "openai"  # noqa: E731
+    request_id = encode_ulid(1_764_000_000_000, bytes(10))
+    found = consider(accounts, "m", rules, groups, loads, answers, request_id=request_id)
     assert [(one.account.id, one.tier, one.state) for one in found[:4]] == [
         ("idle", 0, "ready"), ("busy", 0, "full"), ("later", 1, "cooling"), ("any", 2, "ready"),
     ]  # fmt: skip
     assert found[0].served == "served"
     assert {one.account.id: one.left_out for one in found[4:]} == {
         "off": "it is disabled",
+        "drained": "it takes no new requests",
+        "ended": "it has ended",
         "other": "its models do not name it",
         "far": "the team's rule group_id leaves it out",
         "claude": "anthropic is not asked at this endpoint",

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.domain.signature import sign, verify
+from common.domain.policies import AppliedGone, AppliedPolicy, ClientGone
+from common.domain.signature import sign, signed, verify
 from common.domain.usage import Tokens, UsageRecord, decode, encode
 
 KEY = b"k" * 32
@@ -103,3 +104,14 @@ def test_any_change_breaks_the_signature(change):
 
 def test_another_key_does_not_verify():
     assert not verify(_signed(), b"x" * 32)
+
+
+def test_what_an_event_carries_is_signed_as_a_whole():
+    policy = AppliedPolicy(client_gone=AppliedGone(ClientGone("drain", 9), "team"))
+    record = msgspec.structs.replace(
+        RECORD, policy=policy, tags=["b", "a"], reported_usage={"z": {"y": 1, "x": None}, "a": 1.5}
+    )
+    sent = json.loads(signed(record, "1-2", KEY))
+    made = msgspec.to_builtins(record) | {"outbox_id": "1-2"}
+    assert sent == made | {"sig": sign(made, KEY)}
+    assert verify(sent, KEY)

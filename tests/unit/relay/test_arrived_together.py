@@ -1,10 +1,11 @@
-"""Chunks of an answer that are here already are handed over with the first one."""
+"""Chunks of an answer that are here already are handed over with the first one, by a proxy too."""
 
 import asyncio
 
 import pytest
 
-from common.providers.http import TOGETHER_BYTES_MAX, Exchange, UpstreamFailed
+from common.providers.exchange import TOGETHER_BYTES_MAX, UpstreamFailed
+from common.providers.proxied import ProxiedExchange
 
 LATER = object()
 
@@ -32,7 +33,7 @@ class Request:
 
 def reads(*script):
     async def main():
-        exchange = Exchange(Request(), "openai")
+        exchange = ProxiedExchange(Request(), "openai")
         exchange._reader = Reader(*script)
         found = []
         try:
@@ -68,7 +69,7 @@ def test_no_more_is_gathered_than_a_write_may_hold():
 
 def test_closing_ends_a_read_that_was_begun():
     async def main():
-        exchange = Exchange(Request(), "openai")
+        exchange = ProxiedExchange(Request(), "openai")
         exchange._reader = Reader(b"a", LATER, b"b")
         assert await exchange.read_chunk() == b"a"
         await exchange.close()

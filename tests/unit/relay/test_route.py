@@ -93,6 +93,38 @@ def test_the_order_is_the_same_at_every_look_and_another_for_another_request():
     assert len({tuple(order) for order in orders.values()}) > 10
 
 
+def test_a_slow_account_is_first_less_often():
+    slow, quick = account("slow"), account("quick")
+    latencies = Latencies()
+    for _ in range(50):
+        latencies.learn(stream_of(slow, 1000))  # type: ignore[arg-type]
+        latencies.learn(stream_of(quick, 0))  # type: ignore[arg-type]
+    firsts = Counter(
+        routed(slow, quick, request_id=each, latencies=latencies)[0] for each in REQUESTS
+    )
+    assert abs(firsts["slow"] / len(REQUESTS) - 1 / 3) < 0.06
+    assert (latencies.weight_of(slow, "gpt-4o"), latencies.weight_of(quick, "gpt-4o")) == (
+        500,
+        1000,
+    )
+    assert latencies.weight_of(slow, "another") == 1000
+
+
+@pytest.mark.parametrize(
+    "change", [{"streaming": False}, {"attempts": 2}, {"queued_ms": 5}, {"first_token_ms": None}]
+)
+def test_what_says_nothing_of_the_account_is_not_learned(change):
+    slow, latencies = account("slow"), Latencies()
+    latencies.learn(stream_of(slow, 3000, **change))  # type: ignore[arg-type]
+    assert latencies.weight_of(slow, "gpt-4o") == 1000
+
+
+def stream_of(served_by, took_ms, **change):
+    members = {"account": served_by, "streaming": True, "attempts": 1, "queued_ms": None}
+    members |= {"first_token_ms": took_ms, "parsed": SimpleNamespace(model="gpt-4o")}
+    return SimpleNamespace(**(members | change))
+
+
 def test_a_weight_is_no_priority():
     accounts = [account("heavy", priority=2, weight=1000), account("light", priority=1)]
     assert all(routed(*accounts, request_id=each) == ["light", "heavy"] for each in REQUESTS[:50])

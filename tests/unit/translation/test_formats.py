@@ -28,15 +28,7 @@ from tests.support.conversations import (
 )
 from tests.support.splits import splits
 
-
-def is_there(name):
-    try:
-        return FORMATS[name] is not None
-    except ModuleNotFoundError:
-        return False
-
-
-WRITTEN = [name for name in sorted(FORMATS) if is_there(name)]
+WRITTEN = sorted(FORMATS)
 SPOKEN = [name for name in WRITTEN if name in FORMAT_OF_ENDPOINT.values()]
 # Whose answers have a place for what seals a thought.
 SEALING = {"anthropic.messages", "gemini.generate", "openai.responses"}

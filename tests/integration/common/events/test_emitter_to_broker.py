@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from cli.dev.ports import free_port
@@ -41,10 +42,10 @@ def emitter(client: UpstreamClient, url: str, limits: EmitterLimits) -> Emitter:
     )  # fmt: skip
 
 
-def signed(number: int) -> dict[str, object]:
+def signed(number: int) -> bytes:
     record: dict[str, object] = {"id": new_ulid(), "number": number, "outbox_id": f"{number}-0"}
     record["client"] = "Zoë \U0001f600"
-    return {**record, "sig": sign(record, KEY)}
+    return msgspec.json.encode({**record, "sig": sign(record, KEY)})
 
 
 async def test_signed_records_arrive_once_and_whole(broker: BrokerProcess, receiver: Receiver):
@@ -76,7 +77,7 @@ async def test_the_largest_event_passes_the_broker(broker: BrokerProcess, receiv
     made = emitter(client, f"{broker.url}/default/relay", EmitterLimits())
     padding = "x" * (1024 * 5)
     for number in range(200):
-        made.add({"number": number, "padding": padding})
+        made.add(msgspec.json.encode({"number": number, "padding": padding}))
     await made.stop(20)
     await client.close()
     await asyncio.to_thread(broker.wait_until_idle)

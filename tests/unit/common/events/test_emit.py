@@ -76,11 +76,11 @@ async def test_records_gather_into_one_event_sent_without_being_asked():
     made = emitter(sink, EmitterLimits(delay_s_max=0.05))
     made.start()
     for n in range(10):
-        made.add({"n": n})
+        made.add(msgspec.json.encode({"n": n}))
     await until(lambda: bool(sink.requests))
     assert sink.records() == [list(range(10))]
     await until(lambda: made.counts.records_sent == 10)
-    made.add({"n": 10})
+    made.add(msgspec.json.encode({"n": 10}))
     await until(lambda: len(sink.requests) == 2)
     await made.stop(1)
 
@@ -91,9 +91,9 @@ async def test_enough_records_are_sent_before_the_delay():
     made.start()
     await asyncio.sleep(0)
     for n in range(5):
-        made.add({"n": n})
+        made.add(msgspec.json.encode({"n": n}))
     await until(lambda: bool(sink.requests))
-    made.add({"n": 5})
+    made.add(msgspec.json.encode({"n": 5}))
     await asyncio.sleep(0.05)
     assert sink.records() == [[0, 1, 2, 3, 4]]
     await made.stop(1)
@@ -104,13 +104,13 @@ async def test_an_event_is_bounded_in_records_and_bytes():
     sink = Sink()
     made = emitter(sink, EmitterLimits(records_per_event_max=3, event_data_bytes_max=60))
     for n in range(7):
-        made.add({"n": n})
-    made.add({"n": 7, "long": "x" * 25})
-    made.add({"n": 8, "long": "x" * 25})
+        made.add(msgspec.json.encode({"n": n}))
+    made.add(msgspec.json.encode({"n": 7, "long": "x" * 25}))
+    made.add(msgspec.json.encode({"n": 8, "long": "x" * 25}))
     assert await made.flush(5)
     assert sorted(sink.records()) == [[0, 1, 2], [3, 4, 5], [6], [7], [8]]
     assert all(len(body) <= 60 for _, _, body in sink.requests)
-    made.add({"n": 9, "long": "x" * 100})
+    made.add(msgspec.json.encode({"n": 9, "long": "x" * 100}))
     assert made.counts.records_dropped == 1
     assert made.waiting == 0
     await made.stop(1)
@@ -121,7 +121,7 @@ async def test_an_event_filled_to_the_byte_is_sent():
     exact = len(b'{"records":[{"n":1},{"n":2}]}')
     made = emitter(sink, EmitterLimits(event_data_bytes_max=exact))
     for n in (1, 2, 3):
-        made.add({"n": n})
+        made.add(msgspec.json.encode({"n": n}))
     await made.flush(5)
     assert sorted(sink.records()) == [[1, 2], [3]]
     await made.stop(1)
@@ -134,7 +134,7 @@ async def test_a_full_buffer_drops_its_oldest(limits: EmitterLimits):
     sink = Sink()
     made = emitter(sink, limits)
     for n in range(8):
-        made.add({"n": n})
+        made.add(msgspec.json.encode({"n": n}))
     assert made.counts.records_dropped == 5
     await made.flush(5)
     assert sink.records() == [[5, 6, 7]]
@@ -149,7 +149,7 @@ async def test_open_posts_are_bounded_and_the_rest_waits():
     )
     made.start()
     for n in range(6):
-        made.add({"n": n})
+        made.add(msgspec.json.encode({"n": n}))
     await until(lambda: sink.open == 2)
     await asyncio.sleep(0.02)
     assert made.waiting == 4
@@ -169,7 +169,7 @@ async def test_a_silent_sink_is_given_up_and_counted():
         EmitterLimits(post_timeout_s=0.02),
         report=lambda event, **fields: told.append((event, fields)),
     )
-    made.add({"n": 1})
+    made.add(msgspec.json.encode({"n": 1}))
     assert await made.flush(5)
     assert (made.counts.events_failed, made.counts.records_failed) == (1, 1)
     assert made.counts.records_sent == 0
@@ -183,13 +183,13 @@ async def test_failures_are_counted_and_told_once_and_the_next_record_is_tried()
     sink.status = 503
     told: list[str] = []
     made = emitter(sink, EmitterLimits(), report=lambda event, **fields: told.append(event))
-    made.add({"n": 1})
+    made.add(msgspec.json.encode({"n": 1}))
     await made.flush(5)
     sink.error = ConnectionRefusedError("nobody there")
-    made.add({"n": 2})
+    made.add(msgspec.json.encode({"n": 2}))
     await made.flush(5)
     sink.error, sink.status = None, 204
-    made.add({"n": 3})
+    made.add(msgspec.json.encode({"n": 3}))
     await made.flush(5)
     assert made.counts.records_failed == 2
     assert made.counts.records_sent == 1
@@ -202,7 +202,7 @@ async def test_flush_and_stop_are_bounded():
     sink.gate.clear()
     made = emitter(sink, EmitterLimits(records_per_event_max=1, posts_open_max=1))
     for n in range(3):
-        made.add({"n": n})
+        made.add(msgspec.json.encode({"n": n}))
     assert not await made.flush(0.02)
     await made.stop(0.02)
     assert sink.open == 0
@@ -221,7 +221,7 @@ async def test_the_cloudevents_sdk_reads_what_is_sent():
     sink = Sink()
     overrides = '{"extensions": {"environment": "Köln \\"west\\" 100%"}}'
     made = emitter(sink, EmitterLimits(), ce_overrides=overrides)
-    made.add({"n": 1, "outbox_id": "1-0", "sig": "00"})
+    made.add(msgspec.json.encode({"n": 1, "outbox_id": "1-0", "sig": "00"}))
     made.send(KEY_CHANGED, KeyChanged(key_id="K", change="revoked", version=3), subject="K")
     assert await made.flush(5)
     await made.stop(1)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import time
 
 import pytest
@@ -20,7 +21,9 @@ def written(monkeypatch):
     calls = []
     monkeypatch.setattr(logs._State, "rank", logs._RANKS["info"])
     monkeypatch.setattr(logs._State, "function", "")
-    monkeypatch.setattr(logs.os, "write", lambda output, data: calls.append((output, data)))
+    monkeypatch.setattr(
+        logs.os, "write", lambda output, data: calls.append((output, data)) or len(data)
+    )
     return calls
 
 
@@ -145,7 +148,7 @@ def test_any_field_makes_one_valid_line(text, nested):
     calls = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(logs._State, "rank", logs._RANKS["info"])
-        patch.setattr(logs.os, "write", lambda output, data: calls.append(data))
+        patch.setattr(logs.os, "write", lambda output, data: calls.append(data) or len(data))
         logs.log("event", text=text, nested=nested)
     (data,) = calls
     assert data.count(b"\n") == 1
@@ -170,3 +173,51 @@ def test_a_closed_output_does_not_break_the_caller(monkeypatch):
 
     monkeypatch.setattr(logs.os, "write", closed)
     logs.log("event")
+
+
+@pytest.fixture
+def gathering(written):
+    """What the loop is asked to call, for the test to do so."""
+    asked = []
+    logs.gather(asked.append)
+    yield asked
+    logs.gather(None)
+
+
+def test_lines_of_one_turn_are_one_write(written, gathering):
+    for number in range(3):
+        logs.log("request", number=number)
+    assert (written, len(gathering)) == ([], 1)
+    gathering.pop()()
+    (_, data) = written.pop()
+    assert [json.loads(line)["number"] for line in data.splitlines()] == [0, 1, 2]
+    logs.log("request", number=3)
+    gathering.pop()()
+    assert _lines(written)[0]["number"] == 3
+
+
+def test_an_error_takes_along_what_waits_and_the_end_the_rest(written, gathering):
+    logs.log("request")
+    logs.log("broken", level="error")
+    assert [json.loads(line)["event"] for line in written[0][1].splitlines()] == [
+        "request", "broken",
+    ]  # fmt: skip
+    logs.log("last")
+    logs.gather(None)
+    assert json.loads(written[1][1])["event"] == "last"
+    logs.log("later")
+    assert len(written) == 3
+
+
+def test_a_line_of_another_thread_does_not_wait(written, gathering):
+    thread = threading.Thread(target=logs.log, args=("scraped",))
+    thread.start()
+    thread.join()
+    assert (_lines(written)[0]["event"], gathering) == ("scraped", [])
+
+
+def test_what_is_written_in_part_is_written_on(monkeypatch, written):
+    taken = []
+    monkeypatch.setattr(logs.os, "write", lambda _, data: taken.append(data[:7]) or len(taken[-1]))
+    logs.log("request")
+    assert json.loads(b"".join(taken))["event"] == "request"
