@@ -31,6 +31,7 @@ _REDIS_GAUGES = (
     catalogue.LEASES,
     catalogue.JOBS_OPEN,
     catalogue.ACCOUNTS_RESTING,
+    catalogue.ACCOUNTS_UNHEALTHY,
     catalogue.PROJECTION_READY,
 )
 _TODAY_GAUGES = (catalogue.LEDGER_REQUESTS, catalogue.LEDGER_TOKENS)

@@ -73,8 +73,8 @@ def show(key_admin, account):
 
 
 def audited(account):
-    """An answer as the audit trail has it: what is used at the moment is no part of a change."""
-    return {name: value for name, value in account.items() if name != "use"}
+    """An answer as the audit trail has it: what holds at the moment is no part of a change."""
+    return {name: value for name, value in account.items() if name not in ("use", "health")}
 
 
 def delete(key_admin, account):
