@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from functions.cleanup.turn import Turn
 
 TASKS = (
+    "account_health",
     "jobs",
     "key_expiry",
     "leases",
@@ -63,7 +64,8 @@ def cleanup(task: str, dry_run: bool, output: str) -> None:
                                           RELAY_STATE_DIR)
     RELAY_INSTALLATION                    whose keys in Redis, if it has a name
     RELAY_INTERNAL_SECRET, RELAY_ENCRYPTION_KEYS, OPENAI_API_KEY, ANTHROPIC_API_KEY,
-    RELAY_PRICE_BOOK_DIRECTORY            for jobs: the accounts and prices, as relay has them
+    RELAY_PRICE_BOOK_DIRECTORY            for jobs and account_health: the accounts and
+                                          prices, as relay has them
     RELAY_LEDGER_RETENTION_DAYS           what retention keeps; 0 is for ever (0)
     RELAY_ROLLUP_RETENTION_DAYS           (0)
     RELAY_AUDIT_RETENTION_DAYS            (365)

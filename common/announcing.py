@@ -1,16 +1,24 @@
-"""Events that tell people of money: a part of a budget is spent, a counter was wrong."""
+"""Events that tell people: a part of a budget is spent, a counter was wrong, an account rests."""
 
 import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Literal, cast
 
+from common.domain.account_health import Health
 from common.domain.periods import NEVER_MS
 from common.domain.policies import Level
 from common.domain.reconciliation import Drift
 from common.domain.thresholds import Passed, subject_of
 from common.events.announce import Announcement
-from common.events.types import BUDGET_THRESHOLD, SPEND_DRIFT, BudgetThreshold, SpendDrift
+from common.events.types import (
+    ACCOUNT_HEALTH,
+    BUDGET_THRESHOLD,
+    SPEND_DRIFT,
+    AccountHealth,
+    BudgetThreshold,
+    SpendDrift,
+)
 from common.identifiers import new_ulid, now_ms
 from common.state import locks, thresholds
 from common.state.commands import RedisCommands
@@ -68,6 +76,42 @@ async def announce_drift(source: str, drift: Drift, repaired: bool, send: Send |
     announcement = Announcement(event_id, SPEND_DRIFT, source, drift.counter.scope, now_ms(), data)
     if reason := await send(announcement):
         logs.log("event_not_taken", level="warning", event_type=SPEND_DRIFT, reason=reason)
+
+
+async def announce_health(
+    source: str, account_id: str, provider: str, health: Health, moment_ms: int, send: Send | None
+) -> bool:
+    """Send an event of an account whose health has changed; whether it was taken.
+
+    Without anywhere to send to it is in the log only, and counts as taken.
+    """
+    since, until = (_moment(one) for one in (health.since_ms, health.until_ms))
+    level: Literal["info", "warning"] = "info" if health.status == "ok" else "warning"
+    logs.log(
+        "account_health",
+        level=level,
+        account_id=account_id,
+        provider=provider,
+        status=health.status,
+        cause=health.cause,
+        since=since,
+        until=until,
+    )
+    if send is None:
+        return True
+    named = f"{account_id}\0{health.status}\0{health.since_ms or moment_ms}"
+    event_id = f"health-{hashlib.sha256(named.encode()).hexdigest()[:32]}"
+    data = AccountHealth(account_id, provider, health.status, health.cause, since, until)
+    reason = await send(Announcement(event_id, ACCOUNT_HEALTH, source, account_id, moment_ms, data))
+    if reason:
+        logs.log("event_not_taken", level="warning", event_type=ACCOUNT_HEALTH, reason=reason)
+    return not reason
+
+
+def _moment(moment_ms: int | None) -> str | None:
+    if moment_ms is None:
+        return None
+    return datetime.fromtimestamp(moment_ms / 1000, UTC).isoformat().replace("+00:00", "Z")
 
 
 async def _tell(

@@ -6,6 +6,7 @@ The relay does at a request's end, whoever hears of a job's end (`common.job_set
 import msgspec
 
 from common.domain import usage
+from common.domain.account_health import Rest
 from common.domain.admission import Settled, SettledLate
 from common.domain.ids import ulid_time_ms
 from common.domain.rerating import UNPRICED
@@ -31,7 +32,7 @@ async def settle_record(
     reserved_nano: int,
     append_unleased: bool,
     rules: bytes = b"",
-    cooldown: tuple[str, int] = ("", 0),
+    failed: tuple[str, Rest | None] = ("", None),
 ) -> Posted | None:
     """Post a final record; where its lease is over, an adjustment of what was charged then.
 
@@ -45,7 +46,7 @@ async def settle_record(
         use=use,
         rules=rules,
         append_unleased=append_unleased,
-        cooldown=cooldown,
+        failed=failed,
     )
     if isinstance(answer, SettledLate):
         request_id = record.id

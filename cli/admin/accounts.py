@@ -37,6 +37,7 @@ SHAPE = Shape(
         Column("WEIGHT", "weight", "number"),
         Column("CONCURRENCY", "max_concurrency", "number"),
         Column("ENABLED", "enabled"),
+        Column("HEALTH", "health.status"),
         Column("BUILT IN", "built_in"),
     ),
     (
@@ -59,6 +60,7 @@ SHAPE = Shape(
         ),
         *ACCOUNT_FIELDS,
         "use",
+        "health",
     ),
 )
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -191,6 +193,15 @@ def test(session: Session, account: str, model: str | None, prompt: str | None) 
     """
     path = one(PATH, find_account(session.client, PATH, account), "/test")
     show_lines(session, session.client.lines(path, members(model=model, prompt=prompt)))
+
+
+@accounts.command()
+@click.argument("account", metavar="NAME")
+@click.pass_obj
+def reset(session: Session, account: str) -> None:
+    """Let an account serve again at once, whatever its provider said before. NAME may be its id."""
+    path = one(PATH, find_account(session.client, PATH, account), "/reset")
+    session.show(SHAPE, session.client.send("POST", path).body)
 
 
 @accounts.command()

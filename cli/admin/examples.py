@@ -17,6 +17,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         f"relayctl accounts update {_KEY} --api-key-file new.txt",
         f"relayctl accounts update {_KEY} --limit requests_per_minute=500 --budget month=2000",
     ),
+    "accounts reset": ("relayctl accounts reset main",),
     "accounts test": (
         "relayctl accounts test main",
         "relayctl accounts test eu --model gpt-4o --output json",

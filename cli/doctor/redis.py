@@ -8,10 +8,11 @@ import msgspec
 from cli.doctor.finding import Finding, age, fine, warning, wrong
 from common.identifiers import now_ms
 from common.state.account_failures import AccountFailure, failures
+from common.state.account_health import healths
 from common.state.address import InvalidRedisURL
 from common.state.client import RedisPyCommands
 from common.state.commands import RedisCommands, RedisReplyError, RedisUnavailable
-from common.state.condition import clock_ahead_ms, cooldowns, info
+from common.state.condition import clock_ahead_ms, info
 from common.state.leases import count_over
 from common.state.outbox import Outbox
 from common.state.projection import has_epoch
@@ -77,8 +78,11 @@ async def _examine(commands: RedisCommands, prefix: str, report: RedisReport) ->
     report.findings.append(_outbox(depth, oldest_ms, redis_ms))
     over = await count_over(commands, prefix, redis_ms - LEASE_AGE_MS_MAX)
     report.findings.append(_leases(over))
-    rests = await cooldowns(commands, prefix)
-    report.resting = {account: until for account, until in rests.items() if until > redis_ms}
+    report.resting = {
+        account: health.until_ms or 0
+        for account, health in (await healths(commands, prefix, redis_ms)).items()
+        if health.circuit == "open"
+    }
     report.failing = await failures(commands, prefix)
 
 

@@ -35,18 +35,26 @@ class MinuteWindow(msgspec.Struct, frozen=True):
 
 
 class Admitted(msgspec.Struct, frozen=True):
-    """A lease is open, on the candidate of that index; `cap` is the output cap reserved for."""
+    """A lease is open, on the candidate of that index; `cap` is the output cap reserved for.
+
+    `probe`: the account rested after failures, and this request alone tries it again.
+    """
 
     index: int
     cap: int | None = None
     minutes: tuple[MinuteWindow, ...] = ()
+    probe: bool = False
 
 
 class Moved(msgspec.Struct, frozen=True):
-    """The lease holds the next account, the candidate of that index, with that output cap."""
+    """The lease holds the next account, the candidate of that index, with that output cap.
+
+    `probe` as in `Admitted`.
+    """
 
     index: int
     cap: int | None = None
+    probe: bool = False
 
 
 class Waiting(msgspec.Struct, frozen=True):

@@ -55,6 +55,19 @@ class UsableAccount(AccountRecord, frozen=True):
         return f"UsableAccount(id={self.id!r}, name={self.name!r})"
 
 
+def secrets_of(credential: Credential) -> list[str]:
+    """All that must not be told: some servers repeat a key that is wrong."""
+    key = credential.service_account
+    secrets = (
+        credential.api_key,
+        credential.secret_access_key,
+        credential.session_token,
+        credential.egress_proxy,
+        key.private_key if key is not None else "",
+    )
+    return [one for one in secrets if one]
+
+
 _decoder = msgspec.json.Decoder(Credential)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from common.domain.account_health import Cause, Status
 from common.domain.policies import Level
 
 USAGE_RECORDED = "ai.relay.usage.recorded.v1"
@@ -84,13 +85,19 @@ class SpendDrift(msgspec.Struct, frozen=True):
 
 
 class AccountHealth(msgspec.Struct, frozen=True):
-    """Data of `ACCOUNT_HEALTH`: a provider account became usable or unusable."""
+    """Data of `ACCOUNT_HEALTH`: an account's health is another than was told before.
+
+    The event's subject is the account's id as well. `cause` is why it rests, None where it is ok.
+    Times are RFC 3339: since when it rests, and until when it does at least. `provider` is empty
+    where the account is gone.
+    """
 
     account_id: str
     provider: str
-    status: Literal["healthy", "cooling", "failing"]
-    reason: str | None = None
-    cooldown_until: str | None = None
+    status: Status
+    cause: Cause | None = None
+    since: str | None = None
+    until: str | None = None
 
 
 class KeyChanged(msgspec.Struct, frozen=True):

@@ -5,12 +5,14 @@ The judgement is shared: it follows what HTTP statuses mean to a holder of the c
 the caller.
 """
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
-from common.domain.credentials import UsableAccount
+from common.domain.account_health import LASTING, Cause, Rest, cause_of
+from common.domain.credentials import Credential, UsableAccount, secrets_of
 from common.domain.refusals import Reason
 
 if TYPE_CHECKING:
@@ -22,8 +24,17 @@ Headers = list[tuple[str, str]]
 RATE_LIMITED_MS = 5_000
 OVERLOADED_MS = 10_000
 UNREACHABLE_MS = 2_000
-CREDENTIAL_MS = 60_000
+# Longer than from one test call of `cleanup` to the next: a request tries it only where none is
+# made.
+CREDENTIAL_MS = 15 * 60_000
+QUOTA_MS = 3_600_000
+QUOTA_MS_MAX = 31 * 24 * 3_600_000
 COOLDOWN_MS_MAX = 15 * 60_000
+# What a single failure says little of: so many in a row, as one process sees them, and the account
+# rests, for so long at first.
+ROW = 3
+FAILING_MS = 10_000
+SAID_CHARACTERS_MAX = 300
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -32,7 +43,9 @@ class Failure(msgspec.Struct, frozen=True):
     `cooldown_ms` is how long the account should rest while others can serve. Where there is no
     other, only `asked_rest_ms` counts, the rest that the provider itself asked for: an account
     that may well serve the next request is better than none. `pass_through` says that the
-    provider's own error body is fit for the caller. `status` is the provider's, where it answered.
+    provider's own error body is fit for the caller. `status` is the provider's, where it answered,
+    and `told` its own message, for whoever looks after the account. `cause` is why the account
+    rests, where the reason alone does not say.
     """
 
     reason: Reason
@@ -42,10 +55,29 @@ class Failure(msgspec.Struct, frozen=True):
     retry_after_ms: int | None = None
     pass_through: bool = False
     status: int | None = None
+    cause: Cause | None = None
+    told: str = ""
 
-    def rest_ms(self, *, others: bool) -> int:
-        """How long the account is to rest, given whether other accounts could have served."""
-        return self.cooldown_ms if others else self.asked_rest_ms
+    def rest(self, *, others: bool, row: int = 1) -> Rest | None:
+        """How the account is to rest; None: not at all.
+
+        `others`: other accounts could have served. `row`: how many failures without a success this
+        is. What lasts is noted of the only account, too.
+        """
+        cause = self.cause or cause_of(self.reason)
+        ms = self.cooldown_ms if others else self.asked_rest_ms
+        if not self.cooldown_ms and others and row >= ROW:
+            ms = CREDENTIAL_MS if cause == "unauthorized" else FAILING_MS
+        if ms or (cause in LASTING and self.cooldown_ms):
+            return Rest(ms, cause, named=ms > 0 and ms == self.asked_rest_ms)
+        return None
+
+    def said(self, credential: Credential) -> str:
+        """The provider's words, or else ours: cut short, and without the account's secrets."""
+        said = self.told or self.message
+        for secret in secrets_of(credential):
+            said = said.replace(secret, "***")
+        return said[:SAID_CHARACTERS_MAX]
 
 
 class Ask(NamedTuple):
@@ -138,28 +170,51 @@ def proxy_of(account: UsableAccount) -> str | None:
     return account.credential.egress_proxy or None
 
 
-def judge(status: int, retry_after: str | None, provider: str) -> Failure | None:
-    """What a provider's status means; None when the answer is the caller's own to see."""
-    failure = _judge(status, retry_after, provider)
-    return None if failure is None else msgspec.structs.replace(failure, status=status)
-
-
-def _judge(status: int, retry_after: str | None, provider: str) -> Failure | None:
-    """See `judge`.
+def judge(
+    status: int,
+    retry_after: str | None,
+    provider: str,
+    body: bytes = b"",
+    headers: Sequence[tuple[str, str]] = (),
+) -> Failure | None:
+    """What a provider's refusal means; None when the answer is the caller's own to see.
 
     Why each is or is not tried elsewhere: 400, 404, 413, 422 speak of the request and would
-    fail on any account. 401 and 403 speak of our credential, 402 of our bill, 429 of our share,
-    408 and 5xx (with Anthropic's 529) of the provider.
+    fail on any account, unless the words say otherwise. 401 and 403 speak of our credential, 402 of
+    our bill, 429 of our share, 408 and 5xx (with Anthropic's 529) of the provider.
     """
-    retry_after_ms = parse_retry_after_ms(retry_after)
+    from common.providers.failures import meaning_of
+
+    meaning = meaning_of(status, body, headers, int(time.time() * 1000))
+    told = parse_retry_after_ms(retry_after)
+    reset_ms = meaning.reset_ms if told is None else told
+    failure = _judge(status, reset_ms, provider, meaning.cause)
+    if failure is None:
+        return None
+    return msgspec.structs.replace(failure, status=status, cause=meaning.cause, told=meaning.told)
+
+
+def _judge(
+    status: int, retry_after_ms: int | None, provider: str, cause: Cause | None
+) -> Failure | None:
     asked_rest_ms = _bounded(retry_after_ms, 0)
-    if status in (401, 402, 403):
+    if cause == "quota_exhausted":
+        rest_ms = QUOTA_MS if retry_after_ms is None else min(retry_after_ms, QUOTA_MS_MAX)
+        return Failure(
+            Reason.UPSTREAM_RATE_LIMITED if status == 429 else Reason.UPSTREAM_CREDENTIAL,
+            f"{provider} refuses the account until it is paid for or its quota is reset (status "
+            f"{status}); an administrator has to look at the account",
+            cooldown_ms=rest_ms,
+            asked_rest_ms=0 if retry_after_ms is None else rest_ms,
+            retry_after_ms=(retry_after_ms or RATE_LIMITED_MS) if status == 429 else None,
+        )
+    if cause == "unauthorized" or status in (401, 403):
         return Failure(
             Reason.UPSTREAM_CREDENTIAL,
             f"{provider} refused the account's credential (status {status}); "
             "an administrator has to look at the account",
-            # A 403 may as well be about what the caller asked for: a model of another kind.
-            cooldown_ms=0 if status == 403 else CREDENTIAL_MS,
+            # A 403 without words may as well be about what the caller asked for, such as a model.
+            cooldown_ms=CREDENTIAL_MS if cause == "unauthorized" else 0,
         )
     if status == 429:
         return Failure(

@@ -97,7 +97,7 @@ async def fetch(account: UsableAccount, client: "UpstreamClient", now_s: float) 
     finally:
         await exchange.close()
     if exchange.status != 200:
-        failure = judge(exchange.status, exchange.header("retry-after"), account.provider)
+        failure = judge(exchange.status, exchange.header("retry-after"), account.provider, body)
         refused = _refused(f"Google gives no token for it (status {exchange.status})")
         raise UpstreamFailed(refused if failure is None else failure)
     try:

@@ -14,13 +14,15 @@ KEPT_MS = 7 * 24 * 3600 * 1000
 class AccountFailure(msgspec.Struct, frozen=True):
     """`at_ms` since 1970; `reason` a `Reason`; `status` the provider's, where it answered.
 
-    `count` is how many there were in a row, as seen by the relay that wrote it.
+    `count` is how many there were in a row, as seen by the relay that wrote it. `message` is the
+    provider's own, cut short, without the account's secrets.
     """
 
     at_ms: int
     reason: str
     status: int | None = None
     count: int = 1
+    message: str = ""
 
 
 _decoder = msgspec.json.Decoder(AccountFailure)

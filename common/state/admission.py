@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from common.domain.account_health import Rest
 from common.domain.admission import (
     NO_USE,
     AdmitAnswer,
@@ -93,8 +94,8 @@ class Admission:
             *_flat(candidates),
         )
         match reply:
-            case [b"admitted", index, cap, minutes]:
-                return Admitted(int(index), _cap(cap), _minutes(minutes))
+            case [b"admitted", index, cap, minutes, probe]:
+                return Admitted(int(index), _cap(cap), _minutes(minutes), bool(probe))
             case [b"waiting", place, since_ms]:
                 return Waiting(int(place), int(since_ms))
             case [b"denied", reason, retry_after_ms, index, remaining, reset_ms, minutes]:
@@ -118,15 +119,15 @@ class Admission:
         attempt: int,
         candidates: Sequence[Candidate],
         *,
-        cooldown_ms: int,
+        rest: Rest | None = None,
     ) -> MoveAnswer:
-        """Leave the failed account for the next candidate. Raises `RedisUnavailable`."""
+        """Leave the failed account, which rests, for the next one. Raises `RedisUnavailable`."""
         reply = await self._run(
-            "move", request_id, attempt, LEASE_MS, cooldown_ms, *_flat(candidates)
+            "move", request_id, attempt, LEASE_MS, _words(rest), *_flat(candidates)
         )
         match reply:
-            case [b"moved", index, cap]:
-                return Moved(int(index), _cap(cap))
+            case [b"moved", index, cap, probe]:
+                return Moved(int(index), _cap(cap), bool(probe))
             case [b"denied", reason, retry_after_ms]:
                 return Denied(reason.decode(), int(retry_after_ms))
             case [b"gone"]:
@@ -142,17 +143,18 @@ class Admission:
         use: Use = NO_USE,
         rules: bytes = b"",
         append_unleased: bool = True,
-        cooldown: tuple[str, int] = ("", 0),
+        failed: tuple[str, Rest | None] = ("", None),
     ) -> SettleAnswer:
         """Close the lease and append the record. Raises `RedisUnavailable`; may be repeated.
 
         `use` takes the place of what was reserved; `rules` are for a request whose lease is lost.
-        `cooldown` is an account id and milliseconds, for a last attempt that failed.
+        `failed` is the account of a last attempt that failed, and how it rests.
         """
         unleased = "append" if append_unleased else "skip"
         reply = await self._run(
-            "settle", request_id, record, unleased, *cooldown, use.tokens, use.nano, rules
-        )
+            "settle", request_id, record, unleased, failed[0], _words(failed[1]),
+            use.tokens, use.nano, rules,
+        )  # fmt: skip
         match reply:
             case [b"expired", draft]:
                 return SettledLate(draft)
@@ -247,6 +249,10 @@ def _key_answer(reply: Any) -> VerifyAnswer:
             return Rebuilding()
         case _:
             raise _unexpected("admit or verify", reply)
+
+
+def _words(rest: Rest | None) -> str:
+    return "" if rest is None else str(rest)
 
 
 def _cap(reply: int) -> int | None:

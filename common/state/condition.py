@@ -36,4 +36,6 @@ async def open_requests(
 async def cooldowns(commands: RedisCommands, prefix: str) -> dict[str, int]:
     """Accounts that rest after failures, by id, and until when (ms since 1970); past ones too."""
     reply: list[bytes] = await commands.call("HGETALL", f"{prefix}:cooldowns")
-    return {reply[at].decode(): int(reply[at + 1]) for at in range(0, len(reply), 2)}
+    return {
+        reply[at].decode(): int(reply[at + 1].partition(b" ")[0]) for at in range(0, len(reply), 2)
+    }

@@ -90,6 +90,11 @@ LEASES = Gauge(
     ("state",),
 )
 ACCOUNTS_RESTING = Gauge("relay_accounts_resting", "Accounts that rest after failures")
+ACCOUNTS_UNHEALTHY = Gauge(
+    "relay_accounts_unhealthy",
+    "Accounts that do not serve freely, by state (cooling, unauthorized, quota_exhausted)",
+    ("state",),
+)
 PROJECTION_READY = Gauge(
     "relay_projection_ready", "Whether Redis has keys and accounts: 1, or 0 until it is rebuilt"
 )

@@ -15,6 +15,7 @@ from common.identifiers import now_ms
 from common.telemetry import catalogue, logs
 from functions.cleanup.lease import leased, slot_of
 from functions.cleanup.tasks import (
+    account_health,
     jobs,
     key_expiry,
     leases,
@@ -30,6 +31,7 @@ Task = Callable[[Worker, Turn], Awaitable[dict[str, int]]]
 
 # Each may run twice, and may be missed once.
 TASKS: dict[str, Task] = {
+    "account_health": account_health.run,
     "jobs": jobs.run,
     "key_expiry": key_expiry.run,
     "leases": leases.run,

@@ -1,15 +1,18 @@
 """What is asked of the stores, and which gauge says it."""
 
 import asyncio
+from collections import Counter
 from datetime import datetime
 
+from common.domain.account_health import STATUSES
 from common.domain.ids import ulid_time_ms, uuid_to_ulid
 from common.domain.usage import TOKEN_CLASSES
 from common.identifiers import now_ms
 from common.settings import ExporterSettings
+from common.state.account_health import healths
 from common.state.admission import Admission
 from common.state.client import RedisPyCommands
-from common.state.condition import clock_ahead_ms, cooldowns
+from common.state.condition import clock_ahead_ms
 from common.state.jobs import Jobs
 from common.state.leases import count_over
 from common.state.outbox import Outbox
@@ -28,6 +31,7 @@ _REDIS_GAUGES = (
     catalogue.LEASES,
     catalogue.JOBS_OPEN,
     catalogue.ACCOUNTS_RESTING,
+    catalogue.ACCOUNTS_UNHEALTHY,
     catalogue.PROJECTION_READY,
 )
 _TODAY_GAUGES = (catalogue.LEDGER_REQUESTS, catalogue.LEDGER_TOKENS)
@@ -75,7 +79,7 @@ class Stores:
         depth, oldest_ms = await Outbox(self._redis, self._prefix).depth()
         leases = await Admission(self._redis, self._prefix).open_leases()
         over = await count_over(self._redis, self._prefix, redis_ms)
-        rests = await cooldowns(self._redis, self._prefix)
+        unhealthy = await healths(self._redis, self._prefix, redis_ms)
         catalogue.PROJECTION_READY.set(int(ready))
         catalogue.OUTBOX_DEPTH.set(depth)
         age_ms = 0 if oldest_ms is None else max(redis_ms - oldest_ms, 0)
@@ -83,7 +87,10 @@ class Stores:
         # Both are counted a moment apart.
         catalogue.LEASES.replace({("open",): max(leases - over, 0), ("over",): over})
         catalogue.JOBS_OPEN.set(await Jobs(self._redis, self._prefix).count())
-        catalogue.ACCOUNTS_RESTING.set(sum(until_ms > redis_ms for until_ms in rests.values()))
+        catalogue.ACCOUNTS_RESTING.set(sum(one.circuit == "open" for one in unhealthy.values()))
+        counts = Counter(one.status for one in unhealthy.values())
+        shown: dict[Labels, float] = {(one,): counts[one] for one in STATUSES if one != "ok"}
+        catalogue.ACCOUNTS_UNHEALTHY.replace(shown)
 
     async def _ask_postgres(self) -> None:
         async with self._database.transaction() as connection:

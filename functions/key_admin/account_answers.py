@@ -1,23 +1,72 @@
 """Accounts as the admin API answers them: without a credential."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from starlette.responses import Response
 
+from common.domain.account_health import OK, Health
 from common.domain.accounts import Options, account_limits, built_in_account_id
 from common.domain.limit_figures import figures
 from common.domain.limits import compile_rules
 from common.environment_accounts import BuiltInAccount
 from common.identifiers import now_ms
+from common.state.account_failures import AccountFailure, failures
+from common.state.account_health import healths
 from common.state.admission import Admission
 from common.state.commands import RedisUnavailable
 from common.store.accounts import Account
 from functions.key_admin.models.account_options import OptionFields
-from functions.key_admin.models.accounts import AccountAnswer, AccountBudget, LimitUse
+from functions.key_admin.models.accounts import (
+    AccountAnswer,
+    AccountBudget,
+    HealthFields,
+    LastError,
+    LimitUse,
+)
 from functions.key_admin.models.limits import CalendarFields, RateFields, shown_counts
 from functions.key_admin.operation import Call, answered, etag
+
+
+async def built_in_answers(call: Call, provider: str | None) -> list[AccountAnswer]:
+    """Those of the environment with their health."""
+    known = await healths_of(call)
+    found = built_in(call, provider)
+    return [one.model_copy(update={"health": known(one.id)}) for one in found]
+
+
+async def healths_of(call: Call) -> Callable[[str], HealthFields | None]:
+    """Tells the health of an account by its id, as of this moment."""
+    redis, prefix, moment_ms = call.services.redis, call.services.settings.state_prefix, now_ms()
+    try:
+        found, failed = await asyncio.gather(
+            healths(redis, prefix, moment_ms), failures(redis, prefix)
+        )
+    except RedisUnavailable:
+        return lambda _: None
+    return lambda one: _health(found.get(one, OK), failed.get(one))
+
+
+def _health(health: Health, failure: AccountFailure | None) -> HealthFields:
+    last_error = None
+    if failure is not None:
+        last_error = LastError(
+            at=datetime.fromtimestamp(failure.at_ms / 1000, UTC),
+            reason=failure.reason,
+            status=failure.status,
+            message=failure.message,
+            count=failure.count,
+        )
+    return HealthFields(
+        status=health.status,
+        circuit=health.circuit,
+        cause=health.cause,
+        since=time_of(health.since_ms),
+        until=time_of(health.until_ms),
+        last_error=last_error,
+    )
 
 
 def built_in(call: Call, provider: str | None) -> list[AccountAnswer]:
@@ -79,9 +128,13 @@ async def answer_of(call: Call, account: Account) -> AccountAnswer:
 
 
 async def all_answers(call: Call, found: list[Account]) -> list[AccountAnswer]:
-    """Accounts with what is used of their limits at this moment."""
+    """Accounts with their health, and what is used of their limits at this moment."""
+    known = await healths_of(call)
     uses = await asyncio.gather(*(_use(call, account) for account in found))
-    return [_with_use(account, use) for account, use in zip(found, uses, strict=True)]
+    return [
+        _with_use(account, use).model_copy(update={"health": known(account.record.id)})
+        for account, use in zip(found, uses, strict=True)
+    ]
 
 
 async def _use(call: Call, account: Account) -> list[LimitUse] | None:
@@ -132,7 +185,9 @@ def _with_use(account: Account, use: list[LimitUse] | None) -> AccountAnswer:
 
 def audited(account: Account) -> dict[str, Any]:
     """An account as the audit trail has it."""
-    shown: dict[str, Any] = _with_use(account, None).model_dump(mode="json", exclude={"use"})
+    shown: dict[str, Any] = _with_use(account, None).model_dump(
+        mode="json", exclude={"use", "health"}
+    )
     return shown
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from common.accounts import UsableAccount
-from common.domain.credentials import Credential
+from common.domain.credentials import Credential, secrets_of
 from common.providers.base import Ask, Call, judge
 
 TIMEOUT_MS = 60_000
@@ -157,15 +157,7 @@ class _Hiding:
     """Takes an account's secrets out of what is told: some servers repeat a key that is wrong."""
 
     def __init__(self, credential: Credential) -> None:
-        key = credential.service_account
-        secrets = (
-            credential.api_key,
-            credential.secret_access_key,
-            credential.session_token,
-            credential.egress_proxy,
-            key.private_key if key is not None else "",
-        )
-        self._secrets = [msgspec.json.encode(one)[1:-1] for one in secrets if one]
+        self._secrets = [msgspec.json.encode(one)[1:-1] for one in secrets_of(credential)]
 
     def __call__(self, told: bytes) -> bytes:
         for secret in self._secrets:

@@ -13,6 +13,7 @@ from common.dialects.base import (
     WholeAnswer,
     estimate_tokens,
 )
+from common.domain.account_health import Rest
 from common.domain.keys import KeyRecord
 from common.domain.limits import NO_RULES, RuleSet
 from common.domain.policies import DEFAULT_GONE, Applied, AppliedGone
@@ -69,6 +70,12 @@ class OpenRequest:
     served: str = ""
     # The output cap that a hard budget rests on, whether it is the caller's own or not.
     reserved_cap: int | None = None
+    # The account rested after failures, and this request alone tries it again; what is done when
+    # an answer of its begins.
+    probes: bool = False
+    on_served: Callable[[], None] | None = None
+    # The account of the last attempt, and how it rests, where settle is to tell.
+    failed_account: tuple[str, Rest | None] = ("", None)
     # Where it is kept which account serves its conversation, once that was looked up, and which.
     sticky_key: str | None = None
     sticky_account: str | None = None
@@ -125,7 +132,6 @@ class OpenRequest:
 
         self.account: UsableAccount | None = None
         self.attempts = 0
-        self.cooldown: tuple[str, int] = ("", 0)
         self.exchange: Exchange | None = None
         self.copy: StreamCopy | None = None
         self.first_chunk_ns: int | None = None

@@ -35,6 +35,8 @@ async def start(request: OpenRequest, send: Send, status: int, headers: RawHeade
     """The head of the answer."""
     request.status = status
     request.response_started = True
+    if request.on_served is not None:
+        request.on_served()
     request.body = b""  # nobody else is asked: long streams hold no long bodies
     own = [(b"x-request-id", request.id.encode())]
     if request.attempts:

@@ -5,10 +5,12 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import psycopg
 from psycopg.rows import dict_row
 
 from common.domain import usage
+from common.domain.account_health import Rest
 from common.domain.ids import first_ulid, ulid_to_uuid
 from common.domain.keys import KeyRecord, hash_key
 from common.domain.policies import Applied, Budget, Limits, Policy, key_scope
@@ -19,11 +21,13 @@ from common.event_function import Worker
 from common.identifiers import new_ulid, now_ms
 from common.projection import rebuild
 from common.settings import Retention, WorkerSettings
+from common.state.account_failures import AccountFailure, failures, put_failure
+from common.state.account_health import healths, let_rest, told
 from common.state.jobs import Jobs
-from common.state.projection import has_epoch
+from common.state.projection import has_epoch, put_accounts
 from common.store import audit, idempotency, inspection, keys, ledger, partitions
 from tests.support.event_worker import PREFIX, EventWorker
-from tests.support.job_provider import JobProvider, begin_jobs, money_of
+from tests.support.job_provider import JobProvider, begin_jobs, money_of, sealed_account
 from tests.support.processes import INTERNAL_SECRET
 from tests.support.usage_records import make_record, ulid_at
 
@@ -173,6 +177,35 @@ async def jobs(scene: Scene) -> Check:
     return check
 
 
+async def account_health(scene: Scene) -> Check:
+    """One account is unauthorized, one failed until a moment ago: their provider serves both."""
+    provider = JobProvider()
+    scene.providers.append(provider)
+    commands = scene.function.commands
+    accounts = [
+        sealed_account("openai", f"{provider.url}/v1"),
+        sealed_account("anthropic", provider.url),
+        sealed_account("openai_compatible", "http://127.0.0.1:1/v1"),
+    ]
+    first, second, lost = (account.id for account in accounts)
+    await put_accounts(commands, PREFIX, 1, msgspec.json.encode(accounts))
+    await let_rest(commands, PREFIX, first, Rest(900_000, "unauthorized"))
+    past = now_ms() - 60_000
+    for account_id in (second, lost):
+        state = f"{past} 60000 0 {past} failing -"
+        await commands.call("HSET", f"{PREFIX}:cooldowns", account_id, state)
+    await put_failure(commands, PREFIX, first, AccountFailure(1, "upstream_credential", 401))
+
+    async def check() -> None:
+        (only,) = (await healths(commands, PREFIX, now_ms())).items()
+        assert (only[0], only[1].status, only[1].circuit) == (lost, "cooling", "open")
+        (kept,) = (await failures(commands, PREFIX)).items()
+        assert (kept[0], kept[1].reason) == (lost, "upstream_unreachable")
+        assert await told(commands, PREFIX) == {lost: "cooling"}
+
+    return check
+
+
 async def projection(scene: Scene) -> Check:
     for secret in ("one", "two"):
         await scene.key(secret)
@@ -317,6 +350,7 @@ def counters_of_key(record: KeyRecord) -> list[Counter]:
 
 
 SEEDS: dict[str, Callable[[Scene], Awaitable[Check]]] = {
+    "account_health": account_health,
     "jobs": jobs,
     "key_expiry": key_expiry,
     "leases": leases,

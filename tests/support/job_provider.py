@@ -90,8 +90,8 @@ class JobProvider:
 async def begin_jobs(function: EventWorker, provider_url: str) -> list[UsageRecord]:
     """A response and a batch, of a key with a budget; gives their drafts."""
     accounts = [
-        _account("openai", f"{provider_url}/v1"),
-        _account("anthropic", provider_url),
+        sealed_account("openai", f"{provider_url}/v1"),
+        sealed_account("anthropic", provider_url),
     ]
     await put_accounts(function.commands, PREFIX, 1, msgspec.json.encode(accounts))
     key_hash = hash_key("cr_jobs")
@@ -143,7 +143,8 @@ async def money_of(function: EventWorker) -> tuple[int, int]:
     return int(spent or 0), int(reserved or 0)
 
 
-def _account(provider: Any, url: str) -> AccountRecord:
+def sealed_account(provider: Any, url: str) -> AccountRecord:
+    """An account as it is stored."""
     account_id = new_ulid()
     sealed = Keyring((), INTERNAL_SECRET).seal("sk-x", credential_name(account_id))
     return AccountRecord(account_id, provider, provider, url, sealed_credential=sealed)

@@ -1,4 +1,4 @@
--- uses: shared keys rules thresholds leases expiry candidates queues
+-- uses: shared keys rules thresholds leases expiry rests candidates queues
 -- admit: verifies the relay's snapshot, checks and counts every limit and budget, takes the best
 -- candidate with room, opens a lease: all of it or nothing.
 --   KEYS[1]  <prefix>:epoch
@@ -10,7 +10,7 @@
 --   ARGV[11] 0; of one that waits since when, in ms; -1 = it may not wait any longer
 --   ARGV[12] number of candidates, then from ARGV[13] sevens (see take_candidate)
 -- Returns one of
---   {'admitted', candidate index, output cap (-1 = none), windows of a minute}
+--   {'admitted', candidate index, output cap (-1 = none), windows of a minute, 1 = as a probe}
 --   {'denied', reason, retry after ms (-1 = never), rule index, remaining, reset ms, windows}
 --     reason: no_capacity, account_limited, cooling_down (no rule then); rate, reserved, exhausted
 --   {'waiting', place from 0, since when in ms}  only concurrency denies, and its queue had room
@@ -23,9 +23,10 @@
 -- were over anyway.
 local id = ARGV[3]
 local lease = prefix .. ':lease:' .. id
-local first = redis.call('HMGET', lease, 'admitted', 'cap_first')
+local first = redis.call('HMGET', lease, 'admitted', 'cap_first', 'account')
 if first[1] then
-  return { 'admitted', tonumber(first[1]), tonumber(first[2] or -1), {} }
+  local probe = is_probe(first[3], id)
+  return { 'admitted', tonumber(first[1]), tonumber(first[2] or -1), {}, probe and 1 or 0 }
 end
 local refusal, key = check_key(KEYS[1], ARGV[4], ARGV[8])
 if refusal then
@@ -78,4 +79,4 @@ redis.call('ZADD', prefix .. ':leases', now_ms + tonumber(ARGV[7]), id)
 if key.unused then
   activate_key(key[8])
 end
-return { 'admitted', taken.index, taken.cap, minutes }
+return { 'admitted', taken.index, taken.cap, minutes, taken.probe and 1 or 0 }

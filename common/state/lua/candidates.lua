@@ -16,13 +16,14 @@ end
 
 -- Takes a candidate that the money allows, whose account is not cooling, has capacity, and is at no
 -- limit of its own: in the first tier that has one, the one with the fewest open requests for its
--- weight; of equals the first.
+-- weight; of equals the first. One to be tried again gets the request (ARGV[3]) as its probe.
 -- From ARGV[first]: sevens of account, max concurrency (0 = no bound), draft, charge: msgpack of
 -- {input nano, nano per output token, output cap wanted (-1 = none), least cap, the draft's
 -- tokens, the draft's nano}, '' where no rule applies; the account's rules, '' = none; its tier
 -- (those of one come together) and its weight (above 0).
--- Returns the candidate: index (from 0), account, draft, cap, nano, charge, rules (nil = none); or
--- nil and the denial: reason, retry ms, and for money index of the rule, remaining, reset ms.
+-- Returns the candidate: index (from 0), account, draft, cap, nano, charge, rules (nil = none) and
+-- whether it is a probe; or nil and the denial: reason, retry ms, and for money index of the rule,
+-- remaining, reset ms.
 local function take_candidate(first, count, rooms, tokens)
   local soonest_ms, full, limited, cooling, too_dear = nil, false, false, false, nil
   local taken, least = nil, nil
@@ -42,7 +43,7 @@ local function take_candidate(first, count, rooms, tokens)
       charge = cmsgpack.unpack(ARGV[position + 3])
       cap, nano = limits().fit(charge, rooms)
     end
-    local rest_ms = cooldown_rest_ms(account)
+    local rest_ms, probe = rest_ms_of(account)
     if not cap then
       too_dear = too_dear or limits().money_denial(charge, nano)
     elseif rest_ms > 0 then
@@ -62,7 +63,7 @@ local function take_candidate(first, count, rooms, tokens)
           least = load
           taken = {
             index = index, account = account, draft = ARGV[position + 2], cap = cap, nano = nano,
-            charge = charge, rules = rules, tier = ARGV[position + 5],
+            charge = charge, rules = rules, tier = ARGV[position + 5], probe = probe,
           }
         end
       else
@@ -73,6 +74,9 @@ local function take_candidate(first, count, rooms, tokens)
   end
   if taken then
     redis.call('HINCRBY', prefix .. ':inflight', 'account:' .. taken.account, 1)
+    if taken.probe then
+      begin_probe(taken.account, ARGV[3])
+    end
     return taken
   elseif full then
     return nil, { 'no_capacity', soonest_ms }

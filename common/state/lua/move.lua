@@ -1,13 +1,13 @@
--- uses: shared rules leases candidates
+-- uses: shared rules leases rests candidates
 -- move: leaves the account that failed and takes the best candidate with room; what was reserved
 -- for the failed one is given back, what the next one may cost is reserved. Of the failed account's
 -- own limits only the request itself stays counted.
 --   KEYS[1]  <prefix>:epoch (routes the call to the tag's slot)
 --   ARGV[3]  request id            ARGV[4]  number of the attempt that begins (2, 3, ...)
---   ARGV[5]  lease in ms           ARGV[6]  cooldown of the failed account in ms (0 = none)
+--   ARGV[5]  lease in ms           ARGV[6]  rest of the failed account (see rests.lua)
 --   ARGV[7]  number of candidates, then from ARGV[8] sevens as in admit
--- Returns {'moved', candidate index, output cap (-1 = none)}, {'denied', reason, retry after ms}
--- or {'gone'} when the lease is over (expired or settled).
+-- Returns {'moved', candidate index, output cap (-1 = none), 1 = as a probe},
+-- {'denied', reason, retry after ms}, or {'gone'} when the lease is over (expired or settled).
 -- Invariant: a request holds room and money for at most one account; after a denial for none, but
 -- of its money what its draft would charge if its relay died now; a repeated call gives the first
 -- answer.
@@ -22,7 +22,8 @@ if fields[2] == ARGV[4] then
   if fields[3] == '' then
     return { 'denied', fields[4], tonumber(fields[5]) }
   end
-  return { 'moved', tonumber(fields[3]), tonumber(fields[6]) }
+  local probe = is_probe(fields[1], id)
+  return { 'moved', tonumber(fields[3]), tonumber(fields[6]), probe and 1 or 0 }
 end
 local rules, held = held_by(fields[7], fields[8], fields[9], fields[10])
 release_account(fields[1])
@@ -39,7 +40,7 @@ end
 if #own > 0 then
   limits().release_money(own, held)
 end
-cool_down(fields[1], tonumber(ARGV[6]))
+rest_account(fields[1], ARGV[6], id)
 local rooms = #own > 0 and limits().money_rooms(own) or {}
 local taken, why = take_candidate(8, tonumber(ARGV[7]), rooms, held.tokens)
 redis.call('ZADD', prefix .. ':leases', now_ms + tonumber(ARGV[5]), id)
@@ -66,4 +67,4 @@ if packed and taken.charge then
   redis.call('HSET', lease, 'nano', taken.nano, 'draft_tokens', taken.charge[5],
     'draft_nano', taken.charge[6], 'rules', with_account(own, packed, taken))
 end
-return { 'moved', taken.index, taken.cap }
+return { 'moved', taken.index, taken.cap, taken.probe and 1 or 0 }

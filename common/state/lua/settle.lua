@@ -1,11 +1,11 @@
--- uses: shared rules thresholds leases
+-- uses: shared rules thresholds leases rests
 -- settle: closes the lease, puts what was used in the place of what was reserved, and the record
 -- into the outbox: all or nothing.
 --   KEYS[1]  <prefix>:epoch (routes the call to the tag's slot)
 --   ARGV[3]  request id            ARGV[4]  record, JSON
 --   ARGV[5]  without a lease: 'append' the record all the same (Redis was flushed meanwhile),
 --            or 'skip' (the admission's own answer was lost: it may never have been made)
---   ARGV[6]  account to cool down ('' = none)   ARGV[7]  its cooldown in ms
+--   ARGV[6]  account that failed ('' = none)   ARGV[7]  its rest (see rests.lua)
 --   ARGV[8]  tokens used           ARGV[9]  nano-USD spent
 --   ARGV[10] the rules of the request, for one without a lease ('' = none)
 -- Returns {'settled', outbox id}, {'repeated', outbox id}, {'unleased', outbox id}, {'skipped'},
@@ -18,7 +18,7 @@ local first = redis.call('GET', settled)
 if first then
   return { 'repeated', first }
 end
-cool_down(ARGV[6], tonumber(ARGV[7]))
+rest_account(ARGV[6], ARGV[7], id)
 local draft = redis.call('HGET', prefix .. ':expired:' .. id, 'draft')
 if draft then
   return { 'expired', draft }

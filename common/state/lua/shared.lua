@@ -17,25 +17,3 @@ local SETTLED_MEMORY_MS = 60000 -- longer than a relay relies on it (KNOWN_S in 
 local function append_to_outbox(record)
   return redis.call('XADD', prefix .. ':outbox', '*', 'r', record)
 end
-
--- Whether an account is in cooldown: the rest in ms, or 0. Past entries are removed.
-local function cooldown_rest_ms(account)
-  local cooldowns = prefix .. ':cooldowns'
-  local until_ms = redis.call('HGET', cooldowns, account)
-  if not until_ms then
-    return 0
-  end
-  local rest_ms = tonumber(until_ms) - now_ms
-  if rest_ms <= 0 then
-    redis.call('HDEL', cooldowns, account)
-    return 0
-  end
-  return rest_ms
-end
-
--- A cooldown is only ever lengthened here: two failures at once keep the longer rest.
-local function cool_down(account, rest_ms)
-  if account ~= '' and rest_ms > 0 and cooldown_rest_ms(account) < rest_ms then
-    redis.call('HSET', prefix .. ':cooldowns', account, now_ms + rest_ms)
-  end
-end

@@ -7,20 +7,20 @@ and is then charged as its draft says; for a day more an answer is posted as an 
 
 import asyncio
 
-from common.accounts import UsableAccount, built_in_accounts, stored_accounts
+from common.accounts import UsableAccount
 from common.domain.jobs import Job
 from common.domain.price_history import DatedBook, PriceHistory
 from common.domain.prices import InvalidPriceBook
 from common.event_function import Worker
 from common.job_settlement import JobSettlement, Outcome
-from common.keyring import Keyring
 from common.price_book import imported_books, overridden_price_book
 from common.providers.http import UpstreamClient
 from common.state.admission import Admission
 from common.state.commands import RedisUnavailable
 from common.state.jobs import Jobs
-from common.state.projection import read_accounts, read_prices
+from common.state.projection import read_prices
 from common.telemetry import catalogue, logs
+from functions.cleanup.known_accounts import known_accounts
 from functions.cleanup.turn import Turn
 
 AT_ONCE = 8
@@ -47,8 +47,9 @@ async def run(worker: Worker, turn: Turn) -> dict[str, int]:
             if not found:
                 break
             looks += len(found)
-            # Read again each time: an account may be changed meanwhile.
-            accounts = await _accounts(worker)
+            # Read again each time: an account may be changed meanwhile. One that is switched off
+            # counts, too: what was begun is settled.
+            accounts = await known_accounts(worker)
             looked = [_look_at(settlement, jobs, job, accounts, turn) for job in found]
             await asyncio.gather(*looked)
     finally:
@@ -67,15 +68,6 @@ async def _prices(worker: Worker) -> PriceHistory:
     except InvalidPriceBook as error:
         logs.log("price_book_refused", level="error", version=version, error=str(error))
         return PriceHistory([own], [])
-
-
-async def _accounts(worker: Worker) -> dict[str, UsableAccount]:
-    """All accounts by their ids, switched off or not: what was begun is settled."""
-    settings = worker.settings
-    keyring = Keyring(settings.encryption_keys, settings.internal_secret)
-    projected = await read_accounts(worker.redis, worker.prefix)
-    known = built_in_accounts(settings.accounts) + stored_accounts(projected, keyring)
-    return {account.id: account for account in known}
 
 
 async def _look_at(

@@ -1,10 +1,15 @@
 """What is done with accounts beside changing them: a test call, and sealing anew."""
 
+from collections.abc import AsyncIterator
+
+import msgspec
 from starlette.responses import Response, StreamingResponse
 
 from common.accounts import UsableAccount, built_in_accounts, opened_account
 from common.domain.globs import is_glob
 from common.store import accounts
+from functions.key_admin.account_answers import answer_of, built_in_answers, healths_of
+from functions.key_admin.account_health import clear_health, forget_health
 from functions.key_admin.account_secrets import resealed
 from functions.key_admin.account_trial import trial
 from functions.key_admin.bodies import check_id
@@ -14,6 +19,7 @@ from functions.key_admin.models.account_calls import (
     RewrapAnswer,
     RewrapFailure,
 )
+from functions.key_admin.models.accounts import AccountAnswer
 from functions.key_admin.operation import Call, Operation, answered
 from functions.key_admin.problem import conflict, invalid_field, not_found
 
@@ -36,8 +42,41 @@ async def test(call: Call) -> Response:
     if served is None:
         raise invalid_field("model", f"{requested!r} is no model that the account serves")
     lines = trial(account, served, given.prompt, given.max_tokens, call.request_id)
+    lines = _clearing_health(call, account.id, lines)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
+
+
+async def _clearing_health(
+    call: Call, account_id: str, lines: AsyncIterator[bytes]
+) -> AsyncIterator[bytes]:
+    """The lines; an account whose test call went well serves again."""
+    last = b""
+    async for line in lines:
+        last = line
+        yield line
+    if msgspec.json.decode(last or b"{}").get("ok") is True:
+        await forget_health(call, account_id)
+
+
+async def reset(call: Call) -> Response:
+    """The account serves again at once, whatever its provider said before.
+
+    `health` is `ok` until it fails anew; `enabled` and `schedulable` stay as they are.
+    """
+    account_id = check_id(call.path["account_id"], "account")
+    answer = next((one for one in await built_in_answers(call, None) if one.id == account_id), None)
+    async with call.services.database.transaction() as connection:
+        account = await accounts.find(connection, account_id) if answer is None else None
+        if account is not None:
+            answer = await answer_of(call, account)
+        if answer is None:
+            raise not_found(f"There is no account with the id {account_id}.")
+        before = None if answer.health is None else answer.health.model_dump(mode="json")
+        await call.audit(connection, "account.reset", account_id, before=before)
+        await clear_health(call, account_id)
+    known = await healths_of(call)
+    return answered(answer.model_copy(update={"health": known(account_id)}))
 
 
 async def rewrap(call: Call) -> Response:
@@ -96,6 +135,10 @@ async def _opened(call: Call) -> UsableAccount:
 OPERATIONS = (
     Operation(
         "POST", f"{PATH}/rewrap", rewrap, "Seal credentials anew", "Accounts", answer=RewrapAnswer
+    ),
+    Operation(
+        "POST", f"{PATH}/{{account_id}}/reset", reset, "Reset an account's health", "Accounts",
+        answer=AccountAnswer, refusals=(404,),
     ),
     Operation(
         "POST", f"{PATH}/{{account_id}}/test", test, "Test an account", "Accounts",

@@ -20,9 +20,11 @@ from functions.key_admin.account_answers import (
     answer_of,
     audited,
     built_in,
+    built_in_answers,
     shown,
     shown_options,
 )
+from functions.key_admin.account_health import forget_health
 from functions.key_admin.account_secrets import (
     default_address,
     opened,
@@ -102,13 +104,13 @@ async def list_accounts(call: Call) -> Response:
         )
     page = found[: query.limit]
     more = page[-1].record.id if len(found) > query.limit else None
-    first = [] if query.cursor else built_in(call, query.provider)
+    first = [] if query.cursor else await built_in_answers(call, query.provider)
     return answered(AccountList(items=[*first, *await all_answers(call, page)], next_cursor=more))
 
 
 async def show(call: Call) -> Response:
     """One account."""
-    for account in built_in(call, None):
+    for account in await built_in_answers(call, None):
         if account.id == call.path["account_id"]:
             return answered(account)
     async with call.services.database.transaction() as connection:
@@ -141,6 +143,8 @@ async def patch(call: Call) -> Response:
             connection, "account.update", record.id, before=audited(before), after=after
         )
     await call.services.bring_projection_up_to_date()
+    if any(getattr(before.record, name) != getattr(record, name) for name in _HOW_IT_IS_ASKED):
+        await forget_health(call, record.id)
     return await shown(call, account)
 
 
@@ -153,6 +157,7 @@ async def delete(call: Call) -> Response:
             await call.audit(connection, "account.delete", before.record.id, before=audited(before))
             await _project_ahead(call, connection, before.record, None)
     await call.services.bring_projection_up_to_date()
+    await forget_health(call, before.record.id)
     return Response(status_code=204)
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
+from common.domain.account_health import Cause, Circuit, Status
 from common.domain.accounts import Provider
 from common.domain.money import PICO_PER_USD, pico_from_usd
 from functions.key_admin.models import patterns
@@ -167,6 +168,27 @@ class LimitUse(BaseModel):
     resets_at: str | None
 
 
+class LastError(BaseModel):
+    """The last failure of an account that has not served since, as one relay saw it."""
+
+    at: Time
+    reason: str
+    status: int | None = Field(description="the provider's, where it answered")
+    message: str = Field(description="the provider's own words, cut short, without secrets")
+    count: int = Field(description="how many there were in a row")
+
+
+class HealthFields(BaseModel):
+    """What the system observes of an account, beside what an operator decides."""
+
+    status: Status
+    circuit: Circuit = Field(description="open: rests; half_open: one request tries it again")
+    cause: Cause | None
+    since: Time | None
+    until: Time | None = Field(description="when it is tried again at the latest")
+    last_error: LastError | None
+
+
 class AccountAnswer(BaseModel):
     """An account without its credential. Built-in ones come from relay's environment: read-only."""
 
@@ -194,6 +216,9 @@ class AccountAnswer(BaseModel):
     calendar: CalendarFields
     use: list[LimitUse] | None = Field(
         description="what is used and left of each limit; null while Redis cannot be asked"
+    )
+    health: HealthFields | None = Field(
+        default=None, description="null while Redis cannot be asked"
     )
     created_at: Time | None
     updated_at: Time | None

@@ -121,6 +121,7 @@ async def _admit(
             return answer
         if isinstance(answer, Admitted):
             request.admitted = True
+            request.probes = answer.probe
             take(services, request, accounts[answer.index], answer.cap)
             show_limits(request, answer.minutes, tokens)
             _tell_deprecation(services, request, accounts[answer.index])

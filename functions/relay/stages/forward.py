@@ -6,6 +6,7 @@ import time
 import msgspec
 
 from common.dialects.base import BadRequest
+from common.domain.account_health import Rest
 from common.domain.admission import Denied, Moved, chosen_first
 from common.domain.refusals import Reason, Refusal, Refused
 from common.providers.base import Failure, judge
@@ -77,12 +78,12 @@ async def forward(
         _count(request, failure.reason.value)
         ms = (time.perf_counter_ns() - began_ns) // 1_000_000
         failed = remaining[0]
+        rests: Rest | None = None
         if failure.reason is not Reason.NO_CAPACITY:
-            services.account_health.failed(failed, failure)
-        rest_ms = failure.rest_ms(others=others)
+            rests = services.account_health.failed(failed, failure, others=others)
         rest = remaining[1:] if _may_move(services, request) else []
-        remaining = await _move(services, request, rest, rest_ms)
-        _report_failed(request, failed, failure, ms, rest_ms, moved=bool(remaining))
+        remaining = await _move(services, request, rest, rests)
+        _report_failed(request, failed, failure, ms, rests, moved=bool(remaining))
         if not remaining:
             await give_up(request, failure, answer, send)
             return
@@ -103,8 +104,12 @@ async def _attempt(
     request.first_chunk_ns = None
     request.last_chunk_ns = time.perf_counter_ns()
     request.waiting_for_provider = True
+    if request.probes:
+        request.on_served = lambda: services.account_health.proven(account, request.id)
     try:
         exchange = await begin(request, exchange)
+        if exchange.status == 200:
+            services.account_health.answered(account, exchange)
         content_type = exchange.header("content-type") or ""
         if exchange.status == 200 and content_type.startswith(streaming.STREAMED_TYPES):
             services.watches.hasten(request)
@@ -128,6 +133,7 @@ async def _attempt(
         return None
     finally:
         request.waiting_for_provider = False
+        request.on_served = None
         request.exchange = None
         await exchange.close()
 
@@ -189,7 +195,13 @@ async def pass_error(
     """Errors that are about the request go to the caller as they are; others are judged."""
     if request.dialect is None:
         raise ValueError("only a request in a dialect is answered")
-    failure = judge(exchange.status, exchange.header("retry-after"), exchange.provider)
+    failure = judge(
+        exchange.status,
+        exchange.header("retry-after"),
+        exchange.provider,
+        body,
+        exchange.headers,
+    )
     if failure is not None and not failure.pass_through:
         raise UpstreamFailed(failure)
     headers = to_caller(exchange.headers)
@@ -245,23 +257,24 @@ def _after_cancel(request: OpenRequest, account: UsableAccount) -> Failure:
 
 
 async def _move(
-    services: Services, request: OpenRequest, rest: list[UsableAccount], cooldown_ms: int
+    services: Services, request: OpenRequest, rest: list[UsableAccount], rests: Rest | None
 ) -> list[UsableAccount]:
     """The accounts from the next admitted one on; empty when none is left."""
     if not rest or request.response_started:
         if request.account is not None:
-            request.cooldown = (request.account.id, cooldown_ms)
+            request.failed_account = (request.account.id, rests)
         return []
     request.job_begun = False
     candidates = [candidate_for(services, request, account) for account in rest]
     try:
         answer = await services.admission.move(
-            request.id, request.attempts + 1, candidates, cooldown_ms=cooldown_ms
+            request.id, request.attempts + 1, candidates, rest=rests
         )
     except RedisUnavailable:
         return []
     match answer:
-        case Moved(index, cap):
+        case Moved(index, cap, probe):
+            request.probes = probe
             take(services, request, rest[index], cap)
             return chosen_first(rest, index)
         case Denied():
@@ -296,7 +309,7 @@ def _report_failed(
     account: UsableAccount,
     failure: Failure,
     ms: int,
-    rest_ms: int,
+    rests: Rest | None,
     *,
     moved: bool,
 ) -> None:
@@ -310,6 +323,6 @@ def _report_failed(
         status=failure.status,
         reason=failure.reason.value,
         ms=ms,
-        rest_ms=rest_ms,
+        rest_ms=0 if rests is None else rests.ms,
         moved=moved,
     )

@@ -75,7 +75,7 @@ async def _settle(
         rules=b"" if in_doubt else held_rules(request),
         # A job has its lease until it is settled: without one, somebody else settled it.
         append_unleased=request.admitted and not request.entrusted,
-        cooldown=request.cooldown,
+        failed=request.failed_account,
     )
     if request.entrusted:
         await services.jobs.forget(request.id)

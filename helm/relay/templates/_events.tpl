@@ -7,6 +7,7 @@ ones run in the values' time zone. */}}
 - {task: outbox, schedule: "*/10 * * * *", timezone: Etc/UTC}
 - {task: leases, schedule: "5-59/10 * * * *", timezone: Etc/UTC}
 - {task: jobs, schedule: "5-59/10 * * * *", timezone: Etc/UTC}
+- {task: account_health, schedule: "5-59/10 * * * *", timezone: Etc/UTC}
 - {task: partitions, schedule: "17 0 * * *", timezone: {{ $daily }}}
 - {task: projection, schedule: "*/10 * * * *", timezone: Etc/UTC}
 - {task: retention, schedule: "40 0 * * *", timezone: {{ $daily }}}

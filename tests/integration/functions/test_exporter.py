@@ -35,7 +35,12 @@ HOUR_MS = 3_600_000
 UP = "relay_exporter_up"
 OF_REDIS = {
     *("relay_outbox_depth", "relay_outbox_oldest_age_seconds", "relay_leases"),
-    *("relay_accounts_resting", "relay_projection_ready", "relay_jobs_open"),
+    *(
+        "relay_accounts_resting",
+        "relay_accounts_unhealthy",
+        "relay_projection_ready",
+        "relay_jobs_open",
+    ),
 }
 OF_POSTGRES = {
     *("relay_projection_changes_waiting", "relay_projection_oldest_change_age_seconds"),
@@ -161,12 +166,16 @@ async def test_what_redis_holds(start):
     call = exporter.commands.call
     await call("SET", f"{PREFIX}:epoch", "01EPOCH")
     await call("ZADD", f"{PREFIX}:leases", now_ms() - HOUR_MS, "over", now_ms() + HOUR_MS, "open")
-    await call("HSET", f"{PREFIX}:cooldowns", "a", now_ms() + HOUR_MS, "b", now_ms() - HOUR_MS)
+    until, past = now_ms() + HOUR_MS, now_ms() - HOUR_MS
+    ill = f"{until} 900000 0 {past} unauthorized -"
+    await call("HSET", f"{PREFIX}:cooldowns", "a", until, "b", past, "c", ill)
     await call("HSET", f"{PREFIX}:jobs", "r1", "{}", "r2", "{}")
     found = await exporter.scrape_until(lambda seen: seen["relay_outbox_depth",] == 1)
     assert 3600 <= found["relay_outbox_oldest_age_seconds",] < 3700
     assert (found["relay_leases", "open"], found["relay_leases", "over"]) == (1, 1)
-    assert found["relay_accounts_resting",] == 1
+    assert found["relay_accounts_resting",] == 2
+    assert found["relay_accounts_unhealthy", "cooling"] == 1
+    assert found["relay_accounts_unhealthy", "unauthorized"] == 1
     assert found["relay_jobs_open",] == 2
     assert found["relay_projection_ready",] == 1
 

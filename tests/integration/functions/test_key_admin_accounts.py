@@ -25,6 +25,10 @@ ACCOUNTS = "/internal/accounts"
 NO_LIMITS = {
     "limits": {name: None for name in UNLIMITED["limits"] if name != "queue"},
     "budgets": [], "calendar": UNLIMITED["calendar"], "use": [],
+    "health": {
+        "status": "ok", "circuit": "closed", "cause": None, "since": None, "until": None,
+        "last_error": None,
+    },
 }  # fmt: skip
 PLAIN = {
     "schedulable": True, "expires_at": None, "region": "", "tags": [],
@@ -69,8 +73,8 @@ def show(key_admin, account):
 
 
 def audited(account):
-    """An answer as the audit trail has it: what is used at the moment is no part of a change."""
-    return {name: value for name, value in account.items() if name != "use"}
+    """An answer as the audit trail has it: what holds at the moment is no part of a change."""
+    return {name: value for name, value in account.items() if name not in ("use", "health")}
 
 
 def delete(key_admin, account):

@@ -33,8 +33,8 @@ def test_every_failed_attempt_is_a_warning_in_the_log(relay, echo):
     lines = [line for line in relay.log_lines("attempt_failed") if line["request_id"] == request_id]
     names = ("level", "account_id", "account", "status", "reason", "rest_ms", "moved")
     assert [tuple(line[name] for name in names) for line in lines] == [
-        ("warning", account.id, "stored", 401, "upstream_credential", 60_000, True),
-        ("warning", OPENAI, "built-in openai", 401, "upstream_credential", 60_000, False),
+        ("warning", account.id, "stored", 401, "upstream_credential", 900_000, True),
+        ("warning", OPENAI, "built-in openai", 401, "upstream_credential", 900_000, False),
     ]
 
 

@@ -100,17 +100,17 @@ async def test_a_move_gives_back_all_but_the_request_and_obeys_the_next_accounts
     await world.admit("r0", NO_RULES, full)
     world.now_ms += 10_000
     free = on("c", 900, rules=rules("c", "0.001", **limits))
-    moved = await world.admission.move("r1", 2, [full, free], cooldown_ms=0)
+    moved = await world.admission.move("r1", 2, [full, free])
     assert moved == Moved(1)
     assert await world.hash(day("a")) == {"r": 1, "t": 0}
     assert await world.hash(money("day", "account:a")) == {"r": 0}
     assert await world.hash(day("c")) == {"r": 1, "t": 300}
     assert await world.hash(money("day", "account:c")) == {"r": 900}
-    assert await world.admission.move("r1", 2, [full, free], cooldown_ms=0) == moved
+    assert await world.admission.move("r1", 2, [full, free]) == moved
     plain = on("d", 900)
-    assert await world.admission.move("r1", 3, [plain], cooldown_ms=0) == Moved(0)
+    assert await world.admission.move("r1", 3, [plain]) == Moved(0)
     assert await world.hash(money("day", "account:c")) == {"r": 0}
-    denied = await world.admission.move("r1", 4, [full], cooldown_ms=0)
+    denied = await world.admission.move("r1", 4, [full])
     assert isinstance(denied, Denied)
     assert denied.reason == "account_limited"
     await world.admission.settle("r1", b"record", use=Use(0, 0))

@@ -16,6 +16,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from common.domain.account_health import Rest
 from common.domain.admission import (
     Admitted,
     Candidate,
@@ -149,9 +150,13 @@ async def test_without_an_epoch_nothing_is_admitted(world):
 
 async def test_move_releases_the_failed_account_and_cools_it_down(world):
     await world.admit("r1", candidate("a"), candidate("b"))
-    moved = await world.admission.move("r1", 2, [candidate("b")], cooldown_ms=500)
+    moved = await world.admission.move(
+        "r1", 2, [candidate("b")], rest=Rest(500, "rate_limited", named=True)
+    )
     assert moved == Moved(0)
-    assert await world.admission.move("r1", 2, [candidate("c")], cooldown_ms=500) == Moved(0)
+    assert await world.admission.move(
+        "r1", 2, [candidate("c")], rest=Rest(500, "rate_limited", named=True)
+    ) == Moved(0)
     assert await world.inflight() == {"account:b": 1}
     assert await world.admit("r2", candidate("a")) == Denied("cooling_down", 500)
     world.now_ms += 500
@@ -160,9 +165,11 @@ async def test_move_releases_the_failed_account_and_cools_it_down(world):
 
 async def test_a_denied_move_holds_no_account_and_still_settles(world):
     await world.admit("r1", candidate("a"))
-    denied = await world.admission.move("r1", 2, [candidate("a")], cooldown_ms=900)
+    denied = await world.admission.move(
+        "r1", 2, [candidate("a")], rest=Rest(900, "rate_limited", named=True)
+    )
     assert denied == Denied("cooling_down", 900)
-    assert await world.admission.move("r1", 2, [candidate("b")], cooldown_ms=0) == denied
+    assert await world.admission.move("r1", 2, [candidate("b")]) == denied
     assert await world.inflight() == {}
     assert isinstance(await world.admission.settle("r1", b"record"), Settled)
     assert await world.admission.open_leases() == 0
@@ -211,7 +218,7 @@ async def test_the_next_admits_expire_what_is_over(world):
 async def test_renew_names_the_leases_that_are_gone(world):
     await world.admit("r1", candidate("a"))
     assert await world.admission.renew({"r1": Draft(b"d"), "r2": Draft(b"d")}) == ["r2"]
-    assert await world.admission.move("r2", 2, [candidate("a")], cooldown_ms=0) == Gone()
+    assert await world.admission.move("r2", 2, [candidate("a")]) == Gone()
 
 
 ACCOUNTS = ("a", "b", "c")
@@ -280,9 +287,7 @@ class Histories(RuleBasedStateMachine):
     def move(self, request_id, account):
         if request_id not in self.ends_ms:
             answer = self.run(
-                self.world.admission.move(
-                    request_id, 2, self.candidates(request_id, [account]), cooldown_ms=0
-                )
+                self.world.admission.move(request_id, 2, self.candidates(request_id, [account]))
             )
             assert answer == Gone()
 

@@ -68,4 +68,4 @@ async def test_of_equals_the_first_is_taken_and_a_move_follows_the_same_rule(wor
     one, two, three = candidates([(1, 0), (1, 0), (1, 0)])
     assert await world.admit("r1", two, one) == Admitted(0)
     assert await world.admit("r2", two, one) == Admitted(1)
-    assert await world.admission.move("r1", 2, [one, three], cooldown_ms=0) == Moved(1)
+    assert await world.admission.move("r1", 2, [one, three]) == Moved(1)

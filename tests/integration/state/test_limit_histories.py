@@ -189,12 +189,8 @@ class Histories(RuleBasedStateMachine):
         one = candidate(
             input_nano, output_nano, 100, 16, account=to, draft=(1, 0), rules=self.account_rules[to]
         )
-        answer = self.run(
-            self.world.admission.move(request_id, held["attempt"], [one], cooldown_ms=0)
-        )
-        again = self.run(
-            self.world.admission.move(request_id, held["attempt"], [one], cooldown_ms=0)
-        )
+        answer = self.run(self.world.admission.move(request_id, held["attempt"], [one]))
+        again = self.run(self.world.admission.move(request_id, held["attempt"], [one]))
         held["end"] = self.world.now_ms + LEASE_MS
         if isinstance(answer, Moved):
             assert again == answer
@@ -356,7 +352,7 @@ async def _run_at_once(url: str, plans: list[Plan]) -> None:
         nano = plan.input_nano + plan.output_nano * answer.cap
         if plan.ending == "move":
             other = candidate(2 * plan.input_nano, plan.output_nano, 100, least, account="b")
-            moved = await world.admission.move(request_id, 2, [other], cooldown_ms=0)
+            moved = await world.admission.move(request_id, 2, [other])
             cap = moved.cap if isinstance(moved, Moved) else None
             nano = 0 if cap is None else 2 * plan.input_nano + plan.output_nano * cap
         use = Use(1, 0 if plan.ending == "fail" else int(nano * plan.share))

@@ -166,11 +166,11 @@ async def test_move_reserves_for_the_next_account_or_gives_all_money_back(world)
     rules = rules_of(budgets=[("total", "0.000001", "clamp")], concurrency=5)
     await world.admit("r1", rules, candidate(100, 10, 50, 16))
     dearer = [candidate(100, 30, 50, 16, account="b")]
-    moved = await world.admission.move("r1", 2, dearer, cooldown_ms=0)
-    assert moved == await world.admission.move("r1", 2, dearer, cooldown_ms=0) == Moved(0, 30)
+    moved = await world.admission.move("r1", 2, dearer)
+    assert moved == await world.admission.move("r1", 2, dearer) == Moved(0, 30)
     assert await world.hash(money()) == {"r": 1000}
     too_dear = [candidate(2000, account="c")]
-    denied = await world.admission.move("r1", 3, too_dear, cooldown_ms=0)
+    denied = await world.admission.move("r1", 3, too_dear)
     assert (denied.reason, await world.hash(money())) == ("exhausted", {"r": 0})
     assert await world.hash("inflight") == {KEY: 1}
     await world.admission.settle("r1", b"record")
@@ -181,7 +181,7 @@ async def test_a_relay_that_dies_after_a_denied_move_overshoots_nothing(world):
     """Its draft is charged then: that much stays reserved until it settles or expires."""
     rules = rules_of(budgets=[("total", "0.000001", "deny")])
     await world.admit("r1", rules, candidate(1_000, draft=(5, 400)))
-    await world.admission.move("r1", 2, [candidate(2_000)], cooldown_ms=0)
+    await world.admission.move("r1", 2, [candidate(2_000)])
     assert isinstance(await world.admit("r2", rules, candidate(601)), Denied)
     assert isinstance(await world.admit("r2", rules, candidate(600)), Admitted)
     world.now_ms += LEASE_MS - 1

@@ -30,7 +30,7 @@ async def test_what_may_have_been_counted_long_ago_is_not_counted_again(monkeypa
     admission = Forgetful()
     services = SimpleNamespace(admission=admission, unsettled={"r"})
     request = SimpleNamespace(
-        id="r", admitted=True, entrusted=False, is_bounded=False, cooldown=("", 0)
+        id="r", admitted=True, entrusted=False, is_bounded=False, failed_account=("", None)
     )
     await settle._settle_until_done(services, request, make_record())
     assert admission.rules == [b"rules", b"rules", b""]

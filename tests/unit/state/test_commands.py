@@ -22,9 +22,9 @@ def test_a_script_is_its_file_and_its_sha1():
 
 def test_the_parts_that_the_first_line_names_go_first():
     script = Script.load("move")
-    names = ("shared", "rules", "leases", "candidates", "move")
+    names = ("shared", "rules", "leases", "rests", "candidates", "move")
     parts = [(LUA / f"{name}.lua").read_text() for name in names]
-    assert parts[-1].startswith("-- uses: shared rules leases candidates\n")
+    assert parts[-1].startswith("-- uses: shared rules leases rests candidates\n")
     assert script.source == "\n".join(parts)
 
 
