@@ -142,7 +142,7 @@ def find_endpoint(path: str, method: str = "") -> tuple[Endpoint | None, str]:
     """
     if (found := _BY_PATH.get(path)) is not None:
         return found.get(method) or next(iter(found.values())), ""
-    if method == "POST" and path.startswith(_GOOGLES_V1):
+    if method == "POST" and path.startswith(_GOOGLES_V1) and ":" in path:
         path = path.replace("/v1", "/v1beta", 1)
     for endpoint, pattern in _PATTERNS:
         if (match := pattern.fullmatch(path)) is not None:

@@ -205,7 +205,8 @@ async def pass_error(
     if failure is not None and not failure.pass_through:
         raise UpstreamFailed(failure)
     headers = to_caller(exchange.headers)
-    if request.translates:
+    # Who speaks the caller's dialect may have errors of its own: Bedrock and Vertex AI for Claude.
+    if request.translates or not request.dialect.is_error_body(body):
         from functions.relay.translating import said_again
 
         headers, body = said_again(request, exchange.status, body)

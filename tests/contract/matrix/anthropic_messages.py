@@ -148,7 +148,9 @@ class AnthropicMessages:
         return "" if asked.THOUGHT in str(answer.content) else "not shown"
 
     def errors(self, model: str) -> None:
-        """A limit, and a stream that breaks off."""
+        """A bad request, a limit, and a stream that breaks off."""
+        with pytest.raises(anthropic.BadRequestError, match=asked.BAD_SAID):
+            self._create(model, asked.BAD)
         with pytest.raises(anthropic.RateLimitError) as limited:
             self._create(model, asked.LIMITED)
         assert int(limited.value.response.headers["retry-after"]) >= 1

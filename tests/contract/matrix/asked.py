@@ -24,8 +24,9 @@ DEGREES = "In Celsius."
 ANSWER = '{"city":"Bern","degrees":20}'
 THINK = "hello my world [[echo thoughts=3]]"
 THOUGHT = "thought1 thought2 thought3"
+BAD = "hello [[echo status=400]]"
+BAD_SAID = "status 400 was asked for"
 LIMITED = "hello [[echo status=429 retry_after=2]]"
-BROKEN = "[[echo status=500]]"
 FAILING = "a b c d e f [[echo error_after=4]]"
 ENDLESS = "[[echo words=100000 chunk_delay_ms=5]]"
 

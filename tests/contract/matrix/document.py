@@ -39,7 +39,7 @@ _FEATURES = """\
 | structured output | the SDK's own parser with a schema of two members |
 | thinking | an effort or a budget; the answer goes back as it came, signatures byte for byte |
 | stop sequences | one that ends the answer |
-| errors | a 429 as the SDK's own exception; a stream that the provider ends with an error |
+| errors | 400 and 429 as the SDK's own exceptions; a stream that the provider ends with an error |
 | cancel | whoever leaves a stream ends it at the provider |
 """
 

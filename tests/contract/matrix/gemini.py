@@ -175,7 +175,9 @@ class Gemini:
         return "" if thoughts == asked.THOUGHT else "not shown"
 
     def errors(self, model: str) -> None:
-        """A limit, and a stream that breaks off."""
+        """A bad request, a limit, and a stream that breaks off."""
+        with pytest.raises(Refused, match=asked.BAD_SAID):
+            self._create(model, asked.BAD)
         with pytest.raises(errors.ClientError) as limited:
             self._create(model, asked.LIMITED)
         assert limited.value.code == 429

@@ -150,7 +150,9 @@ class OpenAIChat:
         return "" if asked.THOUGHT in str(message.to_dict()) else "not shown"
 
     def errors(self, model: str) -> None:
-        """A limit, a failure, and a stream that breaks off."""
+        """A bad request, a limit, and a stream that breaks off."""
+        with pytest.raises(openai.BadRequestError, match=asked.BAD_SAID):
+            self._create(model, asked.BAD)
         with pytest.raises(openai.RateLimitError) as limited:
             self._create(model, asked.LIMITED)
         assert int(limited.value.response.headers["retry-after"]) >= 1
