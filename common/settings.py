@@ -260,14 +260,8 @@ def exporter_settings(environment: Environment = os.environ) -> ExporterSettings
 
 
 def variable(name: str, default: str = "", environment: Environment = os.environ) -> str:
-    """One variable for a command line tool, which has its own options beside it."""
+    """One variable that is no setting of a function: a tool's, or one that many programs share."""
     return environment.get(name, default)
-
-
-def names_a_proxy(environment: Environment = os.environ) -> bool:
-    """Whether requests to the outside go by a proxy, as the usual variables of many tools say."""
-    names = ("http_proxy", "https_proxy", "all_proxy")
-    return any(environment.get(name) or environment.get(name.upper()) for name in names)
 
 
 def inherited(environment: Environment = os.environ) -> dict[str, str]:

@@ -37,8 +37,12 @@ class EventCutter:
         """The events that are complete by now, each with its empty line. Raises `EventTooLarge`."""
         rest = self._rest
         if not rest and b"\r" not in chunk:  # the common case, and then `split` finds the same
-            *whole, last = chunk.split(b"\n\n")
-            chunk, events = last, [event + b"\n\n" for event in whole]
+            if chunk.find(b"\n\n") == len(chunk) - 2 >= 0:  # one event, as it was written
+                return [chunk]
+            *whole, chunk = chunk.split(b"\n\n")
+            events = [event + b"\n\n" for event in whole]
+            if not chunk:
+                return events
         else:
             events = []
         rest += chunk

@@ -75,6 +75,8 @@ class AnswerWriter:
         if not self.started or self.ended:
             raise RuntimeError("the answer has not begun, or is over")
         head, self._head = self._head, b""
+        if body and more and self._chunked:  # as nearly every part of a stream
+            return b"%x\r\n%b\r\n" % (len(body), body)
         if head:
             head = b"%b%b\r\n" % (head, self._framing(body, more=more))
         if self._bodiless:

@@ -13,7 +13,7 @@ from common.providers.base import UNREACHABLE_MS, Failure, Headers
 from common.providers.connections import Pool
 from common.providers.direct import DirectExchange
 from common.providers.exchange import Exchange, NotConnected, StreamedBody, UpstreamFailed, failed
-from common.settings import names_a_proxy
+from common.settings import variable
 
 if TYPE_CHECKING:
     from common.providers.proxied import ProxiedClient
@@ -22,6 +22,11 @@ __all__ = ("Exchange", "StreamedBody", "UpstreamClient", "UpstreamFailed")
 
 CONNECT_TIMEOUT_MS = 5_000
 EVENT_TIMEOUT_MS = 30_000
+# By which many programs are told of a proxy for all that they ask; pyreqwest reads them itself.
+PROXY_VARIABLES = (
+    *("http_proxy", "https_proxy", "all_proxy"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
+)
 
 
 class UpstreamClient:
@@ -29,7 +34,7 @@ class UpstreamClient:
 
     def __init__(self, connect_timeout_ms: int = CONNECT_TIMEOUT_MS) -> None:
         self._connect_timeout_s = connect_timeout_ms / 1000
-        self._by_environment = names_a_proxy()
+        self._by_environment = any(variable(name) for name in PROXY_VARIABLES)
         self._pool: Pool | None = None
         self._proxied: dict[str | None, ProxiedClient] = {}
 

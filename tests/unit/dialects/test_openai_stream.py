@@ -257,3 +257,42 @@ def test_the_estimate_grows_with_every_kind_of_output():
         assert stream.output_estimate == estimate
     stream.feed(chunk(choices=[{"delta": {"content": "e" * 20}}, {"delta": {"content": "f" * 20}}]))
     assert stream.output_estimate == 81
+
+
+def read_each(stream, events):
+    """What becomes of the events when each is read as if none had come before."""
+    seen = b""
+    for event in events:
+        stream._alike = None
+        seen += stream.feed(event)
+    return seen + stream.end()
+
+
+ALIKE = st.one_of(
+    st.builds(chunk, st.text(alphabet='ab "\\{}:,\u00e9', max_size=6), usage=st.none()),
+    st.builds(chunk, st.sampled_from(["a", "bc", "d" * 9, ""])),
+    st.builds(
+        lambda text, delta: chunk(choices=[{"index": 0, "delta": {**delta, "content": text}}]),
+        st.sampled_from(["a", "bc"]),
+        st.sampled_from([{}, {"refusal": "no"}, {"x": {"content": "y"}}, {"role": "assistant"}]),
+    ),
+    st.builds(lambda text: chunk(text, usage=None, service_tier="flex"), st.sampled_from("ab")),
+    st.builds(lambda text: chunk(text, error={"message": "x"}), st.sampled_from("ab")),
+    st.builds(lambda text: chunk(text, usage=USAGE), st.sampled_from("ab")),
+    st.sampled_from([
+        b'data: {"id":"c1","choices":[{"delta":{"content":"a","conten\\u0074":"other"}}]}\n\n',
+        b'data: {"id":"c1","choices":[{"delta":{"content":"a"}}],"choices":[]}\n\n',
+        b'data: {"id":"c1","choices":[{"delta":{"content":"\xff"}}]}\n\n',
+        b'data: {"id":"c1","choices":[{"delta":{"content":"a\tb"}}]}\n\n',
+        b'data: {"id":"c1","choices":[{"delta":{"content":"b"}}]}\n\n',
+    ]),
+)  # fmt: skip
+
+
+@given(st.lists(ALIKE, max_size=12), st.booleans())
+def test_an_event_like_the_one_before_is_read_as_any_other(events, asked):
+    found, wanted = copy(asked=asked), copy(asked=asked)
+    assert b"".join([found.feed(one) for one in events]) + found.end() == read_each(wanted, events)
+    for name in ("output_estimate", "reported", "served_model", "service_tier", "saw_error",
+                 "usage", "reported_complete"):  # fmt: skip
+        assert getattr(found, name) == getattr(wanted, name)
