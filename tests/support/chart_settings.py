@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from cli.settings_reference import ENOUGH
 from common.settings import (
     exporter_settings,
     key_admin_settings,
@@ -14,7 +15,7 @@ from common.state.address import RedisAddress
 from tests.support.chart import Object, environment
 
 # What a Secret holds, where it must have a form.
-SECRETS = {
+SECRETS = ENOUGH | {
     "RELAY_DATABASE_URL": "postgresql://app:from-secret@db:5432/app",
     "RELAY_ENCRYPTION_KEYS": "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
     "OPENAI_BASE_URL": "https://openai.example/v1",
