@@ -121,13 +121,13 @@ async def _do_packed(scope, receive, send):
 
 
 async def _body(receive):
-    body = b""
+    parts = []
     more = True
     while more:
         message = await receive()
-        body += message.get("body", b"")
+        parts.append(message.get("body", b""))
         more = message.get("more_body", False)
-    return body
+    return b"".join(parts)
 
 
 async def _start(send):
