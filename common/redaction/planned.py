@@ -39,15 +39,15 @@ def _built_in(plan: Plan, relay_prefixes: tuple[str, ...]) -> list[Detector]:
         *secret_detectors(relay_prefixes),
     ]
     if entities.PHONE in wanted:
-        detectors.append(_phones(plan.policy.regions))
+        detectors.append(_phones(plan))
     return [detector for detector in detectors if detector.entities & wanted]
 
 
-def _phones(regions: tuple[str, ...]) -> Detector:
+def _phones(plan: Plan) -> Detector:
     from common.redaction.detectors.phones import PhoneDetector
 
     try:
-        return PhoneDetector(regions)
+        return PhoneDetector(plan.policy.regions, threshold=plan.policy.threshold)
     except ValueError as error:
         raise InvalidRedactionPolicy([FieldError("regions", str(error))]) from None
 

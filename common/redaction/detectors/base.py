@@ -45,26 +45,34 @@ class PatternDetector:
     at its second character.
     """
 
-    def __init__(self, entity: str, pattern: str, judge: Judge) -> None:
+    def __init__(self, entity: str, pattern: str, judge: Judge, *, lead: int = 0) -> None:
+        """`lead`: how many characters of the entity stand before the match, for a look-behind.
+
+        Letters are everywhere, digits are not: what begins with letters is searched by its digit.
+        """
         self.entities = frozenset({entity})
         self._entity = entity
         self._pattern = re.compile(pattern)
         self._judge = judge
+        self._lead = lead
 
     def find(self, text: str, start: int, stop: int) -> Iterator[Found | None]:
         """See `Detector`."""
         limit = min(len(text), stop + REACH)
-        while start < stop:
-            match = self._pattern.search(text, start, limit)
-            if match is None or match.start() >= stop:
+        position, last = start + self._lead, stop + self._lead
+        while position < last:
+            match = self._pattern.search(text, position, limit)
+            if match is None or match.start() >= last:
                 return
             found = self._found(text, match)
-            start = match.start() + 1 if found is None else found.end
+            position = match.start() + 1 if found is None else found.end + self._lead
             yield found
 
     def _found(self, text: str, match: "re.Match[str]") -> Found | None:
         score = self._judge(text, match)
-        return None if score is None else Found(*match.span(), self._entity, score)
+        if score is None:
+            return None
+        return Found(match.start() - self._lead, match.end(), self._entity, score)
 
 
 class AnchoredDetector:

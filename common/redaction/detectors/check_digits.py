@@ -19,6 +19,11 @@ def is_ssn(digits: str) -> bool:
     )
 
 
+def is_nino(code: str) -> bool:
+    """UK national insurance number: HMRC gives out no such prefixes; no check digit exists."""
+    return code[:2] not in ("BG", "GB", "KN", "NK", "NT", "TN", "ZZ")
+
+
 def is_steuer_id(digits: str) -> bool:
     """German tax id: ISO 7064 mod 11, 10; of the first ten digits one stands twice or thrice."""
     counts = sorted(digits[:10].count(digit) for digit in set(digits[:10]))

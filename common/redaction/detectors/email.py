@@ -29,6 +29,13 @@ class EmailDetector:
             at = text.find("@", at + 1, stop)
 
 
+def _is_no_mailbox(text: str, start: int, end: int, name: str) -> bool:
+    """A user in a URL (`https://user@host/`), or a repository over SSH (`git@host:path`)."""
+    if text[max(0, start - 2) : start] == "//":
+        return True
+    return name == "git" and text[end : end + 1] == ":"
+
+
 def _around(text: str, at: int) -> Found | None:
     domain = _DOMAIN.match(text, at, min(len(text), at + 256))
     if domain is None or _FILES.match(text, at):
@@ -44,6 +51,6 @@ def _around(text: str, at: int) -> Found | None:
     if name[:1] in ("n", "r", "t") and text[at - len(name) - 1 : at - len(name)] == "\\":
         name = name[1:]  # the escape of a line end before it, where the text is JSON itself
     name = name.lstrip(_OPENING)
-    if not name or name.endswith("."):
+    if not name or name.endswith(".") or _is_no_mailbox(text, at - len(name), domain.end(), name):
         return None
     return Found(at - len(name), domain.end(), EMAIL, SURE)

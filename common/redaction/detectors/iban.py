@@ -87,25 +87,26 @@ _LENGTHS = {
     "VG": 24,
     "XK": 20,
 }
-_PATTERN = r"[A-Za-z](?<![\w-][A-Za-z])[A-Za-z]\d\d(?:[ -]?[A-Za-z0-9]){11,30}"
+_PATTERN = r"[0-9](?<=[A-Za-z]{2}[0-9])(?<![\w-][A-Za-z]{2}[0-9])[0-9](?:[ -]?[A-Za-z0-9]){11,30}"
 
 
 class IbanDetector(PatternDetector):
     """In one piece or in groups; as long as the country says: words may follow without a mark."""
 
     def __init__(self) -> None:
-        super().__init__(IBAN, _PATTERN, always(SURE))
+        super().__init__(IBAN, _PATTERN, always(SURE), lead=2)
 
     def _found(self, text: str, match: "re.Match[str]") -> Found | None:
-        length = _LENGTHS.get(match.group()[:2].upper(), 0)
+        start = match.start() - 2
+        length = _LENGTHS.get(text[start : start + 2].upper(), 0)
         characters = 0
-        for end in range(match.start(), match.end()):
+        for end in range(start, match.end()):
             characters += text[end].isalnum()
             if characters == length:
                 inside = end + 1 < len(text) and text[end + 1].isalnum()
-                if inside or not _passes(text[match.start() : end + 1]):
+                if inside or not _passes(text[start : end + 1]):
                     return None
-                return Found(match.start(), end + 1, IBAN, SURE)
+                return Found(start, end + 1, IBAN, SURE)
         return None
 
 

@@ -33,17 +33,21 @@ _WORDS = {
 }
 
 
-def _judge(entity: str, check: Callable[[str], bool], *, plain: float, marked: float) -> Judge:
+def _judge(
+    entity: str, check: Callable[[str], bool], *, plain: float, marked: float, lead: int
+) -> Judge:
     """`plain` and `marked`: how sure an id in one piece, or with its marks, is without a word."""
     words = re.compile(_WORDS[entity], re.IGNORECASE) if entity in _WORDS else None
 
     def judge(text: str, match: "re.Match[str]") -> float | None:
-        written = match.group()
+        written = text[match.start() - lead : match.end()]
         code = written.translate(_MARKS).upper()
         if not check(code):
             return None
         if words is not None and has_context(text, match, words):
             return SURE
+        if not written.isupper() and entity == entities.UK_NINO:
+            return UNSURE
         return plain if len(code) == len(written) else marked
 
     return judge
@@ -55,9 +59,9 @@ _FORMS: dict[str, tuple[str, Callable[[str], bool], float, float]] = {
         *(check_digits.is_ssn, UNSURE, LIKELY),
     ),
     entities.UK_NINO: (
-        r"[A-CEGHJ-PR-TW-Z](?<![\w-][A-Z])(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-NPR-TW-Z]"
-        r"[ ]?\d\d[ ]?\d\d[ ]?\d\d[ ]?[A-D](?![\w-])",
-        *(lambda code: code[:2] not in ("BG", "GB", "KN", "NK", "NT", "TN", "ZZ"), LIKELY, LIKELY),
+        r"[A-CEGHJ-PR-TW-Za-ceghj-pr-tw-z](?<![\w-][A-Za-z])[A-CEGHJ-NPR-TW-Za-ceghj-npr-tw-z]"
+        r"[ ]?\d\d[ ]?\d\d[ ]?\d\d[ ]?[A-Da-d](?![\w-])",
+        *(check_digits.is_nino, LIKELY, LIKELY),
     ),
     entities.DE_TAX_ID: (
         _D + r"\d(?:[ ]\d{3}[ ]\d{3}[ ]|\d{6})\d{3}" + _END,
@@ -77,8 +81,8 @@ _FORMS: dict[str, tuple[str, Callable[[str], bool], float, float]] = {
         *(check_digits.is_dni, LIKELY, LIKELY),
     ),
     entities.IT_FISCAL_CODE: (
-        r"[A-Za-z](?<![\w-][A-Za-z])[A-Za-z]{5}[0-9LMNPQRSTUVlmnpqrstuv]{2}[ABCDEHLMPRSTabcdehlmprst]"
-        r"[0-9LMNPQRSTUVlmnpqrstuv]{2}[A-Za-z][0-9LMNPQRSTUVlmnpqrstuv]{3}[A-Za-z](?![\w-])",
+        r"[0-9](?<=[A-Za-z]{6}[0-9])(?<![\w-][A-Za-z]{6}[0-9])[0-9][ABCDEHLMPRSTabcdehlmprst]"
+        r"[0-9]{2}[A-Za-z][0-9]{3}[A-Za-z](?![\w-])",
         *(check_digits.is_codice_fiscale, SURE, SURE),
     ),
     entities.BR_CPF: (
@@ -96,7 +100,13 @@ _FORMS: dict[str, tuple[str, Callable[[str], bool], float, float]] = {
 }
 
 
+# Six letters stand before the first digit that the pattern searches.
+_LEADS = {entities.IT_FISCAL_CODE: 6}
+
+
 def national_id_detector(entity: str) -> PatternDetector:
     """The detector of one of `entities.NATIONAL_IDS`."""
     pattern, check, plain, marked = _FORMS[entity]
-    return PatternDetector(entity, pattern, _judge(entity, check, plain=plain, marked=marked))
+    lead = _LEADS.get(entity, 0)
+    judge = _judge(entity, check, plain=plain, marked=marked, lead=lead)
+    return PatternDetector(entity, pattern, judge, lead=lead)
