@@ -4,10 +4,11 @@ A step looks at no more than `STEP_CHARACTERS` with no more than one detector af
 ends early after `STEP_CANDIDATES` candidates: that bounds its work whatever the text is.
 """
 
+import re
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import TypeVar
 
-from common.redaction.detectors.base import THRESHOLD, Detector
+from common.redaction.detectors.base import REACH, THRESHOLD, Detector
 from common.redaction.found import Found, clusters, resolve
 
 STEP_CHARACTERS = 16_384
@@ -32,6 +33,7 @@ class Scanner:
     ) -> None:
         """`keep(text, found)` is asked of each finding (an allow list refuses some)."""
         self._detectors = detectors
+        self._gates = {one.gate for one in detectors if one.gate is not None}
         self._threshold = threshold
         self._strength = strength or (lambda _entity: 0)
         self._keep = keep
@@ -44,7 +46,10 @@ class Scanner:
         candidates = 0
         for start in range(0, len(text), STEP_CHARACTERS):
             stop = min(len(text), start + STEP_CHARACTERS)
+            shut = self._shut(text, start, stop)
             for number, detector in enumerate(self._detectors):
+                if detector.gate in shut:
+                    continue
                 for one in detector.find(text, max(start, resume[number]), stop):
                     candidates += 1
                     if one is not None:
@@ -71,6 +76,10 @@ class Scanner:
 
     def _counts(self, text: str, one: Found) -> bool:
         return one.score >= self._threshold and (self._keep is None or self._keep(text, one))
+
+    def _shut(self, text: str, start: int, stop: int) -> "set[re.Pattern[str] | None]":
+        limit = min(len(text), stop + REACH)
+        return {gate for gate in self._gates if gate.search(text, start, limit) is None}
 
     def _close(self, open_: list[Found], found: list[Found], until: int) -> list[Found]:
         """Resolve what nothing can overlap any more; the rest stays open."""

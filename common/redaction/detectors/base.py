@@ -20,6 +20,9 @@ LIKELY = 0.7
 UNSURE = 0.3
 THRESHOLD = 0.5
 
+# Seven digits, with marks between them or not: most parts of most prompts hold no such number.
+LONG_NUMBER = re.compile(r"[0-9](?:[ ./()-]{0,3}[0-9]){6}")
+
 # What a match is: its score, or None for what is none.
 Judge = Callable[[str, "re.Match[str]"], float | None]
 
@@ -30,6 +33,11 @@ class Detector(Protocol):
     @property
     def entities(self) -> frozenset[str]:
         """The entities that it finds."""
+        ...
+
+    @property
+    def gate(self) -> "re.Pattern[str] | None":
+        """What a part must hold for any finding: searched once for all detectors that share it."""
         ...
 
     def find(self, text: str, start: int, stop: int) -> Iterator[Found | None]:
@@ -45,7 +53,15 @@ class PatternDetector:
     at its second character.
     """
 
-    def __init__(self, entity: str, pattern: str, judge: Judge, *, lead: int = 0) -> None:
+    def __init__(
+        self,
+        entity: str,
+        pattern: str,
+        judge: Judge,
+        *,
+        lead: int = 0,
+        gate: "re.Pattern[str] | None" = None,
+    ) -> None:
         """`lead`: how many characters of the entity stand before the match, for a look-behind.
 
         Letters are everywhere, digits are not: what begins with letters is searched by its digit.
@@ -55,6 +71,7 @@ class PatternDetector:
         self._pattern = re.compile(pattern)
         self._judge = judge
         self._lead = lead
+        self.gate = gate
 
     def find(self, text: str, start: int, stop: int) -> Iterator[Found | None]:
         """See `Detector`."""
@@ -81,6 +98,8 @@ class AnchoredDetector:
     Searching a literal costs a tenth of searching a pattern. `pattern` must match at the anchor,
     with no letter or digit before it; its group `value`, where it has one, is what is found.
     """
+
+    gate = None
 
     def __init__(
         self, entity: str, anchors: tuple[str, ...], pattern: str, judge: Judge, *, flags: int = 0

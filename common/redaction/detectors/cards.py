@@ -2,7 +2,7 @@
 
 import re
 
-from common.redaction.detectors.base import SURE, PatternDetector, digits_of
+from common.redaction.detectors.base import LONG_NUMBER, SURE, PatternDetector, digits_of
 from common.redaction.entities import CARD
 
 # First digits from, to; lengths. Sources: the issuers' published ranges.
@@ -34,7 +34,7 @@ _PATTERN = r"[1-6](?<![\w.,/-]\d)(?<!\d[ ]\d)(?:[ -]?\d){13,18}(?![\w-]|[.,]\d)"
 
 def card_detector() -> PatternDetector:
     """Numbers in one piece, or in groups divided by one kind of blank or hyphen."""
-    return PatternDetector(CARD, _PATTERN, _judge)
+    return PatternDetector(CARD, _PATTERN, _judge, gate=LONG_NUMBER)
 
 
 def passes_luhn(digits: str) -> bool:

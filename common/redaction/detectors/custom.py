@@ -23,6 +23,8 @@ class CustomDetector:
     A match of more than 512 characters at the end of a part may be found in two pieces.
     """
 
+    gate = None
+
     def __init__(self, entity: str, pattern: str, score: float = SURE) -> None:
         """Raises `InvalidPattern`."""
         import re2

@@ -20,6 +20,7 @@ class EmailDetector:
     """Around each `@`."""
 
     entities = frozenset({EMAIL})
+    gate = None
 
     def find(self, text: str, start: int, stop: int) -> Iterator[Found | None]:
         """See `Detector`; an address belongs to the part where its `@` stands."""

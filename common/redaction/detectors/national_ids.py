@@ -11,6 +11,7 @@ from common.redaction import entities
 from common.redaction.detectors import check_digits
 from common.redaction.detectors.base import (
     LIKELY,
+    LONG_NUMBER,
     SURE,
     UNSURE,
     Judge,
@@ -102,6 +103,8 @@ _FORMS: dict[str, tuple[str, Callable[[str], bool], float, float]] = {
 
 # Six letters stand before the first digit that the pattern searches.
 _LEADS = {entities.IT_FISCAL_CODE: 6}
+# These have fewer than seven digits in a row.
+_GATES = {entities.IT_FISCAL_CODE: None, entities.UK_NINO: None}
 
 
 def national_id_detector(entity: str) -> PatternDetector:
@@ -109,4 +112,4 @@ def national_id_detector(entity: str) -> PatternDetector:
     pattern, check, plain, marked = _FORMS[entity]
     lead = _LEADS.get(entity, 0)
     judge = _judge(entity, check, plain=plain, marked=marked, lead=lead)
-    return PatternDetector(entity, pattern, judge, lead=lead)
+    return PatternDetector(entity, pattern, judge, lead=lead, gate=_GATES.get(entity, LONG_NUMBER))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from common.redaction.detectors.base import (
     LIKELY,
+    LONG_NUMBER,
     REACH,
     SURE,
     THRESHOLD,
@@ -42,6 +43,7 @@ class PhoneDetector:
     """Numbers with a country's code anywhere; national ones of the regions that are named."""
 
     entities = frozenset({PHONE})
+    gate = LONG_NUMBER
 
     def __init__(self, regions: tuple[str, ...] = ("US",), threshold: float = THRESHOLD) -> None:
         """`regions`: ISO 3166 codes. Raises `ValueError` for one that has no numbering plan.

@@ -131,6 +131,7 @@ class PrivateKeyDetector:
     """
 
     entities = frozenset({entities.PRIVATE_KEY})
+    gate = None
     _REACH = 16_384
     _BEGIN = re.compile(r"-----BEGIN (?P<kind>[A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?)-----")
     # Line ends may be written as `\n` where the key stands in JSON within the text.

@@ -29,6 +29,7 @@ class UrlDetector:
     """Around each `://`: the whole URL with user information, or the query's secret value."""
 
     entities = frozenset({URL_CREDENTIALS})
+    gate = None
 
     def find(self, text: str, start: int, stop: int) -> Iterator[Found | None]:
         """See `Detector`; a URL belongs to the part where its `://` stands."""

@@ -232,7 +232,8 @@ def test_every_endpoint_has_rows_or_the_shape_of_one_that_has():
 
 
 def test_bytes_around_a_value_stay_whatever_their_escapes_and_blanks():
-    body = b'{ "messages":[{"content" :"\\u00e9\\n\\ud83d\\ude00 \xc3\xa9 a@x.com\\/\\u0041"}],"n":1.0e0}'
+    body = b'{ "messages":[{"content" :"'
+    body += b'\\u00e9\\n\\ud83d\\ude00 \xc3\xa9 a@x.com\\/\\u0041"}],"n":1.0e0}'
     outcome, placeholders = redacted(body, "chat.completions")
     (placeholder,) = placeholders.values
     assert outcome.body == body.replace(b"a@x.com", placeholder.encode())

@@ -73,6 +73,7 @@ class Counting:
     """A detector that says how much it was given to look at, a step."""
 
     entities = frozenset({"X"})
+    gate = None
 
     def __init__(self):
         self.characters = self.candidates = 0
