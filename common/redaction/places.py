@@ -11,7 +11,10 @@ from common.dialects.bodies import loads
 from common.redaction.shapes import ALL, Shape
 
 STEP_TOKENS = 2_000
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]', re.DOTALL)
+STEP_ESCAPES = 20_000
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*){0,64}|[{}\[\],:]', re.DOTALL)
+# On in a string with many escapes, which one match would read in one long piece of work.
+_REST = re.compile(rb'(?:\\.[^"\\]*){1,%d}' % STEP_ESCAPES, re.DOTALL)
 _QUOTE, _COLON, _COMMA = b'":,'
 _OPEN = b"{["
 _LONG_NUMBER = re.compile(rb"[0-9]{7}")
@@ -127,15 +130,20 @@ def _is_json(text: str) -> bool:
 
 def _walk(body: bytes, shape: Shape) -> Iterator[_Pending | None]:
     stack = [_Frame(_Root(shape), "", is_object=False)]
-    value_start = 0
-    for count, match in enumerate(_TOKEN.finditer(body), 1):
+    value_start = count = 0
+    while (match := _TOKEN.search(body, value_start)) is not None:
+        count += 1
         if count % STEP_TOKENS == 0:
             yield None
-        start = match.start()
+        start, end = match.span()
         frame = stack[-1]
         character = body[start]
         if character == _QUOTE:
-            ready = _string(frame, body, start, match.end())
+            while rest := _REST.match(body, end):
+                end = rest.end()
+                yield None
+            end += 1  # the closing quote
+            ready = _string(frame, body, start, end)
             if ready is not None:
                 yield ready
         elif character in _OPEN:
@@ -151,7 +159,7 @@ def _walk(body: bytes, shape: Shape) -> Iterator[_Pending | None]:
                 frame.index += 1
             else:
                 yield from _close(stack)
-        value_start = match.end()
+        value_start = end
 
 
 class _Root(Shape):

@@ -1,7 +1,7 @@
 """A request's body, redacted: what is found in each place, and what becomes of it."""
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import NamedTuple
 
 from common.redaction.found import Found
@@ -11,6 +11,9 @@ from common.redaction.policy import Action, Plan
 from common.redaction.rewriting import Replacement, rewrite
 from common.redaction.scanning import Scanner
 from common.redaction.shapes import Shape
+
+STEP_FINDINGS = 250
+FoundIn = Sequence[tuple[Place, Sequence[Found]]]
 
 
 class Blocked(NamedTuple):
@@ -47,7 +50,7 @@ def redact(
 
 def apply(
     body: bytes,
-    found: Sequence[tuple[Place, Sequence[Found]]],
+    found: FoundIn,
     plan: Plan,
     placeholders: Placeholders,
 ) -> Generator[None, None, Outcome]:
@@ -57,30 +60,37 @@ def apply(
     """
     counts: Counter[tuple[str, Action]] = Counter()
     blocked: list[Blocked] = []
-    for place, findings in found:
-        for one in findings:
-            action = plan.actions[one.entity]
-            counts[one.entity, action] += 1
-            if action == "block":
-                blocked.append(Blocked(one.entity, place.path))
+    for number, (place, one) in enumerate(_each(found), 1):
+        if number % STEP_FINDINGS == 0:
+            yield
+        action = plan.actions[one.entity]
+        counts[one.entity, action] += 1
+        if action == "block":
+            blocked.append(Blocked(one.entity, place.path))
     if blocked:
         return Outcome(body, counts, tuple(dict.fromkeys(blocked)))
     placeholders.avoid(body)
-    changes = [
-        (place, _replacements(place.text, findings, plan, placeholders))
-        for place, findings in found
-    ]
+    changes: list[tuple[Place, list[Replacement]]] = []
+    for number, (place, one) in enumerate(_each(found), 1):
+        if number % STEP_FINDINGS == 0:
+            yield
+        new = _replacement(place.text, one, plan, placeholders)
+        if new is not None:
+            if not changes or changes[-1][0] is not place:
+                changes.append((place, []))
+            changes[-1][1].append(new)
     return Outcome((yield from rewrite(body, changes)), counts, ())
 
 
-def _replacements(
-    text: str, findings: Sequence[Found], plan: Plan, placeholders: Placeholders
-) -> list[Replacement]:
-    replacements = []
-    for start, end, entity, _score in findings:
-        action = plan.actions[entity]
-        if action == "mask":
-            replacements.append(Replacement(start, end, placeholders.of(entity, text[start:end])))
-        elif action == "redact":
-            replacements.append(Replacement(start, end, redacted(entity)))
-    return replacements
+def _each(found: FoundIn) -> Iterator[tuple[Place, Found]]:
+    return ((place, one) for place, findings in found for one in findings)
+
+
+def _replacement(
+    text: str, found: Found, plan: Plan, placeholders: Placeholders
+) -> Replacement | None:
+    start, end, entity, _score = found
+    action = plan.actions[entity]
+    if action == "mask":
+        return Replacement(start, end, placeholders.of(entity, text[start:end]))
+    return Replacement(start, end, redacted(entity)) if action == "redact" else None

@@ -8,7 +8,7 @@ from common.redaction.places import Place, outer_places
 from common.redaction.restoring import Restorer, json_escaped
 from common.redaction.shapes import Shape
 
-STEP_UNITS = 5_000
+STEP_UNITS = 2_000
 # One character, or a run of characters that are written as themselves.
 _UNIT = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|[^\\]+",
@@ -51,7 +51,7 @@ def rewrite(body: bytes, changes: Changes) -> Generator[None, None, bytes]:
     for outer, made in inner.items():
         replacements = _in_characters(outer.text.encode(), sorted(made))
         edits += yield from _edits(body[outer.start : outer.end], outer, replacements)
-    return _spliced(body, sorted(edits))
+    return (yield from _spliced(body, sorted(edits)))
 
 
 def restore(body: bytes, shape: Shape, values: Mapping[str, str]) -> Generator[None, None, bytes]:
@@ -68,7 +68,7 @@ def restore(body: bytes, shape: Shape, values: Mapping[str, str]) -> Generator[N
         text = (in_json if place.kind == "json" else plain).text(place.text)
         if text != place.text:
             edits.append(_Edit(place.start, place.end, _quoted(text)))
-    return _spliced(body, edits)
+    return (yield from _spliced(body, edits))
 
 
 def _edits(
@@ -79,14 +79,13 @@ def _edits(
         return [_Edit(place.start, place.end, _quoted(text))]
     wanted = [position for one in replacements for position in (one.start, one.end)]
     offsets = yield from _offsets(raw, place.text, wanted)
-    return [
-        _Edit(
-            place.start + offsets[2 * number],
-            place.start + offsets[2 * number + 1],
-            json_escaped(one.text).encode(),
-        )
-        for number, one in enumerate(replacements)
-    ]
+    edits: list[_Edit] = []
+    for number, one in enumerate(replacements):
+        if number % STEP_UNITS == STEP_UNITS - 1:
+            yield
+        start, end = offsets[2 * number], offsets[2 * number + 1]
+        edits.append(_Edit(place.start + start, place.start + end, json_escaped(one.text).encode()))
+    return edits
 
 
 def _quoted(text: str) -> bytes:
@@ -149,10 +148,12 @@ def _in_characters(raw: bytes, edits: Iterable[_Edit]) -> list[Replacement]:
     return replacements
 
 
-def _spliced(body: bytes, edits: Iterable[_Edit]) -> bytes:
+def _spliced(body: bytes, edits: Iterable[_Edit]) -> Generator[None, None, bytes]:
     parts: list[bytes] = []
     position = 0
-    for edit in edits:
+    for number, edit in enumerate(edits, 1):
+        if number % STEP_UNITS == 0:
+            yield
         parts += (body[position : edit.start], edit.new)
         position = edit.end
     parts.append(body[position:])
