@@ -70,8 +70,12 @@ class Placeholders:
     def _stands(self, entity: str, placeholder: str) -> bool:
         runs = self._standing.get(entity)
         if runs is None:
-            form = re.compile(entity.encode() + b"_[0-9A-Z]{%d,}" % CODE_CHARACTERS_MIN)
-            runs = self._standing[entity] = list(set(form.findall(self._body)))
+            head = entity.encode() + b"_"
+            runs = []
+            if head in self._body:  # a search of a literal is far cheaper than one of a pattern
+                form = re.compile(head + b"[0-9A-Z]{%d,}" % CODE_CHARACTERS_MIN)
+                runs = list(set(form.findall(self._body)))
+            self._standing[entity] = runs
         return any(run.startswith(placeholder.encode()) for run in runs)
 
     def _code(self, entity: str, value: str) -> str:

@@ -161,6 +161,8 @@ REQUESTS: Mapping[str, Shape] = {
     "completions": PLAIN,
     "embeddings": PLAIN,
     "moderations": PLAIN,
+    "images.generations": PLAIN,
+    "audio.speech": PLAIN,
 }
 # Whole answers, where values are put back: the same objects stand in them.
 _CHAT_ANSWER = Shape({**_PROTOCOL, "function": _FUNCTION, "usage": None})
