@@ -31,8 +31,8 @@ def test_every_variable_is_there_once_and_none_that_nobody_reads():
         name
         for folder in ("cli", "common", "functions")
         for file in (ROOT / folder).rglob("*.py")
-        # The other file has names of entries in Secrets.
-        if file.name not in ("settings_reference.py", "release_secrets.py")
+        # The other files have names of entries in Secrets and of what redaction finds.
+        if file.name not in ("settings_reference.py", "release_secrets.py", "entities.py")
         for name in NAME.findall(file.read_text())
     }
     written -= PREFIXES

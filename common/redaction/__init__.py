@@ -1,0 +1,1 @@
+"""What must not reach a provider: found, replaced, put back. Pure rules, no input or output."""
