@@ -41,6 +41,8 @@ async def test(call: Call) -> Response:
     served = account.served_model(requested)
     if served is None:
         raise invalid_field("model", f"{requested!r} is no model that the account serves")
+    async with call.services.database.transaction() as connection:
+        await call.audit(connection, "account.test", account.id, after={"model": served})
     lines = trial(account, served, given.prompt, given.max_tokens, call.request_id)
     lines = _clearing_health(call, account.id, lines)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}

@@ -79,7 +79,7 @@ def test_redis_away_nothing_is_taken_away(key_admin, redis_server):
         ({"access": {"addresses": ["10.0.0.1/8"]}}, "access.addresses", "host bits"),
         ({"access": {"addresses": ["home"]}}, "access.addresses", "203.0.113.0/24"),
         ({"access": {"clients": ["my-app"]}}, "access.clients", "claude-code"),
-        ({"access": {"dialects": ["gemini"]}}, "access.dialects", "anthropic"),
+        ({"access": {"dialects": ["grpc"]}}, "access.dialects", "anthropic"),
         ({"access": {"models": {}}}, "access.models", ""),
         ({"activation": {"days": 0}}, "activation.days", ""),
         ({"scopes": ["message"]}, "scopes", "messages"),

@@ -237,6 +237,8 @@ def test_credentials_are_sealed_anew_by_the_current_key(key_admin):
     shown = key_admin.get(f"{ACCOUNTS}/{made['id']}").json()
     assert shown == made | {"updated_at": shown["updated_at"]}
     assert key_admin.get(f"{ACCOUNTS}/{untouched['id']}").json() == untouched
+    (row,) = key_admin.rows("SELECT * FROM audit WHERE action = 'account.rewrap'")
+    assert row["detail"]["after"] == {"rewrapped": [made["id"]], "key_id": "new"}
     assert key_admin.call("POST", f"{ACCOUNTS}/rewrap").json()["rewrapped"] == []
 
 
