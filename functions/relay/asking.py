@@ -13,6 +13,16 @@ from functions.relay.snapshots import UsableAccount
 
 # How AWS streams.
 _FRAMED = "application/vnd.amazon.eventstream"
+# By what is asked in the caller's own dialect: what a body has somewhere that holds thoughts of
+# another format (`common/translation/passed_through.py`).
+_FOREIGN: dict[str, tuple[bytes, ...]] = {
+    "openai.chat": (b'"thought_signature"',),
+    "openai.responses": (b'"relay:',),
+    "gemini.generate": (b'"cmVsYXk6',),
+} | dict.fromkeys(
+    ("anthropic.messages", "messages.count_tokens", "messages.batches"),
+    (b'"openai.', b'"gemini.', b'"bedrock.'),
+)
 
 
 async def prepare(services: Services, request: OpenRequest, account: UsableAccount) -> Exchange:
@@ -62,6 +72,14 @@ def _body_for(request: OpenRequest, account: UsableAccount, target: str) -> byte
     body = request.operation.prepare_request(
         request.body, request.parsed, request.served, request.content_type
     )
+    # A compatible server may be one that made them, as Google's is.
+    if account.provider != "openai_compatible":
+        for mark in _FOREIGN.get(target, ()):
+            if mark in body:
+                from common.translation.passed_through import without_foreign
+
+                body = without_foreign(body, target)
+                break
     return with_cap(request, body, account.provider)
 
 
