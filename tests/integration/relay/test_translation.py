@@ -261,9 +261,15 @@ def test_no_more_accounts_are_asked_than_the_budget_has(bare, echo):
     answer = bare.client.post(CHAT, json=body, headers={"x-echo-fault": "status=500"})
     assert answer.status_code == 500
     assert (answer.headers["x-relay-attempts"], len(echo.requests())) == ("2", 2)
-    failed = bare.log_lines("attempt_failed")[-2:]
-    assert [line["account_id"] for line in failed] == [one.id for one in accounts[:2]]
-    assert [line["moved"] for line in failed] == [True, False]
+    request_id = answer.headers["x-request-id"]
+
+    def failed():
+        lines = bare.log_lines("attempt_failed")
+        return [line for line in lines if line["request_id"] == request_id]
+
+    eventually(lambda: len(failed()) == 2)  # lines are written after the answer
+    assert [line["account_id"] for line in failed()] == [one.id for one in accounts[:2]]
+    assert [line["moved"] for line in failed()] == [True, False]
 
 
 def test_a_stream_that_does_not_begin_moves_to_the_next_account(bare, echo):
