@@ -21,7 +21,17 @@ __all__ = [
 
 # Of candidates: from here on they serve another model than was asked for.
 FALLBACK_TIER = 1000
-_decoder = msgspec.json.Decoder(list[AccountRecord])
+_projected = msgspec.json.Decoder(list[msgspec.Raw])
+_decoder = msgspec.json.Decoder(AccountRecord)
+
+
+class _Known(msgspec.Struct):
+    """As much as every version's record of an account has."""
+
+    id: str = ""
+
+
+_known = msgspec.json.Decoder(_Known)
 
 
 def built_in_accounts(accounts: Iterable[BuiltInAccount]) -> list[UsableAccount]:
@@ -42,8 +52,12 @@ def built_in_accounts(accounts: Iterable[BuiltInAccount]) -> list[UsableAccount]
 
 
 def stored_accounts(projected: bytes, keyring: Keyring) -> list[UsableAccount]:
-    """Those of the projection; an account whose credential does not open is left out."""
-    opened = [_open(record, keyring) for record in _decoder.decode(projected)]
+    """Those of the projection; one whose credential does not open is left out.
+
+    So is one that only a newer release knows how to ask: during an upgrade, and after a rollback,
+    all others go on to serve.
+    """
+    opened = [_open(record, keyring) for record in _projected.decode(projected)]
     return [account for account in opened if account is not None]
 
 
@@ -65,7 +79,13 @@ def opened_account(record: AccountRecord, keyring: Keyring) -> UsableAccount:
     return UsableAccount(**fields, credential=open_credential(record, keyring))
 
 
-def _open(record: AccountRecord, keyring: Keyring) -> UsableAccount | None:
+def _open(projected: msgspec.Raw, keyring: Keyring) -> UsableAccount | None:
+    try:
+        record = _decoder.decode(projected)
+    except msgspec.ValidationError as error:
+        account_id = _known.decode(projected).id
+        logs.log("account_unknown", level="error", account_id=account_id, error=str(error))
+        return None
     try:
         return opened_account(record, keyring)
     except ValueError as error:

@@ -47,11 +47,14 @@ class AliasRule(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ModelEntry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is known of a model; None is not known. `deprecated_on` is a date, YYYY-MM-DD."""
+    """What is known of a model; None is not known. `deprecated_on` is a date, YYYY-MM-DD.
+
+    `capabilities` are `Capability` and what a newer release may add to them.
+    """
 
     context_window: int | None = None
     max_output_tokens: int | None = None
-    capabilities: tuple[Capability, ...] | None = None
+    capabilities: tuple[str, ...] | None = None
     deprecated_on: str | None = None
     successor: str | None = None
 

@@ -165,6 +165,15 @@ def with_account_headers(account: UsableAccount, headers: Headers) -> Headers:
     return [one for one in headers if one[0] not in extra] + list(extra.items())
 
 
+def is_named_by_operator(account: UsableAccount, model: str) -> bool:
+    """Whether the account's own list has that name of the provider's, or it is a caller's word.
+
+    Only an operator may write a name with its path (`models/…`, `publishers/…`): of a caller's it
+    would make another model than the one that the key's rules and the prices were asked about.
+    """
+    return model in account.models.values()
+
+
 def proxy_of(account: UsableAccount) -> str | None:
     """The account's way out; None where it has none."""
     return account.credential.egress_proxy or None

@@ -12,6 +12,7 @@ from common.providers.base import (
     Ask,
     Call,
     ProviderProtocol,
+    is_named_by_operator,
     proxy_of,
     with_account_headers,
 )
@@ -54,14 +55,16 @@ class Gemini(ProviderProtocol):
         headers = [*ask.headers, ("x-goog-api-key", account.credential.api_key)]
         return Call(
             ask.method,
-            f"{base}/v1beta/{_resource(ask.model)}{gemini_method(ask)}",
+            f"{base}/v1beta/{_resource(account, ask.model)}{gemini_method(ask)}",
             with_account_headers(account, headers),
             ask.body,
             proxy_of(account),
         )
 
 
-def _resource(model: str) -> str:
-    """`models/…`, or a tuned model's own name, which says what it is."""
+def _resource(account: UsableAccount, model: str) -> str:
+    """`models/…`, or a tuned model's own name where the account has it, which says what it is."""
+    if not is_named_by_operator(account, model):
+        return f"models/{quote(model, safe='')}"
     path = quote(model, safe="/")
     return path if path.startswith(("models/", "tunedModels/")) else f"models/{path}"

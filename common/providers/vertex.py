@@ -14,6 +14,7 @@ from common.providers.base import (
     Call,
     Headers,
     ProviderProtocol,
+    is_named_by_operator,
     proxy_of,
     with_account_headers,
 )
@@ -51,7 +52,10 @@ class Vertex(ProviderProtocol):
         """With the access token."""
         headers: Headers = [*ask.headers]
         body = ask.body
-        model = quote(ask.model.rpartition("/")[2], safe="@")
+        named = ask.model
+        if is_named_by_operator(account, named):
+            named = named.rpartition("/")[2]
+        model = quote(named, safe="@")
         if ask.target == "anthropic.messages":
             body, headers = fitted(
                 body, headers, version=ANTHROPIC_VERSION, keeps_stream=True, betas_in_body=False

@@ -13,6 +13,18 @@ from functions.relay.snapshots import UsableAccount
 
 # How AWS streams.
 _FRAMED = "application/vnd.amazon.eventstream"
+# By what is asked in the caller's own dialect: what a body has somewhere that may hold thoughts of
+# another format (`common/translation/passed_through.py`).
+_THOUGHTS = {
+    "anthropic.messages": b'thinking"',
+    "messages.batches": b'thinking"',
+    "messages.count_tokens": b'thinking"',
+    "openai.chat": b'"thought_signature"',
+    "openai.responses": b'"relay:',
+    "gemini.generate": b'"cmVsYXk6',
+}
+# And of those of Anthropic's dialect, which has thoughts of its own, one of these.
+_ORIGINS = (b'"openai.', b'"gemini.', b'"bedrock.')
 
 
 async def prepare(services: Services, request: OpenRequest, account: UsableAccount) -> Exchange:
@@ -62,7 +74,19 @@ def _body_for(request: OpenRequest, account: UsableAccount, target: str) -> byte
     body = request.operation.prepare_request(
         request.body, request.parsed, request.served, request.content_type
     )
+    if _may_hold_foreign(body, target, account.provider):
+        from common.translation.passed_through import without_foreign
+
+        body = without_foreign(body, target)
     return with_cap(request, body, account.provider)
+
+
+def _may_hold_foreign(body: bytes, target: str, provider: str) -> bool:
+    # A compatible server may be one that made them, as Google's is.
+    sign = None if provider == "openai_compatible" else _THOUGHTS.get(target)
+    if sign is None or sign not in body:
+        return False
+    return sign != b'thinking"' or any(origin in body for origin in _ORIGINS)
 
 
 async def begin(request: OpenRequest, exchange: Exchange) -> Exchange:

@@ -60,10 +60,12 @@ def bounded(
         hard = {one.id for one in accounts}
     else:
         whose = "every account that serves it has a hard budget"
-    bounds = {one.id: _bound(request, one) for one in accounts if one.id in hard}
-    finite = [one for one in accounts if one.id not in hard or bounds[one.id].unbounded is None]
+    # Not by the account's id: one that serves a fallback model, too, is a candidate twice.
+    finite = [
+        one for one in accounts if one.id not in hard or _bound(request, one).unbounded is None
+    ]
     if accounts and not finite:
-        unbounded = bounds[accounts[0].id].unbounded or ""
+        unbounded = _bound(request, accounts[0]).unbounded or ""
         message = (
             f"{unbounded} has no bound on what it may cost, and {whose}: leave it out, or "
             "ask for a budget whose policy is 'soft'"
@@ -73,13 +75,15 @@ def bounded(
     priced = [
         one
         for one in finite
-        if one.id not in hard or bounds[one.id].free or _price(services, request, one) is not None
+        if one.id not in hard
+        or _bound(request, one).free
+        or _price(services, request, one) is not None
     ]
     if accounts and not priced:
         model = request.parsed.model if request.parsed is not None else ""
         message = (
             f"The model {model!r} has no price in price book {prices_of(services, request).version}"
-            f"{_tier_named(bounds[finite[0].id])}, and {whose}"
+            f"{_tier_named(_bound(request, finite[0]))}, and {whose}"
         )
         raise Refused(Refusal(Reason.UNBOUNDED, message, field="model"))
     return priced

@@ -33,7 +33,7 @@ class Translation:
         self.endpoint = OPERATION_OF_FORMAT[target]
         self.operation: Operation = translated(request.endpoint.name, target, request.id)
         self._bodies: dict[str, bytes] = {}
-        self._bound: Bound | None = None
+        self._bounds: dict[str, Bound] = {}
 
     def body(self, served: str) -> bytes:
         """What the provider is to be sent, without a cap. Raises `BadRequest`."""
@@ -57,15 +57,17 @@ class Translation:
         The caller's own bytes bound nothing here: what an image counts, or what tools add, differs
         from provider to provider. Raises `BadRequest`.
         """
-        if self._bound is None:
+        bound = self._bounds.get(served)
+        if bound is None:
             body, read = self.body(served), BOUNDS.get(self.endpoint)
-            self._bound = Bound(input_tokens=None, unbounded=self.endpoint)
+            bound = Bound(input_tokens=None, unbounded=self.endpoint)
             if read is not None and self.endpoint in CAPS:
                 try:
-                    self._bound = read(body)
+                    bound = read(body)
                 except Unreadable:
-                    self._bound = Bound(input_tokens=None, unbounded="body")
-        return self._bound
+                    bound = Bound(input_tokens=None, unbounded="body")
+            self._bounds[served] = bound
+        return bound
 
 
 def translation_of(request: OpenRequest, target: str) -> Translation:

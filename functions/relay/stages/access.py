@@ -38,7 +38,8 @@ def check_model(request: OpenRequest, model: str, alias: str | None = None) -> N
     """The model must be allowed. Raises `Refused`."""
     if allows_model(request, model, alias):
         return
-    named = repr(model) if alias is None else f"{model!r}, which {alias!r} stands for,"
+    # What an alias stands for is nothing to who may not use it.
+    named = repr(model if alias is None else alias)
     message = f"This API key may not use the model {named}"
     for one in request.access:
         if not one.policy.access.admits_model(model, alias):

@@ -170,6 +170,7 @@ def _open_upload(
         body,
         account.provider,
         timeout_ms=services.heartbeat.longest_exchange_ms(stream=True),
+        proxy=call.proxy,
     )
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from common.dialects.base import BadRequest
 from common.domain.account_health import Rest
-from common.domain.admission import Denied, Moved, chosen_first
+from common.domain.admission import Moved, chosen_first
 from common.domain.refusals import Reason, Refusal, Refused
 from common.providers.base import Failure, judge
 from common.providers.headers import to_caller
@@ -17,6 +17,7 @@ from common.state.stored_responses import Listed, StoredResponse
 from common.telemetry import catalogue, logs
 from functions.relay import respond, streaming
 from functions.relay.asking import begin, prepare
+from functions.relay.caller_body import refusal_of
 from functions.relay.open_request import Interruption, OpenRequest
 from functions.relay.reservations import candidate_for, take
 from functions.relay.respond import Send
@@ -52,7 +53,7 @@ async def forward(
     Raises `Refused` when none could, and `Interrupted`.
     """
     remaining = accounts
-    others = len(accounts) > 1
+    others, asked = len(accounts) > 1, False
     while True:
         began_ns = time.perf_counter_ns()
         request.attempts += 1
@@ -68,11 +69,15 @@ async def forward(
         except BadRequest as error:
             from functions.relay.translating import inexpressible
 
+            if not asked and len(remaining) == 1:
+                # No account can be told, however long the caller waits.
+                raise Refused(refusal_of(error)) from None
             failure = inexpressible(error)
         except UpstreamFailed as error:
             failure = error.failure
         except asyncio.CancelledError:
             failure = _after_cancel(request, remaining[0])
+        asked = asked or failure.reason is not Reason.NO_CAPACITY
         if request.upload is not None and request.upload.refusal is not None:
             raise Refused(request.upload.refusal)
         _count(request, failure.reason.value)
@@ -266,22 +271,23 @@ async def _move(
             request.failed_account = (request.account.id, rests)
         return []
     request.job_begun = False
+    # The figures of an attempt are no other account's: neither its draft's nor its record's.
+    seen, request.copy = request.copy, None
     candidates = [candidate_for(services, request, account) for account in rest]
     try:
         answer = await services.admission.move(
             request.id, request.attempts + 1, candidates, rest=rests
         )
     except RedisUnavailable:
+        request.copy = seen
         return []
-    match answer:
-        case Moved(index, cap, probe):
-            request.probes = probe
-            take(services, request, rest[index], cap)
-            return chosen_first(rest, index)
-        case Denied():
-            return []
-        case _:
-            return []
+    if not isinstance(answer, Moved):
+        request.copy = seen
+        return []
+    request.first_chunk_ns = None
+    request.probes = answer.probe
+    take(services, request, rest[answer.index], answer.cap)
+    return chosen_first(rest, answer.index)
 
 
 async def give_up(

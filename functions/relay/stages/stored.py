@@ -86,18 +86,23 @@ async def pass_stored(
 async def account_of(
     services: Services, request: OpenRequest, identifier: str
 ) -> tuple[UsableAccount, StoredResponse]:
-    """The account that keeps the tenant's own response or batch. Raises `Refused`."""
+    """The account that keeps the tenant's own response, batch or file. Raises `Refused`.
+
+    One that is bound to other accounts by now, or may serve no more, gives nothing of it.
+    """
     try:
         stored = await services.stored.find_stored(identifier, request.tenant)
     except RedisUnavailable as error:
         raise Refused(state_unavailable()) from error
     dialect = request.endpoint.dialect if request.endpoint is not None else None
+    groups = services.routing.groups
     for account in services.snapshots.accounts if stored is not None else ():
         if (
             stored is not None
             and account.id == stored.account_id
-            and account.enabled
+            and account.may_serve(request.id, pinned=True)
             and DIALECT_OF_PROVIDER[account.provider] == dialect
+            and not any(one.policy.routing.barred_by(account, groups) for one in request.routing)
         ):
             return account, stored
     what = _kind_of(request)

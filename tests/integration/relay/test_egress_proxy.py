@@ -48,3 +48,13 @@ def test_an_account_that_is_shown_with_a_proxy_and_holds_none_serves_nothing(rel
     assert (at_provider, len(echo.requests())) == ([], 1)
     (line,) = [one for one in relay.log_lines("account_sealed") if one["account_id"] == account.id]
     assert "egress proxy" in line["error"]
+
+
+def test_files_go_out_by_the_proxy_too(relay):
+    kept = b'{"object":"file","id":"file-behind-a-proxy"}'
+    with capturing(kept) as (proxy_url, at_proxy):
+        account = proxied("http://provider.invalid", proxy_url, priority=0)
+        relay.project_accounts(account)
+        answer = relay.client.post("/v1/files", files={"file": b"{}"}, data={"purpose": "batch"})
+    assert (answer.status_code, answer.content) == (200, kept)
+    assert [path for path, _, _ in at_proxy] == ["http://provider.invalid/v1/files"]

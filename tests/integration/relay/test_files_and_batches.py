@@ -5,11 +5,15 @@ import json
 import openai
 import pytest
 
+from common.domain.policies import Policy, team_scope
+from common.domain.routing import Routing
+from common.domain.routing_table import AliasRule, RoutingTable
 from tests.support.file_provider import FileProvider
 from tests.support.jobs import bearer, budgeted, look, money, open_jobs
-from tests.support.relay_process import RelayProcess
+from tests.support.relay_process import RelayProcess, stored_account
 
 COUNT = 3
+TEAM = "01ARYZ6S41TSV4RRFFQ69G5FAX"
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +79,29 @@ def test_a_file_is_its_tenants_alone(relay, provider):
     assert [file.id for file in mine.files.list()] == [files[1].id]
 
 
+def test_what_another_account_keeps_is_out_of_reach_once_a_key_is_bound(relay, provider):
+    relay.project_table(RoutingTable(groups={"empty": ()}))
+    key = relay.project_key()
+    client = sdk(relay, key)
+    batch = begun(client)
+    bound = Policy(routing=Routing(group_id="empty"))
+    relay.project_policy(team_scope(TEAM), bound)
+    shared = relay.project_key(team_id=TEAM)
+    with pytest.raises(openai.NotFoundError, match="No account"):
+        sdk(relay, shared).files.create(file=("a.jsonl", b"{}"), purpose="batch")
+    relay.project_policy(team_scope(TEAM), Policy())
+    file = sdk(relay, shared).files.create(file=("a.jsonl", lines()), purpose="batch")
+    relay.project_policy(team_scope(TEAM), bound)
+    asked = list(provider.asked)
+    theirs = sdk(relay, shared)
+    for call in (theirs.files.retrieve, theirs.files.content, theirs.files.delete):
+        with pytest.raises(openai.NotFoundError, match="File with id"):
+            call(file.id)
+    assert list(theirs.files.list()) == []
+    assert provider.asked == asked
+    assert client.batches.cancel(batch.id).status == "cancelled"
+
+
 def test_what_is_no_upload_is_refused(relay, provider):
     answer = relay.client.post("/v1/files", json={}, headers=bearer(relay.key))
     assert answer.status_code == 415
@@ -136,6 +163,22 @@ def test_what_has_no_bound_is_refused_under_a_hard_budget(relay, provider, conte
         begun(sdk(relay, budgeted(relay)), content)
     assert provider.batches == {}
     assert relay.open_leases() == (0, 0)
+
+
+def test_a_batch_is_never_made_of_another_model_than_it_is_priced_as(relay, provider):
+    renamed = stored_account(provider.url, models={"gpt-4o-mini": "gpt-4.1-nano"})
+    relay.project_accounts(renamed)
+    client = sdk(relay, budgeted(relay))
+    with pytest.raises(openai.BadRequestError, match="under another name") as raised:
+        begun(client)
+    assert raised.value.param == "input_file_id"
+    relay.project_accounts()
+    relay.project_table(RoutingTable(aliases={"gpt-4o-mini": (AliasRule({"gpt-4.1-nano": 1}),)}))
+    with pytest.raises(openai.BadRequestError, match="under another name"):
+        begun(client)
+    relay.project_table(RoutingTable())
+    assert provider.batches == {}
+    assert money(relay) == (0, 0)
 
 
 def test_a_batch_needs_the_right_to_what_it_asks_for(relay, provider):

@@ -5,6 +5,7 @@ import base64
 import json
 from urllib.parse import parse_qs
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -87,7 +88,9 @@ def test_vertex_is_asked_for_what_it_has(endpoint, model, target):
             Ask("gemini.generate", "g-2", stream=True),
             "google/models/g-2:streamGenerateContent?alt=sse",
         ),
-        (Ask("gemini.count_tokens", "models/g-2"), "google/models/g-2:countTokens"),
+        (Ask("gemini.count_tokens", "g-2"), "google/models/g-2:countTokens"),
+        # A key may use `g-1*`: that is not `g-2`.
+        (Ask("gemini.generate", "g-1/g-2"), "google/models/g-1%2Fg-2:generateContent"),
         (
             Ask("anthropic.messages", "claude-x@2025", b"{}"),
             "anthropic/models/claude-x@2025:rawPredict",
@@ -102,6 +105,13 @@ def test_project_region_and_model_are_in_the_address(ask, path):
     call = VERTEX.call(ACCOUNT, ask, "ya29.1")
     assert call.url == f"{BASE_URL}/v1/projects/p1/locations/us-east5/publishers/{path}"
     assert ("authorization", "Bearer ya29.1") in call.headers
+
+
+def test_an_operator_may_name_a_model_with_its_path():
+    named = "publishers/google/models/g-2"
+    account = msgspec.structs.replace(ACCOUNT, models={"a": named})
+    call = VERTEX.call(account, Ask("gemini.generate", named), "ya29.1")
+    assert call.url.endswith("/us-east5/publishers/google/models/g-2:generateContent")
 
 
 def test_a_project_of_the_account_s_own_counts_and_global_is_the_default():

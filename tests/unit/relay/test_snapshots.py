@@ -1,6 +1,7 @@
 """What a process remembers of keys and accounts."""
 
 import msgspec
+import pytest
 
 from common.domain.accounts import AccountRecord, credential_name
 from common.domain.admission import Stale
@@ -44,6 +45,16 @@ def test_a_credential_is_in_no_text_of_the_account():
 def test_an_account_whose_credential_does_not_open_is_left_out():
     other = AccountRecord("a", "one", "openai", "https://o", sealed_credential="v1:x:y")
     assert taken(Snapshots((), KEYRING), 1, other) == []
+
+
+@pytest.mark.parametrize(
+    "newer", [{"provider": "of_tomorrow"}, {"options": {"quirks": ["of_tomorrow"]}}]
+)
+def test_an_account_that_only_a_newer_release_can_ask_leaves_the_others_in_service(newer):
+    known = record("https://old", "sk-old")
+    unknown = msgspec.to_builtins(record("https://new", "sk-new")) | {"id": "b"} | newer
+    (left,) = taken(Snapshots((), KEYRING), 1, unknown, known)
+    assert (left.id, left.base_url) == ("a", "https://old")
 
 
 def test_a_key_is_forgotten():
