@@ -59,7 +59,8 @@ _NOTES = """
 - **Models**: an account serves the names that it lists, whole or as globs, or any if it lists none.
   `GET /v1/models` shows the listed names, and of globs and accounts without a list what the price
   book knows. Asked first are accounts that name the model, then those without a list; among
-  either, the smaller `priority`; among equals, at random in proportion to `weight`. An account
+  either, the smaller `priority`; among equals, the fewest open requests for its `weight`
+  ([routing.md](routing.md)). An account
   without a list is asked in another dialect than its own for what the price book knows as its
   provider's; then no other provider without a list is asked for that.
 - **Bodies** have at most 32 MiB. JSON is read whole before anything is asked; forms of more than

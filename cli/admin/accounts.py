@@ -87,7 +87,12 @@ def _settings(command: _Command) -> _Command:
             metavar="FILE",
             help="Where the provider's API key is; `-` is standard input.",
         ),
-        click.option("--base-url", metavar="URL"),
+        click.option(
+            "--base-url",
+            metavar="URL",
+            help="Its address, if not the provider's own; azure_openai and openai_compatible: "
+            "required.",
+        ),
     ):
         command = option(command)
     return command
@@ -115,7 +120,10 @@ def create(session: Session, /, provider: str, idempotency_key: str, **given: An
     if not credential and (api_key := variable(KEY_VARIABLE)):
         credential = {"api_key": api_key}
     if not credential and "no_auth" not in given["quirks"]:
-        raise click.UsageError(f"no API key: give --api-key-file FILE, or set {KEY_VARIABLE}")
+        raise click.UsageError(
+            f"no credential: give --api-key-file FILE, or set {KEY_VARIABLE}; for Vertex AI, and "
+            "for Bedrock by access keys, give --credential-file FILE"
+        )
     body = _body(given) | {"provider": provider, "credential": credential}
     session.show(SHAPE, session.create(PATH, body, idempotency_key))
 

@@ -113,6 +113,15 @@ class Session:
             print_item(self.output, Shape("", (), tuple(item)), item)
 
 
+# Options -> the fields that they set under other names than their own.
+_ALSO_SETS = {
+    "api_key_file": ("api_key",),
+    "credential_file": ("access_key_id", "secret_access_key", "session_token", "service_account"),
+    "headers": ("extra_headers",),
+    "egress_proxy_file": ("egress_proxy",),
+}
+
+
 class AdminCommand(click.Command):
     """A command with the options of the connection, run with a `Session` as context object."""
 
@@ -146,9 +155,12 @@ class AdminCommand(click.Command):
             for param in self.params
             if isinstance(param, click.Option) and param.name and param.name not in _CONNECTION
         }
-        if "api_key_file" in named:
-            named["api_key"] = named["api_key_file"]
-        return named
+        return named | {
+            field: named[option]
+            for option, fields in _ALSO_SETS.items()
+            if option in named
+            for field in fields
+        }
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Examples, and what the exit codes mean."""

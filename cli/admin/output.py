@@ -140,8 +140,16 @@ def _cell(value: Any) -> str:
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
         return printable(", ".join(value))
     if isinstance(value, dict | list):
-        return json_text(value, indent=None)
+        return json_text(_without_empty(value), indent=None)
     return printable(str(value))
+
+
+def _without_empty(value: Any) -> Any:
+    """The members that say something: a table is for people."""
+    if isinstance(value, dict):
+        pruned = {name: _without_empty(one) for name, one in value.items()}
+        return {name: one for name, one in pruned.items() if one not in (None, "", [], {})}
+    return [_without_empty(one) for one in value] if isinstance(value, list) else value
 
 
 def _csv_cell(value: Any) -> str:

@@ -7,8 +7,9 @@ from cli.admin.output import Column, Shape, print_items
 
 PATH = "/internal/routing/explain"
 ENDPOINTS = (
-    *("chat.completions", "completions", "responses", "messages", "embeddings"), "moderations"
-)  # fmt: skip
+    *("chat.completions", "completions", "responses", "messages", "embeddings"),
+    *("moderations", "gemini.generate"),
+)
 SHAPE = Shape(
     "accounts",
     (

@@ -59,6 +59,8 @@ def routing_members(given: dict[str, Any]) -> dict[str, Any]:
     regions = replaced(given["regions"], cleared, "--region", "--all-regions")
     if regions is not None:
         body["regions"] = regions
+    if given.get("account_id") is not None and given.get("group_id") is not None:
+        raise click.UsageError("give --account-id or --group-id, not both")
     binding = {
         name: given[name] for name in ("account_id", "group_id") if given.get(name) is not None
     }

@@ -100,6 +100,9 @@ def _left_out(
     if account.served_model(model) is None:
         return "its models do not name it"
     if not answers(account, model):
+        if not account.models:
+            # An account without a list may still be asked there for what is its provider's own.
+            return f"{account.provider} is not asked for this model at this endpoint"
         return f"{account.provider} is not asked at this endpoint"
     for one in rules:
         rule = one.policy.routing.barred_by(account, groups)

@@ -23,6 +23,11 @@ _MEMBERS = {
     "vertex": ("service_account",),
 }
 _API_KEY_ONLY = ("api_key",)
+_ACCESS_KEY = ("access_key_id", "secret_access_key")
+_WAYS = {
+    "bedrock": "api_key, or access_key_id and secret_access_key",
+    "vertex": "service_account",
+}
 
 
 def opened(
@@ -35,7 +40,7 @@ def opened(
         if name not in taken:
             raise invalid_field(
                 f"credential.{name}",
-                f"is not what {provider} takes: send {' or '.join(taken)}",
+                f"is not what {provider} takes: send {_WAYS.get(provider, 'api_key')}",
             )
     _check_complete(provider, set(sent), options)
     service_account = given.service_account
@@ -57,9 +62,9 @@ def _check_complete(provider: Provider, names: set[str], options: OptionFields) 
     if provider == "bedrock" and names - {"api_key"}:
         if "api_key" in names:
             raise invalid_field("credential.api_key", "is one way, an access key another: send one")
-        for name in ("access_key_id", "secret_access_key"):
+        for name, other in (_ACCESS_KEY, _ACCESS_KEY[::-1]):
             if name not in names:
-                raise invalid_field(f"credential.{name}", "is required beside the other")
+                raise invalid_field(f"credential.{name}", f"is required beside {other}")
         return
     needs_none = provider == "openai_compatible" and "no_auth" in options.quirks
     if "api_key" not in names and not needs_none:
@@ -105,7 +110,7 @@ def default_address(provider: Provider, region: str) -> str:
     """The provider's own address. Raises `Problem` 422 where it has none."""
     address = default_base_url(provider, region)
     if address is None:
-        raise invalid_field("base_url", f"base_url is required for the provider {provider}")
+        raise invalid_field("base_url", f"is required for the provider {provider}")
     return address
 
 

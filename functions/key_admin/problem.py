@@ -104,5 +104,9 @@ def _message(error: Any) -> str:
             return "is not known here: leave it out, or see /docs for the right name"
         case "missing":
             return "is required"
+        case "datetime_parsing" | "datetime_from_date_parsing":
+            return "must be a time (RFC 3339), such as 2027-01-31T00:00:00Z"
+        case "date_parsing" | "date_from_datetime_parsing":
+            return "must be a date, such as 2027-01-31"
         case _:
             return str(error["msg"]).removeprefix("Value error, ")

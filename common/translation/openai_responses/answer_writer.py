@@ -83,7 +83,7 @@ def base_of(
         "instructions": "\n\n".join([text.text for text in conversation.system]) or None,
         "max_output_tokens": conversation.max_output_tokens,
         "metadata": {},
-        "model": model,
+        "model": model or conversation.model,
         "output": [],
         "parallel_tool_calls": choice.parallel is not False,
         "previous_response_id": None,

@@ -22,6 +22,7 @@ from functions.key_admin.operation import Call, Operation, answered
 from functions.key_admin.problem import not_found
 
 PATH = "/internal/routing/explain"
+_DIALECTS = {"messages": "anthropic", "gemini.generate": "gemini"}
 
 
 class _Known(msgspec.Struct):
@@ -98,7 +99,7 @@ async def _applied(connection: Connection, key: KeyRecord) -> tuple[Applied, ...
 
 
 def _considered(known: _Known, model: str, endpoint: str, first_tier: int = 0) -> list[Considered]:
-    dialect = "anthropic" if endpoint == "messages" else "openai"
+    dialect = _DIALECTS.get(endpoint, "openai")
 
     def answers(account: AccountRecord, model: str) -> bool:
         if DIALECT_OF_PROVIDER[account.provider] == dialect:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
+from common.domain.globs import is_glob
 from common.domain.routing import Routing
 from common.domain.routing_table import AliasRule, Capability
 from functions.key_admin.models import patterns
@@ -34,6 +35,13 @@ def _once(values: list[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
+def _names_once(models: list[str]) -> list[str]:
+    for model in models:
+        if is_glob(model):
+            raise ValueError(f"what is asked instead must be a model's name: {model!r} is a glob")
+    return _once(models)
+
+
 def _lower(headers: dict[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
@@ -50,7 +58,10 @@ Regions = Annotated[
     AfterValidator(_once),
 ]
 Fallbacks = Annotated[
-    dict[Glob, Annotated[list[Name], Field(min_length=1, max_length=5), AfterValidator(_once)]],
+    dict[
+        Glob,
+        Annotated[list[Name], Field(min_length=1, max_length=5), AfterValidator(_names_once)],
+    ],
     Field(
         max_length=FALLBACKS_MAX,
         description="of models, or globs: what is asked in turn when no account can serve them",
@@ -210,10 +221,20 @@ class AliasRuleFields(Sent):
     when: WhenFields = Field(default_factory=WhenFields)
 
 
+def _no_globs(rules: list[AliasRuleFields]) -> list[AliasRuleFields]:
+    for at, rule in enumerate(rules):
+        for model in rule.models:
+            if is_glob(model):
+                raise ValueError(f"the models of rule {at} must be names: {model!r} is a glob")
+    return rules
+
+
 class AliasPut(Sent):
     """What an alias stands for: the first rule whose condition holds. Models are no aliases."""
 
-    rules: list[AliasRuleFields] = Field(min_length=1, max_length=50)
+    rules: Annotated[list[AliasRuleFields], AfterValidator(_no_globs)] = Field(
+        min_length=1, max_length=50
+    )
 
 
 class AliasAnswer(BaseModel):
@@ -282,7 +303,13 @@ def shown_rules(stored: Any) -> list[AliasRuleFields]:
 
 
 Endpoint = Literal[
-    "chat.completions", "completions", "responses", "messages", "embeddings", "moderations"
+    "chat.completions",
+    "completions",
+    "responses",
+    "messages",
+    "embeddings",
+    "moderations",
+    "gemini.generate",
 ]
 
 

@@ -303,7 +303,7 @@ def test_what_an_account_needs_is_named(key_admin):
     assert sorted(fields(answer)) == ["credential", "name", "provider"]
     assert fields(post(key_admin, provider="mistral")) == ["provider"]
     said = problem(post(key_admin, provider="openai_compatible"), 422)
-    assert "base_url is required" in said["errors"][0]["message"]
+    assert said["errors"][0]["message"].startswith("is required")
     assert fields(patch(key_admin, created(key_admin), provider="anthropic")) == ["provider"]
 
 

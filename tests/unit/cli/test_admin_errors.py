@@ -48,6 +48,29 @@ def test_a_field_at_fault_is_named_with_its_option(run, field, named):
     assert "request_id: 01REQUEST" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("field", "option"),
+    [
+        ("credential.service_account.private_key", "--credential-file"),
+        ("credential.access_key_id", "--credential-file"),
+        ("credential.api_key", "--api-key-file"),
+        ("extra_headers", "--header"),
+        ("egress_proxy", "--egress-proxy-file"),
+    ],
+)
+def test_fields_of_accounts_are_named_with_their_options(run, field, option):
+    run.server.says(problem(422, "The body is not valid", (field, "must be otherwise")))
+    result = run("accounts", "update", ID, "--name", "a")
+    assert f"{field} ({option}): must be otherwise\n" in result.stderr
+
+
+def test_an_account_and_a_group_at_once_are_refused_before_anything_is_sent(run):
+    result = run("keys", "update", ID, "--account-id", ID, "--group-id", ID)
+    assert result.exit_code == 2
+    assert "--account-id or --group-id, not both" in result.stderr
+    assert run.server.asked == []
+
+
 def test_what_the_server_says_cannot_steer_the_terminal(run):
     run.server.says(problem(409, "Another team is named '\x1b[2J'"))
     assert "\x1b" not in run("teams", "create", "--name", "a").stderr

@@ -177,3 +177,13 @@ def test_a_leaderboard(run):
     assert lines[0].split()[:3] == ["RANK", "USER", "REQUESTS"]
     assert lines[1].split() == ["1", "alice", "3", "0", "0", "0", "0", "1.00"]
     assert run.server.asked[0].query == {"by": "user", "metric": "tokens", "limit": "10"}
+
+
+def test_a_table_leaves_out_what_says_nothing(run):
+    when = {"teams": [], "tags": ["gold"], "headers": {}, "tools": False, "images": None}
+    rules = [{"models": {"m": 1}, "when": when}, {"models": {"n": 1}, "when": {"tags": []}}]
+    run.server.says(page({"name": "auto", "rules": rules, "updated_at": "now"}))
+    assert run("aliases", "list").stdout.splitlines()[1] == (
+        'auto  [{"models": {"m": 1}, "when": {"tags": ["gold"], "tools": false}}, '
+        '{"models": {"n": 1}}]  now'
+    )

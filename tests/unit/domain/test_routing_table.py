@@ -107,5 +107,5 @@ def test_a_route_is_explained_in_the_order_of_asking():
         "ended": "it has ended",
         "other": "its models do not name it",
         "far": "the team's rule group_id leaves it out",
-        "claude": "anthropic is not asked at this endpoint",
+        "claude": "anthropic is not asked for this model at this endpoint",
     }

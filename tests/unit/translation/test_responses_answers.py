@@ -335,3 +335,10 @@ def test_what_is_no_answer_raises(body):
 def test_what_is_no_stream_of_the_api_raises(data):
     with pytest.raises(ValueError, match="provider"):
         read_in(b"data: " + data + b"\n\n")
+
+
+def test_an_answer_of_a_provider_that_names_no_model_has_the_one_that_was_asked_for():
+    whole = FORMAT.write_answer(Answer(id="", model="", parts=(Text("Hé"),), finish="stop"), ASKED)
+    assert json.loads(whole)["model"] == "m"
+    events = data_of(written(Begun("", ""), TextDelta("Hé"), Finished("stop")))
+    assert {said["response"]["model"] for said in events if "response" in said} == {"m"}
