@@ -42,6 +42,8 @@ class Failure(msgspec.Struct, frozen=True):
     retry_after_ms: int | None = None
     pass_through: bool = False
     status: int | None = None
+    # What exactly went wrong, for the log alone: it may name hosts and addresses.
+    detail: str | None = None
 
     def rest_ms(self, *, others: bool) -> int:
         """How long the account is to rest, given whether other accounts could have served."""

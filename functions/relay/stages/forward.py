@@ -309,6 +309,7 @@ def _report_failed(
         provider=account.provider,
         status=failure.status,
         reason=failure.reason.value,
+        detail=failure.detail,
         ms=ms,
         rest_ms=rest_ms,
         moved=moved,
