@@ -6,6 +6,7 @@ import socket
 import struct
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Protocol
 
 from common.http1.answering import AnswerWriter, plain_answer
@@ -23,6 +24,8 @@ WAITING_BYTES_MAX = 64 * 1024
 IDLE_S = 120.0
 # From the first byte of a head to its last.
 HEAD_S = 30.0
+# How long nothing of a body may come that is waited for. Applications have bounds of their own.
+BODY_S = 300.0
 # How long a caller may take for the last that was sent, and what still comes is thrown away.
 LINGER_S = 10.0
 
@@ -82,8 +85,8 @@ class CallerConnection(asyncio.BufferedProtocol):
 
     @property
     def busy(self) -> bool:
-        """Whether a request is open."""
-        return self._task is not None
+        """Whether a request is open, or has begun to come."""
+        return self._task is not None or self._reader.has_begun
 
     # What the loop says.
 
@@ -133,6 +136,7 @@ class CallerConnection(asyncio.BufferedProtocol):
 
     def end(self) -> None:
         """Nothing is open: end it."""
+        self._gone = True
         self.until = self._loop.time() + LINGER_S
         self._transport.close()
 
@@ -143,13 +147,15 @@ class CallerConnection(asyncio.BufferedProtocol):
 
     # What the application asks for.
 
-    async def receive(self) -> Message:
+    async def _receive(self, answer: AnswerWriter) -> Message:
         """ASGI's receive: the body as it comes, then the word that the caller has left.
 
         An answer that is whole is no such word: the application may have something left to do.
         """
-        reader, answer = self._reader, self._answer
+        reader = self._reader
         while True:
+            if self._answer is not answer:  # the request is over, and another one may be open
+                return _DISCONNECT
             if self._body:
                 body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
                 self._body, self._body_bytes = [], 0
@@ -159,26 +165,32 @@ class CallerConnection(asyncio.BufferedProtocol):
             if reader.complete and not self._told:
                 self._told = True
                 return {"type": "http.request", "body": b"", "more_body": False}
-            if self._gone or self._answer is not answer:
+            if self._gone or not self._let_continue(answer):
                 return _DISCONNECT
-            self._let_continue()
+            if not reader.complete:
+                self.until = self._loop.time() + BODY_S
             waiter = self._loop.create_future()
             self._waiters.append(waiter)
             try:
                 await waiter
             finally:
                 self._waiters.remove(waiter)
+                if self._answer is answer:
+                    self.until = _NEVER
 
-    async def send(self, message: Message) -> None:
+    async def _send(self, answer: AnswerWriter, message: Message) -> None:
         """ASGI's send. What is sent to a caller who has left goes nowhere.
 
         Raises `ValueError` for headers that are none, and `RuntimeError` for a message that is not
         the answer's next one.
         """
-        answer = self._answer
-        if answer is None:
-            raise RuntimeError("no request is open")
+        if self._answer is not answer:
+            raise RuntimeError("the request is over")
         if message["type"] == "http.response.start":
+            head = self._reader.head
+            if head is not None and head.expects_continue and not self._reader.complete:
+                # The body may come or not: what comes next could be either.
+                answer.keep_alive = False
             answer.start(message["status"], message.get("headers", ()), int(time.time()))
             return
         data = answer.part(message.get("body", b""), more=message.get("more_body", False))
@@ -198,7 +210,9 @@ class CallerConnection(asyncio.BufferedProtocol):
             return
         try:
             body = reader.feed(data)
-        except Malformed:
+        except Malformed as error:
+            peer = self._client[0] if self._client is not None else None
+            logs.log("request_malformed", level="warning", peer=peer, why=str(error))
             self._refuse()
             return
         if reader.head is None:
@@ -239,7 +253,9 @@ class CallerConnection(asyncio.BufferedProtocol):
 
     async def _serve(self, scope: dict[str, Any], answer: AnswerWriter) -> None:
         try:
-            await self._server.application(scope, self.receive, self.send)
+            # Bound to this request: its tasks may outlive it, and the connection has others.
+            receive, send = partial(self._receive, answer), partial(self._send, answer)
+            await self._server.application(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - it costs this request, not the server
             # That an answer was broken off is how applications end one that cannot be whole.
             if not isinstance(error, ConnectionError):
@@ -309,13 +325,16 @@ class CallerConnection(asyncio.BufferedProtocol):
             self._paused = False
             self._transport.resume_reading()
 
-    def _let_continue(self) -> None:
+    def _let_continue(self, answer: AnswerWriter) -> bool:
+        """Have a body sent that waits for it; False when the caller was answered instead."""
         head = self._reader.head
         if head is None or not head.expects_continue or self._reader.complete:
-            return
+            return True
+        if answer.started:
+            return False
         self._reader.head = head._replace(expects_continue=False)
-        if self._answer is not None and not self._answer.started:
-            self._transport.write(_CONTINUE)
+        self._transport.write(_CONTINUE)
+        return True
 
 
 def _pair(address: Any) -> tuple[str, int] | None:

@@ -53,16 +53,16 @@ class AnswerWriter:
         """
         if self.started:
             raise RuntimeError("the answer has begun already")
-        self.started = True
-        lines = [_status_line(status, now_s)]
+        lines, length = [_status_line(status, now_s)], None
         for name, value in headers:
             lines.append(b"%b: %b\r\n" % (name, value))
             if name == b"content-length":
-                self._left = int(value)
+                length = int(value)
         head = b"".join(lines)
         if line_ends(head) != len(lines) + 1:
             raise ValueError("a header holds a control character")
-        self._head = head
+        # Only now: an answer without its head would be taken for the one before or after it.
+        self.started, self._head, self._left = True, head, length
         if status in _BODILESS:
             self._bodiless = True
 

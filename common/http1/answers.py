@@ -4,7 +4,16 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from common.http1.framing import HEAD_BYTES_MAX, HEAD_END, Chunks, Malformed, body_length, line_ends
+from common.http1.framing import (
+    HEAD_BYTES_MAX,
+    HEAD_END,
+    HEADERS_MAX,
+    NAME_BYTES_MAX,
+    Chunks,
+    Malformed,
+    body_length,
+    line_ends,
+)
 
 _STATUS_LINE = re.compile(r"HTTP/1\.([01]) ([0-9]{3})(?: .*)?")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -79,6 +88,8 @@ class AnswerReader:
         first, *lines = head.decode("latin-1").split("\r\n")
         if line_ends(head) != len(lines):
             raise Malformed("a control character in a head")
+        if len(lines) > HEADERS_MAX:
+            raise Malformed("too many headers")
         version, self.status = _status(first)
         framing: dict[str, list[str]] = {}
         self.headers = headers = []
@@ -153,6 +164,6 @@ def _status(line: str) -> tuple[int, int]:
 
 @lru_cache(maxsize=512)
 def _lower_name(name: str) -> str:
-    if _NAME.fullmatch(name) is None:
+    if len(name) > NAME_BYTES_MAX or _NAME.fullmatch(name) is None:
         raise Malformed("no name of a header")
     return name.lower()

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from common.http1.framing import line_ends
+from common.http1.framing import KEPT_BYTES_MAX, line_ends
 
 _URL = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[^/?#@:\[\]]+)(?::([0-9]{1,5}))?([/?][^#]*)?")
 _NOT_IN_TARGETS = re.compile(r"[^\x21-\x7e]")
@@ -21,9 +21,13 @@ class Address(NamedTuple):
     target: str
 
 
-@lru_cache(maxsize=512)
 def address_of(url: str) -> Address:
     """The parts of an http or https URL. Raises `ValueError` for anything else."""
+    # A path or query may be a caller's own words, of any length.
+    return (_kept_address if len(url) <= KEPT_BYTES_MAX else _address)(url)
+
+
+def _address(url: str) -> Address:
     found = _URL.fullmatch(url)
     if found is None:
         raise ValueError("no http or https address")
@@ -44,6 +48,9 @@ def address_of(url: str) -> Address:
         raise ValueError("no host, or no port")
     named = host.lower() if number == default else f"{host.lower()}:{number}"
     return Address(host.strip("[]"), number, tls, named, target)
+
+
+_kept_address = lru_cache(maxsize=512)(_address)
 
 
 def request_head(

@@ -10,10 +10,14 @@ from functools import lru_cache
 
 HEAD_BYTES_MAX = 64 * 1024
 CHUNK_LINE_BYTES_MAX = 4 * 1024
+HEADERS_MAX = 256
+NAME_BYTES_MAX = 256
+# Longer lines are not kept for the next time: others choose them, and caches hold them for good.
+KEPT_BYTES_MAX = 512
 LINE_END = b"\r\n"
 HEAD_END = b"\r\n\r\n"
 
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 _LENGTH = re.compile(r"[0-9]{1,15}", re.ASCII)
 # All that may stand in a head but the ends of its lines.
 _IN_LINES = bytes(code for code in range(256) if (code >= 0x20 and code != 0x7F) or code == 0x09)
@@ -104,6 +108,8 @@ class Chunks:
             return
         end = data.find(HEAD_END)
         if end >= 0:
+            if line_ends(data[: end + 4]) is None:
+                raise Malformed("a control character in the trailers")
             self.ended, self.over = True, data[end + 4 :]
             return
         if len(data) > HEAD_BYTES_MAX:

@@ -4,7 +4,17 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from common.http1.framing import HEAD_BYTES_MAX, HEAD_END, Chunks, Malformed, body_length, line_ends
+from common.http1.framing import (
+    HEAD_BYTES_MAX,
+    HEAD_END,
+    HEADERS_MAX,
+    KEPT_BYTES_MAX,
+    NAME_BYTES_MAX,
+    Chunks,
+    Malformed,
+    body_length,
+    line_ends,
+)
 
 _METHOD = re.compile(rb"[A-Z][A-Z-]{0,31}")
 _TARGET = re.compile(rb"(?:https?://[\x21\x24-\x2e\x30-\x3e\x40-\x7e]+)?(/[\x21-\x7e]*|\*)")
@@ -39,6 +49,11 @@ class RequestReader:
         self._rest = b""
         self._left = 0
         self._chunks: Chunks | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a part of a request is here."""
+        return self.head is not None or bool(self._rest)
 
     @property
     def has_more(self) -> bool:
@@ -89,7 +104,10 @@ class RequestReader:
         first, *lines = head.split(b"\r\n")
         if line_ends(head) != len(lines):
             raise Malformed("a control character in the head")
-        method, path, query, version = _request_line(first)
+        if len(lines) > HEADERS_MAX:
+            raise Malformed("too many headers")
+        kept = len(first) <= KEPT_BYTES_MAX
+        method, path, query, version = (_kept_line if kept else _request_line)(first)
         framing: dict[bytes, list[str]] = {}
         headers = []
         for line in lines:
@@ -128,7 +146,6 @@ class RequestReader:
             self._left = body_length(lengths)
 
 
-@lru_cache(maxsize=256)
 def _request_line(line: bytes) -> tuple[str, bytes, bytes, str]:
     parts = line.split(b" ")
     if len(parts) != 3 or parts[2] not in (b"HTTP/1.1", b"HTTP/1.0"):
@@ -140,8 +157,11 @@ def _request_line(line: bytes) -> tuple[str, bytes, bytes, str]:
     return parts[0].decode(), path, query, parts[2][5:].decode()
 
 
+_kept_line = lru_cache(maxsize=256)(_request_line)
+
+
 @lru_cache(maxsize=1024)
 def _lower_name(name: bytes) -> bytes:
-    if _NAME.fullmatch(name) is None:
+    if len(name) > NAME_BYTES_MAX or _NAME.fullmatch(name) is None:
         raise Malformed("no name of a header")
     return name.lower()

@@ -57,6 +57,8 @@ class Failure(msgspec.Struct, frozen=True):
     status: int | None = None
     cause: Cause | None = None
     told: str = ""
+    # What exactly went wrong, for the log alone: it may name hosts and addresses.
+    detail: str | None = None
 
     def rest(self, *, others: bool, row: int = 1) -> Rest | None:
         """How the account is to rest; None: not at all.

@@ -9,8 +9,6 @@ from typing import Any, Protocol
 from common.providers.exchange import NotConnected
 
 POOL_IDLE_S = 55.0
-# A connection that rested longer is looked at first: its end may be here and not read yet.
-LOOK_AFTER_S = 0.1
 # The second of a host's addresses is tried beside the first after so long (RFC 8305).
 NEXT_ADDRESS_S = 0.25
 READ_BYTES = 64 * 1024
@@ -28,7 +26,10 @@ class User(Protocol):
         """These bytes came."""
 
     def cut(self, error: BaseException | None) -> None:
-        """Nothing more comes; told at least once, unless the user went first."""
+        """Nothing more comes; told at least once, unless the user went first.
+
+        Without an `error` the peer itself said so: only then was it all.
+        """
 
 
 class Pool:
@@ -67,7 +68,7 @@ class Pool:
                     happy_eyeballs_delay=NEXT_ADDRESS_S,
                 )
         except (OSError, ValueError) as error:  # a name that is none is a ValueError
-            raise NotConnected(str(error)) from error
+            raise NotConnected(str(error) or type(error).__name__) from error
         return connection
 
     def put(self, connection: "Connection") -> None:
@@ -132,6 +133,7 @@ class Connection(asyncio.BufferedProtocol):
         self._buffer = buffer
         self._transport: Any = None
         self._writable: asyncio.Future[None] | None = None
+        self._look: Any = None
 
     def connection_made(self, transport: Any) -> None:
         """The loop's word that it stands."""
@@ -157,14 +159,14 @@ class Connection(asyncio.BufferedProtocol):
     def eof_received(self) -> None:
         """Nothing more comes; the loop then ends the connection."""
         if self.user is not None:
-            self.user.cut(None)
+            self.user.cut(None if self._is_end_said() else _unsaid())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It ended."""
         self.lost = True
         self.resume_writing()
         if self.user is not None:
-            self.user.cut(exc)
+            self.user.cut(exc or _unsaid())  # nothing new after the peer's own word
         else:
             self.pool.forget(self)
 
@@ -200,18 +202,35 @@ class Connection(asyncio.BufferedProtocol):
         """Whether it is over for who would write: then the last write sent nothing."""
         return self.lost or bool(self._transport.is_closing())
 
+    @property
+    def has_sent_all(self) -> bool:
+        """Whether nothing waits in memory to be sent."""
+        return not self._transport.get_write_buffer_size()
+
     def is_usable(self, now_s: float) -> bool:
         """Whether it still stands, as far as can be known."""
-        rested_s = now_s - self.rests_since
-        if self.is_ending or rested_s > POOL_IDLE_S:
+        if self.is_ending or now_s - self.rests_since > POOL_IDLE_S:
             return False
-        if rested_s < LOOK_AFTER_S:
-            return True
-        look = select.poll()
-        look.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return not look.poll(0)
+        # What is here and not read yet is its end, or would be taken for the next answer.
+        if self._look is None:
+            self._look = select.poll()
+            plain = self._transport.get_extra_info("socket")
+            self._look.register(plain.fileno(), select.POLLIN)
+        return not self._look.poll(0)
 
     def abort(self) -> None:
         """End it now."""
         self.user = None
         self._transport.abort()
+
+    def _is_end_said(self) -> bool:
+        """Whether the end is the peer's: without TLS's word for it, anybody on the way could."""
+        tls = self._transport.get_extra_info("ssl_object")
+        try:
+            return tls is None or tls.read(1) == b""
+        except OSError:
+            return False
+
+
+def _unsaid() -> ConnectionError:
+    return ConnectionAbortedError("it ended without a word")

@@ -104,7 +104,8 @@ class DirectExchange(Exchange):
         if connection is None:
             return
         connection.user = None
-        if self._reader.ended and self._reader.reusable and sent and self._error is None:
+        whole = self._reader.ended and self._reader.reusable and self._error is None
+        if whole and sent and connection.has_sent_all and not self._paused:
             self._pool.put(connection)
         else:
             connection.abort()
@@ -126,14 +127,18 @@ class DirectExchange(Exchange):
 
     def cut(self, error: BaseException | None) -> None:
         """The connection ended."""
-        try:
-            self._reader.end()
-        except Malformed as early:
-            self._lost_unheard = self._reader.is_untouched and self._error is None
-            self._fail(error or early)
-        else:
-            self._reader.reusable = False
-            self._wake()
+        reader = self._reader
+        if error is None:
+            try:
+                reader.end()
+            except Malformed as early:
+                error = early
+        if not reader.ended and error is not None:
+            self._lost_unheard = reader.is_untouched and self._error is None
+            self._fail(error)
+            return
+        reader.reusable = False
+        self._wake()
 
     async def _asked(self, connection: Connection) -> bool:
         """Ask over this connection, until the head is here.

@@ -9,6 +9,7 @@ from common.providers.base import UNREACHABLE_MS, Failure
 RESPONSE_BYTES_MAX = 64 * 1024 * 1024
 # What arrived together is handed over together; nothing more is read while as much waits.
 TOGETHER_BYTES_MAX = 64 * 1024
+DETAIL_CHARACTERS_MAX = 200
 
 
 class UpstreamFailed(Exception):
@@ -94,9 +95,12 @@ def failed(error: BaseException, provider: str) -> UpstreamFailed:
             f"{provider} could not be reached",
             cooldown_ms=UNREACHABLE_MS,
             retry_after_ms=UNREACHABLE_MS,
+            detail=str(error)[:DETAIL_CHARACTERS_MAX] or None,
         )
     elif isinstance(error, TimeoutError):
         failure = Failure(Reason.UPSTREAM_TIMEOUT, f"{provider} did not answer in time")
     else:
-        failure = Failure(Reason.UPSTREAM_CUT, f"{provider} broke the connection off")
+        detail = f"{type(error).__name__}: {error}"[:DETAIL_CHARACTERS_MAX]
+        message = f"{provider} broke the connection off"
+        failure = Failure(Reason.UPSTREAM_CUT, message, detail=detail)
     return UpstreamFailed(failure)

@@ -33,11 +33,6 @@ def translated_headers(request: OpenRequest, media_type: str) -> RawHeaders:
 
 async def start(request: OpenRequest, send: Send, status: int, headers: RawHeaders) -> None:
     """The head of the answer."""
-    request.status = status
-    request.response_started = True
-    if request.on_served is not None:
-        request.on_served()
-    request.body = b""  # nobody else is asked: long streams hold no long bodies
     own = [(b"x-request-id", request.id.encode())]
     if request.attempts:
         own += _served_by(request)
@@ -45,6 +40,12 @@ async def start(request: OpenRequest, send: Send, status: int, headers: RawHeade
         own.append((b"x-relay-queued-ms", str(request.queued_ms).encode()))
     headers = headers + request.limit_headers + own
     await send({"type": "http.response.start", "status": status, "headers": headers})
+    # A head that cannot be sent raises, and was no beginning.
+    request.status = status
+    request.response_started = True
+    if request.on_served is not None:
+        request.on_served()
+    request.body = b""  # nobody else is asked: long streams hold no long bodies
 
 
 def _served_by(request: OpenRequest) -> RawHeaders:
@@ -52,15 +53,16 @@ def _served_by(request: OpenRequest) -> RawHeaders:
     account = request.account
     if account is None:
         return []
-    who = _account_headers(account.id, account.provider, request.served)
+    # A model's name may be the caller's own words, of any length.
+    served = request.served[:MODEL_CHARACTERS_MAX]
+    who = _account_headers(account.id, account.provider, served)
     return [*who, (b"x-relay-attempts", b"%d" % request.attempts)]
 
 
 # The same few come with every request.
 @lru_cache(maxsize=_ACCOUNTS_MAX)
 def _account_headers(account_id: str, provider: str, model: str) -> RawHeaders:
-    # A model's name may be the caller's own words.
-    named = quote(model[:MODEL_CHARACTERS_MAX], safe=_PLAIN)
+    named = quote(model, safe=_PLAIN)
     return [
         (b"x-relay-account", account_id.encode()),
         (b"x-relay-provider", provider.encode()),

@@ -41,7 +41,7 @@ async def copy_raw(request: OpenRequest, exchange: Exchange, content_type: str, 
     request.raw = True
     chunk = await _read(request, exchange)
     headers = to_caller(exchange.headers)
-    length = exchange.header("content-length")
+    length = _length(exchange)
     if length is not None:
         headers.append((b"content-length", length.encode("latin-1")))
     await respond.start(request, send, exchange.status, headers)
@@ -58,6 +58,14 @@ async def copy_raw(request: OpenRequest, exchange: Exchange, content_type: str, 
         raise BrokenOff(failed.failure.message) from failed
     await respond.end(send)
     request.complete = True
+
+
+def _length(exchange: Exchange) -> str | None:
+    """The provider's `content-length`, where it is a number and counts (RFC 9112, 6.3)."""
+    length = exchange.header("content-length")
+    if length is None or exchange.header("transfer-encoding") is not None:
+        return None
+    return length if length.isdecimal() else None
 
 
 async def copy_stream(

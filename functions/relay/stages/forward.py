@@ -329,6 +329,7 @@ def _report_failed(
         provider=account.provider,
         status=failure.status,
         reason=failure.reason.value,
+        detail=failure.detail,
         ms=ms,
         rest_ms=0 if rests is None else rests.ms,
         moved=moved,

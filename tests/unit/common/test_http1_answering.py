@@ -87,3 +87,18 @@ def test_the_order_of_messages():
     writer.part(b"", more=False)
     with pytest.raises(RuntimeError):
         writer.part(b"", more=False)
+
+
+@pytest.mark.parametrize(
+    "header", [(b"x", b"a\nb"), (b"content-length", b"5, 5"), (b"content-length", b"")]
+)
+def test_a_head_that_cannot_be_sent_is_no_beginning(header):
+    """Else the body would go out without a head, as the beginning of the next answer."""
+    writer = AnswerWriter("GET", "1.1", keep_alive=True)
+    with pytest.raises(ValueError, match=r"control character|int"):
+        writer.start(200, [header], NOW_S)
+    assert writer.is_unsent
+    with pytest.raises(RuntimeError):
+        writer.part(b"x", more=False)
+    writer.start(500, [], NOW_S)
+    assert b" 500 " in writer.part(b"", more=False)

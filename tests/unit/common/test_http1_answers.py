@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from common.http1 import asking
 from common.http1.answers import AnswerReader
 from common.http1.asking import address_of, request_head
 from common.http1.framing import HEAD_BYTES_MAX, Malformed
@@ -146,6 +147,10 @@ def test_two_framings_at_once_end_the_connection():
         CHUNKED + b" 1\r\na\r\n",
         CHUNKED + b"1\r\nab\r\n",
         CHUNKED + b"1\na\n\r\n",
+        CHUNKED + b"1;a\rb\r\na\r\n0\r\n\r\n",
+        CHUNKED + b"0\r\nX: 1\n\nX: 2\r\n\r\n",
+        OK + b"a: b\r\n" * 257 + b"\r\n",
+        OK + b"a" * 257 + b": b\r\n\r\n",
         CHUNKED + b"f" * 20 + b"\r\n",
         CHUNKED + b"1;" + b"x" * 5000,
         CHUNKED + b"0\r\n" + b"x: y\r\n" * 20_000,
@@ -189,6 +194,12 @@ def test_where_a_url_leads(url, found):
             address_of(url)
     else:
         assert address_of(url) == found
+
+
+def test_long_addresses_are_not_kept_in_memory():
+    asking._kept_address.cache_clear()
+    assert len(address_of("http://a/?" + "x" * 1000).target) == 1002
+    assert asking._kept_address.cache_info().currsize == 0
 
 
 def test_the_head_of_a_request():

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.http1.framing import HEAD_BYTES_MAX, Malformed
+from common.http1 import requests as reading
+from common.http1.framing import HEAD_BYTES_MAX, HEADERS_MAX, KEPT_BYTES_MAX, Malformed
 from common.http1.requests import RequestReader
 from tests.support.splits import splits
 
@@ -123,8 +124,24 @@ def test_what_becomes_of_the_connection(head, keep_alive, expects_continue):
         POST + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n",
         POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n",
         POST + b"Transfer-Encoding: chunked\r\n\r\n1\nab\r\n",
+        POST + b"Transfer-Encoding: chunked\r\n\r\n1;a\rb\r\na\r\n0\r\n\r\n",
+        POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: 1\n\nGET / HTTP/1.1\r\n\r\n",
+        POST + b"a: b\r\n" * HEADERS_MAX + b"\r\n",
+        POST + b"a" * 257 + b": b\r\n\r\n",
         b"GET /" + b"x" * HEAD_BYTES_MAX,
     ],
 )
 def test_what_is_no_request(wire):
     assert read([wire]) == ([], "malformed")
+
+
+def test_long_lines_are_not_kept_in_memory():
+    """Everybody may send them, without a key."""
+    reading._kept_line.cache_clear()
+    for number in range(3):
+        line = b"GET /%d%b HTTP/1.1\r\n" % (number, b"x" * KEPT_BYTES_MAX)
+        ((head, _),), _ = read([line + HOST + b"\r\n"])
+        assert len(head.path) > KEPT_BYTES_MAX
+    assert reading._kept_line.cache_info().currsize == 0
+    read([POST + b"\r\n"])
+    assert reading._kept_line.cache_info().currsize == 1
