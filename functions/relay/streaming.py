@@ -8,6 +8,7 @@ A caller who left may leave a stream to be drained: then it is read on and nothi
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 
@@ -210,8 +211,11 @@ def _keep_alive(request: OpenRequest, send: Send) -> None:
         return
     if request.waiting_for_provider:
         request.last_sent_ns = time.perf_counter_ns()
-        sending = asyncio.get_running_loop().create_task(
-            respond.part(send, request.dialect.keep_alive)
-        )
+        sending = asyncio.get_running_loop().create_task(_ping(send, request.dialect.keep_alive))
         request.pings.add(sending)
         sending.add_done_callback(request.pings.discard)
+
+
+async def _ping(send: Send, keep_alive: bytes) -> None:
+    with contextlib.suppress(RuntimeError):  # the answer ended in the meantime
+        await respond.part(send, keep_alive)
