@@ -2,8 +2,9 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BIN := .venv/bin
-# Tests start real servers: more workers than this only wait for each other.
-WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$n)
+# Tests start real servers and wait for them, a sixth of the time: one worker more than cores. More
+# than this only wait for each other.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -gt 3 ] && n=3; echo $$((n + 1)))
 HELM ?= $(shell [ -x $(BIN)/helm4 ] && echo $(BIN)/helm4 || echo helm)
 # Without bytecode each start of a function costs half a second more.
 unexport PYTHONDONTWRITEBYTECODE
@@ -17,7 +18,7 @@ dev: .venv/.installed-dev ## Run all of Relay on this machine (Ctrl-C stops it);
 	@$(BIN)/relayctl dev
 
 test: .venv/.installed-test lint typecheck ## Lint, check types and imports, run all tests but the long ones
-	$(BIN)/pytest -n $(WORKERS) -m "not soak and not images"
+	$(BIN)/pytest -n $(WORKERS) -m "not soak and not images" --durations=30
 
 lint: .venv/.installed-test ## Check style and import directions
 	$(BIN)/ruff check .

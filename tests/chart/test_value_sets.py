@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +12,12 @@ from tests.support.chart_settings import check_settings
 NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 
 
-@pytest.mark.parametrize("values", SETS, ids=lambda path: path.name.removesuffix("-values.yaml"))
-def test_a_value_set_renders_alike_under_both_helms_and_is_valid(values):
+def set_name(path: Path) -> str:
+    return path.name.removesuffix("-values.yaml")
+
+
+@pytest.mark.parametrize("values", SETS, ids=set_name)
+def test_a_value_set_renders_into_what_is_valid(values):
     text = rendered("-f", str(values))
     objects = parse(text)
     assert [fault for written in objects for fault in faults(written)] == []
@@ -20,8 +25,19 @@ def test_a_value_set_renders_alike_under_both_helms_and_is_valid(values):
     check_security(objects)
     check_secrets(objects)
     check_settings(objects)
-    under_3 = rendered("-f", str(values), helm="helm3")
-    assert under_3 == text or by_name(parse(under_3)) == by_name(objects)
+
+
+# Every fourth one by default: a render is a quarter of a second of a whole core.
+OFTEN = [
+    pytest.param(path, marks=() if number % 4 == 0 else pytest.mark.soak)
+    for number, path in enumerate(SETS)
+]
+
+
+@pytest.mark.parametrize("values", OFTEN, ids=set_name)
+def test_a_value_set_renders_alike_under_both_helms(values):
+    text, under_3 = (rendered("-f", str(values), helm=helm) for helm in ("helm4", "helm3"))
+    assert under_3 == text or by_name(parse(under_3)) == by_name(parse(text))
 
 
 def by_name(objects: list[Object]) -> dict[tuple[str, ...], Object]:

@@ -90,7 +90,13 @@ def check_budget(tmp_path, store, provider, *, relays, usd, count, at_once, capp
     assert set(seen) <= {"ok", "budget_reserved", "insufficient_quota"}
 
 
-@pytest.mark.parametrize("capped", [True, False], ids=["with caps", "without caps"])
+@pytest.mark.parametrize(
+    "capped",
+    [
+        pytest.param(True, id="with caps"),
+        pytest.param(False, id="without caps", marks=pytest.mark.soak),
+    ],
+)
 def test_a_shared_budget_is_used_and_not_overshot(tmp_path, redis_server, echo, capped):
     check_budget(
         tmp_path, redis_server, echo, relays=2, usd="0.04", count=600, at_once=40, capped=capped
