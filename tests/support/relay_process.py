@@ -142,10 +142,10 @@ class RelayProcess:
         run(_with_commands(self.redis.url, put))
 
     def records(self) -> list[UsageRecord]:
-        """All settled records, oldest request first: each is settled apart from its request."""
+        """All settled records, the first settled first: each is settled apart from its request."""
         read = lambda redis: Outbox(redis, PREFIX).read(OUTBOX_READ_MAX)  # noqa: E731
         entries = run(_with_commands(self.redis.url, read))
-        return sorted((usage.decode(entry.record) for entry in entries), key=lambda one: one.id)
+        return [usage.decode(entry.record) for entry in entries]
 
     def record(self, request_id: str) -> UsageRecord:
         """The only record of a request, once it is settled."""
