@@ -3,25 +3,18 @@
 import copy
 from typing import Self
 
-from common.dialects.base import (
-    JSON,
-    ArrivingRequest,
-    BadRequest,
-    NotStreamed,
-    ParsedRequest,
-    StreamCopy,
-)
+from common.dialects.base import JSON, BadRequest, ParsedRequest
 from common.dialects.bodies import check_model
 from common.dialects.gemini.errors import stream_error_event
+from common.dialects.json_operation import JsonOperation
 from common.domain.refusals import Refusal
 
 PREFIX = "models/"
 
 
-class ModelInPath:
+class ModelInPath(JsonOperation):
     """Bodies in JSON, the model beside them; see `common.dialects.base.PathOperation`."""
 
-    media_type = JSON
     model = ""
 
     def for_path(self, model: str, query: str = "") -> Self:
@@ -38,21 +31,6 @@ class ModelInPath:
         """See `Operation`: who is asked stands in the path, and no byte changes."""
         del parsed, served_model, content_type
         return body
-
-    def arriving_request(self, content_type: str) -> ArrivingRequest | None:
-        """See `Operation`. A member that counts may come last."""
-        del content_type
-        return None
-
-    def answer_for_caller(self, body: bytes, request_id: str) -> bytes:
-        """See `Operation`. A provider that speaks the caller's dialect is not corrected."""
-        del request_id
-        return body
-
-    def stream_copy(self, parsed: ParsedRequest) -> StreamCopy:
-        """See `Operation`; an endpoint that streams overrides it."""
-        del parsed
-        raise NotStreamed(f"{type(self).__name__} does not stream")
 
     def stream_error_event(self, refusal: Refusal, request_id: str) -> bytes:
         """See `Operation`."""
