@@ -131,12 +131,4 @@ class JobSettlement:
             headers.append(("anthropic-version", ANTHROPIC_VERSION))
         path = path.replace("{id}", job.provider_id)
         call = provider.call(account, Ask("", "", headers=headers, path=path, method="GET"))
-        return self._upstream.exchange(
-            call.method,
-            call.url,
-            call.headers,
-            b"",
-            account.provider,
-            timeout_ms=timeout_ms,
-            proxy=call.proxy,
-        )
+        return self._upstream.call(call, account.provider, timeout_ms=timeout_ms)

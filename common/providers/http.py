@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from common.domain.refusals import Reason
 from common.http1.asking import address_of
-from common.providers.base import UNREACHABLE_MS, Failure, Headers
+from common.providers.base import UNREACHABLE_MS, Call, Failure, Headers
 from common.providers.connections import Pool
 from common.providers.direct import DirectExchange
 from common.providers.exchange import Exchange, NotConnected, StreamedBody, UpstreamFailed, failed
@@ -66,6 +66,23 @@ class UpstreamClient:
         if self._pool is None:
             self._pool = Pool(self._connect_timeout_s)
         return DirectExchange(self._pool, request, body, provider, timeout_s)
+
+    def call(
+        self, call: Call, provider: str, *, timeout_ms: int, body: StreamedBody | None = None
+    ) -> Exchange:
+        """What a provider is asked by an account, on the account's own way out; see `exchange`.
+
+        `body` is one that is sent as it arrives, instead of the call's.
+        """
+        return self.exchange(
+            call.method,
+            call.url,
+            call.headers,
+            call.body if body is None else body,
+            provider,
+            timeout_ms=timeout_ms,
+            proxy=call.proxy,
+        )
 
     async def post(self, url: str, headers: Headers, body: bytes) -> int:
         """Send an event; returns the status. Raises `UpstreamFailed`."""

@@ -34,10 +34,7 @@ async def prove(account: UsableAccount, client: UpstreamClient, request_id: str)
     try:
         token = await provider.credential(account, client)
         call = provider.call(account, _ask(account, request_id), token)
-        exchange = client.exchange(
-            call.method, call.url, call.headers, call.body, account.provider,
-            timeout_ms=TIMEOUT_MS, proxy=call.proxy,
-        )  # fmt: skip
+        exchange = client.call(call, account.provider, timeout_ms=TIMEOUT_MS)
         try:
             await exchange.open()
             body = await exchange.read_all()

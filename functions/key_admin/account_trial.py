@@ -95,10 +95,7 @@ async def _exchanged(
     client: Any, account: UsableAccount, call: Call
 ) -> AsyncIterator[tuple[str, dict[str, Any]]]:
     started = time.perf_counter()
-    exchange = client.exchange(
-        call.method, call.url, call.headers, call.body, account.provider,
-        timeout_ms=TIMEOUT_MS, proxy=call.proxy,
-    )  # fmt: skip
+    exchange = client.call(call, account.provider, timeout_ms=TIMEOUT_MS)
     try:
         await exchange.open()
         status, kind = exchange.status, exchange.header("content-type") or ""

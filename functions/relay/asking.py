@@ -41,16 +41,13 @@ async def prepare(services: Services, request: OpenRequest, account: UsableAccou
     token = await provider.credential(account, services.upstream)
     ask = Ask(target, served, whole, headers, request.parsed.stream, now_ms() / 1000)
     call = provider.call(account, ask, token)
-    return services.upstream.exchange(
-        call.method,
-        call.url,
-        call.headers,
-        body if isinstance(body, StreamedBody) else call.body,
+    return services.upstream.call(
+        call,
         account.provider,
         timeout_ms=services.heartbeat.longest_exchange_ms(
             stream=request.parsed.stream or request.upload is not None
         ),
-        proxy=call.proxy,
+        body=body if isinstance(body, StreamedBody) else None,
     )
 
 

@@ -163,15 +163,8 @@ def _open_upload(
 ) -> Exchange:
     headers = to_provider(request.headers, request.id, account.provider, request.tenant)
     call = PROVIDERS[account.provider].call(account, Ask("files", "", headers=headers))
-    return services.upstream.exchange(
-        call.method,
-        call.url,
-        call.headers,
-        body,
-        account.provider,
-        timeout_ms=services.heartbeat.longest_exchange_ms(stream=True),
-        proxy=call.proxy,
-    )
+    timeout_ms = services.heartbeat.longest_exchange_ms(stream=True)
+    return services.upstream.call(call, account.provider, timeout_ms=timeout_ms, body=body)
 
 
 async def _remember(

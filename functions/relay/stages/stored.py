@@ -139,15 +139,8 @@ def open_exchange(
     call = provider.call(
         account, Ask("", "", headers=headers, path=path, method=method or request.method)
     )
-    return services.upstream.exchange(
-        call.method,
-        call.url,
-        call.headers,
-        b"",
-        account.provider,
-        timeout_ms=services.heartbeat.longest_exchange_ms(stream=True),
-        proxy=call.proxy,
-    )
+    timeout_ms = services.heartbeat.longest_exchange_ms(stream=True)
+    return services.upstream.call(call, account.provider, timeout_ms=timeout_ms)
 
 
 async def as_own(
