@@ -1,4 +1,4 @@
-"""Reading a request's body: one decoder per dialect, its complaints as `BadRequest`."""
+"""Reading bodies: a request's by complaints as `BadRequest`, an answer's by None."""
 
 import re
 from collections.abc import Iterable
@@ -102,6 +102,14 @@ def check_model(model: str) -> None:
         raise BadRequest("'model' must not contain control characters or outer blanks", "model")
     if len(model) > 256:
         raise BadRequest("'model' is longer than 256 characters", "model")
+
+
+def decoded(decoder: "msgspec.json.Decoder[Fields]", body: bytes) -> Fields | None:
+    """What a provider said; None for what is no such JSON."""
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
 
 
 def loads(body: bytes) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from common.dialects.base import WholeAnswer, estimate_tokens, word
-from common.dialects.bodies import loads
+from common.dialects.bodies import decoded, loads
 from common.domain.usage import Tokens
 
 _FAST = "fast"
@@ -97,9 +97,8 @@ def read_usage(raw: bytes) -> Usage | None:
 
 def read_answer(body: bytes) -> WholeAnswer | None:
     """A message; None for anything else."""
-    try:
-        answer = _answer_decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+    answer = decoded(_answer_decoder, body)
+    if answer is None:
         return None
     if answer.type != "message":
         return None

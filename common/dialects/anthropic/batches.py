@@ -7,6 +7,7 @@ import msgspec
 
 from common.dialects.anthropic.answers import read_answer
 from common.dialects.batch_results import BatchResults
+from common.dialects.bodies import decoded
 from common.dialects.jobs import JobState, ResultsReader, UnreadableResults
 from common.domain.jobs import JobKind
 from common.domain.model_prices import ModelPrice
@@ -41,9 +42,8 @@ class MessageBatchJobs:
 
     def read_state(self, body: bytes) -> JobState | None:
         """See `JobReader`."""
-        try:
-            batch = _batch_decoder.decode(body)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        batch = decoded(_batch_decoder, body)
+        if batch is None:
             return None
         if batch.type != "message_batch":
             return None

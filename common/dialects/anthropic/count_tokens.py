@@ -7,7 +7,7 @@ import msgspec
 
 from common.dialects.anthropic.errors import stream_error_event
 from common.dialects.base import JSON, ParsedRequest, WholeAnswer
-from common.dialects.bodies import check_model, read_fields
+from common.dialects.bodies import check_model, decoded, read_fields
 from common.dialects.json_operation import JsonOperation
 from common.domain.refusals import Refusal
 from common.domain.usage import Tokens
@@ -43,9 +43,7 @@ class CountTokens(JsonOperation):
     def read_answer(self, body: bytes, content_type: str = JSON) -> WholeAnswer | None:
         """See `Operation`. Counting uses no tokens."""
         del content_type
-        try:
-            _answer_decoder.decode(body)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        if decoded(_answer_decoder, body) is None:
             return None
         return WholeAnswer(Tokens(), None, 0)
 

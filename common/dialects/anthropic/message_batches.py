@@ -8,7 +8,7 @@ import msgspec
 from common.dialects.anthropic.bounds import messages_bound
 from common.dialects.anthropic.errors import stream_error_event
 from common.dialects.base import JSON, BadRequest, ParsedRequest, WholeAnswer
-from common.dialects.bodies import check_model, check_positive, read_fields
+from common.dialects.bodies import check_model, check_positive, decoded, read_fields
 from common.dialects.bounds import Unreadable
 from common.dialects.json_operation import JsonOperation
 from common.dialects.spans import set_member
@@ -95,9 +95,8 @@ class MessageBatches(JsonOperation):
     def read_answer(self, body: bytes, content_type: str = JSON) -> WholeAnswer | None:
         """See `Operation`."""
         del content_type
-        try:
-            answer = _answer_decoder.decode(body)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        answer = decoded(_answer_decoder, body)
+        if answer is None:
             return None
         if answer.type != "message_batch":
             return None

@@ -18,6 +18,7 @@ from common.dialects.base import (
     text_size,
     word,
 )
+from common.dialects.bodies import decoded
 from common.dialects.copying import EventStreamCopy
 from common.dialects.events import event_data
 from common.dialects.json_operation import JsonOperation
@@ -117,9 +118,8 @@ class Converse(JsonOperation):
     def read_answer(self, body: bytes, content_type: str = JSON) -> WholeAnswer | None:
         """See `Operation`."""
         del content_type
-        try:
-            answer = _answer_decoder.decode(body)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        answer = decoded(_answer_decoder, body)
+        if answer is None:
             return None
         raw = bytes(answer.usage)
         usage = read_usage(raw)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from common.dialects.base import WholeAnswer, estimate_tokens, text_size, word
+from common.dialects.bodies import decoded
 from common.dialects.gemini.tokens import read_usage
 
 UNFINISHED = (None, "", "FINISH_REASON_UNSPECIFIED")
@@ -84,10 +85,7 @@ _tier_decoder = msgspec.json.Decoder(_Tier)
 
 def read_generated(data: bytes) -> Generated | None:
     """An answer or an event; None for what is neither."""
-    try:
-        return _decoder.decode(data)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return None
+    return decoded(_decoder, data)
 
 
 def read_answer(body: bytes) -> WholeAnswer | None:

@@ -6,7 +6,7 @@ Source: https://ai.google.dev/api/tokens.
 import msgspec
 
 from common.dialects.base import JSON, BadRequest, ParsedRequest, WholeAnswer
-from common.dialects.bodies import read_fields
+from common.dialects.bodies import decoded, read_fields
 from common.dialects.gemini.path_operation import PREFIX, ModelInPath
 from common.dialects.spans import set_member
 from common.domain.usage import Tokens
@@ -65,8 +65,6 @@ class CountTokens(ModelInPath):
     def read_answer(self, body: bytes, content_type: str = JSON) -> WholeAnswer | None:
         """See `Operation`. Counting uses no tokens."""
         del content_type
-        try:
-            _answer_decoder.decode(body)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        if decoded(_answer_decoder, body) is None:
             return None
         return WholeAnswer(Tokens(), None, 0)

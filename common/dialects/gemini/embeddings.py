@@ -6,7 +6,7 @@ Source: https://ai.google.dev/api/embeddings. Each request of a batch repeats th
 import msgspec
 
 from common.dialects.base import JSON, BadRequest, ParsedRequest, WholeAnswer
-from common.dialects.bodies import read_fields
+from common.dialects.bodies import decoded, read_fields
 from common.dialects.gemini.path_operation import PREFIX, ModelInPath
 from common.dialects.gemini.tokens import read_usage
 from common.dialects.spans import set_member
@@ -53,9 +53,8 @@ class EmbedContent(ModelInPath):
     def read_answer(self, body: bytes, content_type: str = JSON) -> WholeAnswer | None:
         """See `Operation`. There is no output to count; older models report no figures."""
         del content_type
-        try:
-            answer = _answer_decoder.decode(body)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        answer = decoded(_answer_decoder, body)
+        if answer is None:
             return None
         if not answer.embedding and answer.embeddings is None:
             return None

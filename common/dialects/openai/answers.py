@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from common.dialects.base import WholeAnswer, estimate_tokens, word
-from common.dialects.bodies import loads
+from common.dialects.bodies import decoded, loads
 from common.dialects.openai.tokens import InputDetails, OutputDetails, tokens_of
 from common.domain.usage import Tokens
 
@@ -52,9 +52,8 @@ def read_usage(raw: bytes) -> Tokens | None:
 
 def read_answer(body: bytes) -> WholeAnswer | None:
     """A completion, of a chat or of a text; None for anything else."""
-    try:
-        answer = _answer_decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+    answer = decoded(_answer_decoder, body)
+    if answer is None:
         return None
     size = sum(len(bytes(choice)) for choice in answer.choices)
     usage = bytes(answer.usage)

@@ -3,7 +3,7 @@
 import msgspec
 
 from common.dialects.base import JSON, ParsedRequest, StreamCopy, WholeAnswer, estimate_tokens
-from common.dialects.bodies import check_model, read_fields
+from common.dialects.bodies import check_model, decoded, read_fields
 from common.dialects.openai.form import FormOperation
 from common.dialects.openai.items import ItemStreamCopy, read_usage
 from common.dialects.openai.whole import ModelOnly, WholeOperation
@@ -60,9 +60,8 @@ class Transcriptions(FormOperation):
         """See `Operation`. whisper counts seconds, which the ledger has no class for."""
         if content_type.startswith(_TEXTS):
             return WholeAnswer(None, None, estimate_tokens(len(body)))
-        try:
-            answer = _transcription_decoder.decode(body)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        answer = decoded(_transcription_decoder, body)
+        if answer is None:
             return None
         size = estimate_tokens(len(answer.text.encode()))
         usage = bytes(answer.usage)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from common.dialects.base import estimate_tokens, word
+from common.dialects.bodies import decoded
 from common.dialects.jobs import JobState, ResultsReader, UnreadableResults
 from common.dialects.openai.items import UNFINISHED, read_usage, searches_in
 from common.domain.jobs import JobKind, JobResult
@@ -43,9 +44,8 @@ class BackgroundResponses:
 
     def read_state(self, body: bytes) -> JobState | None:
         """See `JobReader`. One that made no output and reports nothing has used nothing."""
-        try:
-            response = _decoder.decode(body)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        response = decoded(_decoder, body)
+        if response is None:
             return None
         if response.object != "response":
             return None

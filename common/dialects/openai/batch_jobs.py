@@ -6,6 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/batch.
 import msgspec
 
 from common.dialects.batch_results import BatchResults
+from common.dialects.bodies import decoded
 from common.dialects.jobs import JobState, ResultsReader, UnreadableResults
 from common.dialects.openai import answers, items
 from common.domain.jobs import JobKind, JobResult
@@ -112,8 +113,7 @@ def files_of(body: bytes) -> list[str]:
 
 
 def _read_batch(body: bytes) -> _Batch | None:
-    try:
-        batch = _batch_decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+    batch = decoded(_batch_decoder, body)
+    if batch is None:
         return None
     return batch if batch.object == "batch" else None

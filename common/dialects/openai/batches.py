@@ -15,7 +15,7 @@ from common.dialects.base import (
     WholeAnswer,
     estimate_tokens,
 )
-from common.dialects.bodies import read_fields
+from common.dialects.bodies import decoded, read_fields
 from common.dialects.bounds import Unreadable
 from common.dialects.json_operation import JsonOperation
 from common.dialects.openai import bounds
@@ -97,9 +97,8 @@ class Batches(JsonOperation):
     def read_answer(self, body: bytes, content_type: str = JSON) -> WholeAnswer | None:
         """See `Operation`."""
         del content_type
-        try:
-            answer = _answer_decoder.decode(body)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        answer = decoded(_answer_decoder, body)
+        if answer is None:
             return None
         if answer.object != "batch":
             return None

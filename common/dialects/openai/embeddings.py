@@ -3,7 +3,7 @@
 import msgspec
 
 from common.dialects.base import JSON, ParsedRequest, WholeAnswer
-from common.dialects.bodies import check_model, read_fields
+from common.dialects.bodies import check_model, decoded, read_fields
 from common.dialects.openai.answers import read_usage
 from common.dialects.openai.whole import ModelOnly, WholeOperation
 
@@ -35,9 +35,8 @@ class Embeddings(WholeOperation):
     def read_answer(self, body: bytes, content_type: str = JSON) -> WholeAnswer | None:
         """See `Operation`. There is no output to count."""
         del content_type
-        try:
-            answer = _answer_decoder.decode(body)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        answer = decoded(_answer_decoder, body)
+        if answer is None:
             return None
         usage = bytes(answer.usage)
         return WholeAnswer(read_usage(usage), answer.model, 0, usage=usage)

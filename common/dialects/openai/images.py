@@ -3,7 +3,7 @@
 import msgspec
 
 from common.dialects.base import JSON, ParsedRequest, StreamCopy, WholeAnswer, estimate_tokens
-from common.dialects.bodies import check_model, check_positive, read_fields
+from common.dialects.bodies import check_model, check_positive, decoded, read_fields
 from common.dialects.openai.form import FormOperation
 from common.dialects.openai.items import ItemStreamCopy, read_usage
 from common.dialects.openai.whole import WholeOperation
@@ -30,9 +30,8 @@ _answer_decoder = msgspec.json.Decoder(_Answer)
 
 def read_images(body: bytes) -> WholeAnswer | None:
     """Images; the older models report no usage."""
-    try:
-        answer = _answer_decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+    answer = decoded(_answer_decoder, body)
+    if answer is None:
         return None
     usage = bytes(answer.usage)
     return WholeAnswer(read_usage(usage), None, 0, usage=usage)

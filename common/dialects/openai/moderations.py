@@ -6,7 +6,7 @@ Source: https://platform.openai.com/docs/guides/moderation.
 import msgspec
 
 from common.dialects.base import JSON, ParsedRequest, WholeAnswer
-from common.dialects.bodies import check_model, read_fields
+from common.dialects.bodies import check_model, decoded, read_fields
 from common.dialects.openai.whole import WholeOperation
 from common.domain.usage import Tokens
 
@@ -42,8 +42,7 @@ class Moderations(WholeOperation):
     def read_answer(self, body: bytes, content_type: str = JSON) -> WholeAnswer | None:
         """See `Operation`. Moderation uses no tokens that are billed."""
         del content_type
-        try:
-            answer = _answer_decoder.decode(body)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        answer = decoded(_answer_decoder, body)
+        if answer is None:
             return None
         return WholeAnswer(Tokens(), answer.model, 0)

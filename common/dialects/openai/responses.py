@@ -13,7 +13,7 @@ from common.dialects.base import (
     estimate_tokens,
     word,
 )
-from common.dialects.bodies import check_model, check_positive, read_fields
+from common.dialects.bodies import check_model, check_positive, decoded, read_fields
 from common.dialects.json_operation import JsonOperation
 from common.dialects.openai.errors import type_of
 from common.dialects.openai.items import (
@@ -77,9 +77,8 @@ class Responses(JsonOperation):
     def read_answer(self, body: bytes, content_type: str = JSON) -> WholeAnswer | None:
         """See `Operation`."""
         del content_type
-        try:
-            answer = _answer_decoder.decode(body)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        answer = decoded(_answer_decoder, body)
+        if answer is None:
             return None
         if answer.object != "response":
             return None
