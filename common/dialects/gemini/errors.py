@@ -4,7 +4,6 @@ Source: https://cloud.google.com/apis/design/errors (google.rpc.Status and its d
 `errors.APIError` of python-genai, which keeps `code`, `status` and `message`.
 """
 
-import re
 from typing import Any
 
 import msgspec
@@ -30,7 +29,6 @@ _STATUSES = {
 }
 _RPC = "type.googleapis.com/google.rpc."
 _DOMAIN = "relay"
-_DELAY = re.compile(r"([0-9]{1,6})(?:\.([0-9]{1,9}))?s")
 
 
 def error_response(refusal: Refusal, request_id: str) -> tuple[int, Headers, bytes]:
@@ -56,18 +54,6 @@ def error_of(value: Any) -> dict[str, Any] | None:
     error = value.get("error") if isinstance(value, dict) else None
     if isinstance(error, dict) and isinstance(error.get("message"), str):
         return error
-    return None
-
-
-def retry_delay_ms(body: bytes) -> int | None:
-    """How long Google asks to wait, by the `RetryInfo` of an error; it sends no `retry-after`."""
-    error = error_of(loads(body)) or {}
-    details = error.get("details")
-    for detail in details if isinstance(details, list) else []:
-        delay = detail.get("retryDelay") if isinstance(detail, dict) else None
-        if isinstance(delay, str) and (match := _DELAY.fullmatch(delay)) is not None:
-            fraction_ms = int((match[2] or "0").ljust(9, "0")) // 1_000_000
-            return int(match[1]) * 1000 + fraction_ms
     return None
 
 

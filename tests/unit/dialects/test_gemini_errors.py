@@ -9,8 +9,8 @@ from google.genai import errors, types
 
 from common.dialects import DIALECTS, OPERATIONS
 from common.dialects.base import BadRequest
-from common.dialects.gemini.errors import retry_delay_ms
 from common.domain.refusals import Reason, Refusal, RefusedBy
+from common.providers.failures import meaning_of
 from tests.unit.dialects.test_errors import STATUS
 
 GEMINI = DIALECTS["gemini"]
@@ -35,6 +35,11 @@ class Network:
         self.paths.append(request.url.raw_path.decode())
         status, headers, body = self.answer
         return httpx.Response(status, headers=headers, content=body)
+
+
+def retry_delay_ms(body):
+    """As Relay reads it of a provider."""
+    return meaning_of(429, body, (), 0).reset_ms
 
 
 @pytest.fixture(scope="module")
