@@ -21,9 +21,8 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name.startswith(_SCRUBBED_PREFIXES) or name in _SCRUBBED:
             del os.environ[name]
-    # An example may take as long as a busy machine makes it; `timeout` ends what hangs. Half as
-    # many as Hypothesis would try, so that the whole suite keeps its time: each run tries others.
-    settings.register_profile("unhurried", deadline=None, max_examples=50)
+    # An example may take as long as a busy machine makes it; `timeout` ends what hangs.
+    settings.register_profile("unhurried", deadline=None)
     settings.load_profile("unhurried")
 
 

@@ -133,6 +133,8 @@ def test_an_exhausted_budget_is_final(relay, echo, dialect, error, status, kind)
     assert (body["type"], body["limit"]["rule"]) == (kind, "budget.month")
     assert body["limit"]["remaining"] == "$0.000001000"
     assert body["limit"]["resets_at"].endswith("-01T00:00:00Z")
+    assert raised.value.response.request.headers["x-stainless-retry-count"] == "0"
+    eventually(lambda: asked(relay) > before)  # a line is written after the answer
     assert asked(relay) == before + 1
     assert echo.requests() == relay.records() == []
 

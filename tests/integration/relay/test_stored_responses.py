@@ -356,7 +356,9 @@ def test_an_answer_that_the_provider_cuts_never_looks_whole(relay, framing):
         account = stored_account(url)
         relay.project_accounts(account)
         remember(relay, "resp_x", account.id)
+        before = len(relay.log_lines("request"))
         with pytest.raises(httpx.RemoteProtocolError):
             call(relay, "resp_x", key=relay.project_key(team_id=TEAM))
+    eventually(lambda: len(relay.log_lines("request")) > before)
     line = relay.log_lines("request")[-1]
     assert (line["reason"], line["interruption"]) == ("upstream_cut", None)
