@@ -37,6 +37,9 @@ async def prepare(services: Services, request: OpenRequest, account: UsableAccou
     request.served = served = account.served_model(model) or model
     request.target = target = provider.target(account, request.endpoint.name, served) or ""
     body = _body_for(request, account, target)
+    if request.operation is not None:
+        for layer in request.layers:
+            request.operation = layer.around(request.operation)
     whole = body if isinstance(body, bytes) else b""
     token = await provider.credential(account, services.upstream)
     ask = Ask(target, served, whole, headers, request.parsed.stream, now_ms() / 1000)

@@ -13,6 +13,7 @@ from common.dialects.base import (
     WholeAnswer,
     estimate_tokens,
 )
+from common.dialects.layers import Layer
 from common.domain.account_health import Rest
 from common.domain.keys import KeyRecord
 from common.domain.limits import NO_RULES, RuleSet
@@ -65,6 +66,8 @@ class OpenRequest:
     # format what was translated so far.
     translates: bool = False
     translations: "dict[str, Translation] | None" = None
+    # What stands between the answer and its caller, from the provider's side outwards.
+    layers: tuple[Layer, ...] = ()
     # The format in which the account is asked, and its name for the model.
     target: str = ""
     served: str = ""

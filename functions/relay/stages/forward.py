@@ -154,8 +154,9 @@ async def _pass_whole(
         message = f"{exchange.provider} answered with something that is no answer of its API"
         raise UpstreamFailed(Failure(Reason.UPSTREAM_GARBAGE, message))
     headers = to_caller(exchange.headers)
-    if request.translates:
+    if request.translates or request.layers:
         body = request.operation.answer_for_caller(body, request.id)
+    if request.translates:
         headers = respond.translated_headers(request, "application/json")
     request.first_chunk_ns = time.perf_counter_ns()
     request.answer = answer
