@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from common.domain.field_errors import FieldError as FieldError
 from common.redaction.entities import (
     ENTITY_NAME,
     ENTITY_NAME_CHARACTERS_MAX,
@@ -52,13 +53,6 @@ class RedactionPolicy(msgspec.Struct, frozen=True, omit_defaults=True, forbid_un
     custom: tuple[CustomPattern, ...] = ()
     regions: tuple[str, ...] = ("US",)
     output: bool = False
-
-
-class FieldError(msgspec.Struct, frozen=True):
-    """What is wrong with one field: its path, and how to put it right."""
-
-    field: str
-    message: str
 
 
 class InvalidRedactionPolicy(ValueError):
