@@ -11,6 +11,7 @@ import msgspec
 
 from common.domain.access import NO_ACCESS, Access, admits_all_of, admits_scope
 from common.domain.accounts import AccountRecord
+from common.domain.content_rules import narrowed_content
 from common.domain.keys import KeyRecord
 from common.domain.money import pico_from_usd
 from common.domain.policies import Limits, Policy, Queue, UnpricedModels, Window
@@ -62,6 +63,7 @@ def narrowed_policy(old: Policy, new: Policy) -> Policy:
         access=access,
         unpriced_models=unpriced,
         routing=narrowed_routing(old.routing, new.routing),
+        content=narrowed_content(old.content, new.content),
     )
     if not old.counts:
         return msgspec.structs.replace(narrowed, budgets=new.budgets, calendar=new.calendar)

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from common.domain.access import NO_ACCESS, Access
+from common.domain.content_rules import NO_CONTENT, ContentRules
 from common.domain.ids import ulid_to_uuid
 from common.domain.periods import Calendar, Period
 from common.domain.routing import NO_ROUTING, Routing
@@ -77,8 +78,8 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `unpriced_models` says what becomes of models that the price book does not know: `deny`
     refuses them, `quarantine` serves them and prices them later. None leaves it to the level
-    above; only the organisation and teams say it. So it is with `client_gone`. `routing` is said by
-    the organisation, teams and keys.
+    above; only the organisation and teams say it. So it is with `client_gone`. `routing` and
+    `content` are said by the organisation, teams and keys.
     """
 
     limits: Limits = Limits()
@@ -88,11 +89,17 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
     unpriced_models: UnpricedModels | None = None
     client_gone: ClientGone | None = None
     routing: Routing = NO_ROUTING
+    content: ContentRules = NO_CONTENT
 
     @property
     def is_empty(self) -> bool:
         """Whether it limits and forbids nothing."""
-        return not self.counts and self.access.is_empty and self.routing == NO_ROUTING
+        return (
+            not self.counts
+            and self.access.is_empty
+            and self.routing == NO_ROUTING
+            and self.content.is_empty
+        )
 
     @property
     def counts(self) -> bool:

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from psycopg.types.json import Jsonb
 
+from common.domain.content_rules import MEMBERS as CONTENT_COLUMNS
 from common.domain.ids import ulid_to_uuid
 from common.domain.limits import Count, count_key, forget_ms, living_periods, money_key
 from common.domain.periods import NEVER_MS, in_default_calendar, span_of
@@ -15,7 +16,9 @@ from common.domain.policies import NO_POLICY, ORGANISATION, Applied, Policy
 from common.store.database import Connection, query
 
 COUNTS_COLUMNS = ("limits", "budgets", "calendar")
-COLUMNS = (*COUNTS_COLUMNS, "access", "unpriced_models", "client_gone", "routing")
+COLUMNS = (
+    *(*COUNTS_COLUMNS, "access", "unpriced_models", "client_gone", "routing"), *CONTENT_COLUMNS
+)  # fmt: skip
 
 _ALWAYS = datetime.max.replace(tzinfo=UTC)
 
@@ -46,14 +49,21 @@ def columns(policy: Policy) -> dict[str, Any]:
         "calendar": Jsonb(members.get("calendar", {})),
         "access": Jsonb(members.get("access", {})),
         "unpriced_models": policy.unpriced_models,
-        "client_gone": None if client_gone is None else Jsonb(client_gone),
+        "client_gone": _nullable(client_gone),
         "routing": Jsonb(members.get("routing", {})),
+        **{name: _nullable(getattr(policy.content, name)) for name in CONTENT_COLUMNS},
     }
+
+
+def _nullable(members: dict[str, Any] | None) -> Jsonb | None:
+    return None if members is None else Jsonb(members)
 
 
 def read(row: Mapping[str, Any], columns: Sequence[str] = COLUMNS) -> Policy:
     """The policy of a row with these columns; an account's has `COUNTS_COLUMNS`."""
-    policy = msgspec.convert({name: row[name] for name in columns if name in row}, Policy)
+    there = {name: row[name] for name in columns if name in row}
+    there["content"] = {name: there.pop(name) for name in CONTENT_COLUMNS if name in there}
+    policy = msgspec.convert(there, Policy)
     return NO_POLICY if policy == NO_POLICY else policy
 
 

@@ -15,6 +15,7 @@ from common.dialects.base import (
 )
 from common.dialects.layers import Layer
 from common.domain.account_health import Rest
+from common.domain.content_rules import ContentRules
 from common.domain.keys import KeyRecord
 from common.domain.limits import NO_RULES, RuleSet
 from common.domain.policies import DEFAULT_GONE, Applied, AppliedGone
@@ -66,6 +67,8 @@ class OpenRequest:
     # format what was translated so far.
     translates: bool = False
     translations: "dict[str, Translation] | None" = None
+    # What the levels say of its content, nearest first.
+    content: tuple[ContentRules, ...] = ()
     # What stands between the answer and its caller, from the provider's side outwards.
     layers: tuple[Layer, ...] = ()
     # The format in which the account is asked, and its name for the model.

@@ -72,14 +72,21 @@ async def _serve(
         await authenticate(services, request)
         await _serve_unmetered(services, request, scope, body, send)
         return
-    if services.snapshots.key(request.key_hash) is None:
+    snapshot = services.snapshots.key(request.key_hash)
+    if snapshot is None:
         # Nobody unknown sends a body here. It costs no round trip: `admit` would answer `stale`.
         await authenticate(services, request)
+    else:
+        request.content = snapshot.content
     await _read_in_time(services, request, body)
     if endpoint.name == "batches":
         from functions.relay.stages.files import load_batch
 
         await load_batch(services, request)
+    if request.content:
+        from functions.relay.content import follow_rules
+
+        await follow_rules(services, request, fresh=snapshot is None)
     accounts = await admit(services, request, body)
     services.heartbeat.enter(request)
     services.watches.begin(request, body)

@@ -12,6 +12,7 @@ import msgspec
 from common.accounts import UsableAccount, built_in_accounts, stored_accounts
 from common.domain.accounts import account_limits
 from common.domain.admission import Stale
+from common.domain.content_rules import ContentRules
 from common.domain.keys import KeyRecord, policies_of
 from common.domain.limits import NO_MARKS, NO_RULES, RuleSet, compile_rules
 from common.domain.periods import Calendar
@@ -34,6 +35,8 @@ from common.keyring import Keyring
 __all__ = ["KeySnapshot", "Snapshots", "UsableAccount"]
 
 KEYS_MAX = 10_000
+# Of what levels say of content, each kept once, with what was compiled from it.
+CONTENT_MAX = 1_000
 
 _key_decoder = msgspec.json.Decoder(KeyRecord)
 
@@ -42,7 +45,7 @@ class KeySnapshot(msgspec.Struct):
     """A key's record, the policies that apply, and the versions that these have in Redis.
 
     `applied` are those that limit something, `access` those with access rules,
-    `routing` those with rules of routing.
+    `routing` those with rules of routing, `content` what is said of content, nearest first.
     """
 
     versions: str
@@ -50,6 +53,7 @@ class KeySnapshot(msgspec.Struct):
     applied: tuple[Applied, ...]
     access: tuple[Applied, ...] = ()
     routing: tuple[Applied, ...] = ()
+    content: tuple[ContentRules, ...] = ()
     rules: RuleSet = NO_RULES
     client_gone: AppliedGone = DEFAULT_GONE
     # What its team says of models without a price, else the organisation; None: neither.
@@ -84,6 +88,7 @@ class Snapshots:
         self.accounts: list[UsableAccount] = self._built_in
         self.accounts_version = 0
         self._account_rules: dict[str, tuple[Policy, RuleSet]] = {}
+        self._content: OrderedDict[bytes, ContentRules] = OrderedDict()
 
     def key(self, key_hash: str) -> KeySnapshot | None:
         """The remembered record of a key."""
@@ -106,6 +111,7 @@ class Snapshots:
             self._limiting(record, found),
             tuple(one for one in found if not one.policy.access.is_empty),
             tuple(one for one in found if one.policy.routing != NO_ROUTING),
+            content=self._content_of(found),
             client_gone=client_gone_of(found),
             marks=self._marks,
             unpriced_models=_unpriced(found),
@@ -131,6 +137,19 @@ class Snapshots:
             rules = compile_rules((account_limits(account),), moment_ms, self._marks)
             self._account_rules[account.id] = account.policy, rules
         return rules
+
+    def _content_of(self, applied: tuple[Applied, ...]) -> tuple[ContentRules, ...]:
+        """What the levels say of content, nearest first; one object for what many keys share."""
+        said = [one.policy.content for one in reversed(applied) if not one.policy.content.is_empty]
+        return tuple(self._shared(rules) for rules in said)
+
+    def _shared(self, rules: ContentRules) -> ContentRules:
+        text = msgspec.json.encode(rules)
+        shared = self._content.setdefault(text, rules)
+        self._content.move_to_end(text)
+        if len(self._content) > CONTENT_MAX:
+            self._content.popitem(last=False)
+        return shared
 
     def _limiting(self, record: KeyRecord, applied: tuple[Applied, ...]) -> tuple[Applied, ...]:
         """Those that limit something; tokens a day by default where none limits them."""

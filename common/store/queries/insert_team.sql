@@ -1,7 +1,8 @@
 INSERT INTO teams (
     id, name, description, limits, budgets, calendar, access, unpriced_models, client_gone,
-    routing, price_multiplier, version
+    routing, redaction, content_policy, response_cache, price_multiplier, version
 )
 VALUES (%(id)s, %(name)s, %(description)s, %(limits)s, %(budgets)s, %(calendar)s, %(access)s,
-    %(unpriced_models)s, %(client_gone)s, %(routing)s, %(price_multiplier)s,
+    %(unpriced_models)s, %(client_gone)s, %(routing)s, %(redaction)s, %(content_policy)s,
+    %(response_cache)s, %(price_multiplier)s,
     nextval('projection_versions'))

@@ -1,6 +1,7 @@
 UPDATE organisation
 SET limits = %(limits)s, budgets = %(budgets)s, calendar = %(calendar)s, access = %(access)s,
     unpriced_models = %(unpriced_models)s, client_gone = %(client_gone)s,
-    routing = %(routing)s,
+    routing = %(routing)s, redaction = %(redaction)s, content_policy = %(content_policy)s,
+    response_cache = %(response_cache)s,
     version = nextval('projection_versions'), updated_at = now()
 WHERE version = %(version)s

@@ -69,7 +69,7 @@ async def authenticate(services: Services, request: OpenRequest) -> None:
             if isinstance(answer, Stale):
                 snapshot = await _remember(services, request, answer)
                 request.key, request.access = snapshot.record, snapshot.access
-                request.routing = snapshot.routing
+                request.routing, request.content = snapshot.routing, snapshot.content
                 check_access(request)
                 return
             await _handle_key(services, request, answer)
@@ -127,7 +127,9 @@ async def _admit(
             _tell_deprecation(services, request, accounts[answer.index])
             return chosen_first(accounts, answer.index)
         if isinstance(answer, Stale):
-            await _remember(services, request, answer)
+            remembered = await _remember(services, request, answer)
+            if remembered.content and not request.content:
+                await _begin_content(services, request, remembered)
             # Its tenant may be another.
             request.pinned_account_id = request.sticky_key = request.sticky_account = None
             current = True
@@ -137,6 +139,18 @@ async def _admit(
         else:
             await _handle_key(services, request, answer)
     raise Refused(state_unavailable())
+
+
+async def _begin_content(services: Services, request: OpenRequest, snapshot: KeySnapshot) -> None:
+    """Rules of content that this process did not know hold for this request. Raises `Refused`."""
+    from functions.relay.content import follow_rules
+
+    body = request.body
+    request.key, request.content = snapshot.record, snapshot.content
+    await follow_rules(services, request, fresh=True)
+    if request.body is not body:
+        # What was made of the body before.
+        request.translations = request.bound = None
 
 
 async def _remember(services: Services, request: OpenRequest, answer: Stale) -> KeySnapshot:
