@@ -15,6 +15,7 @@ from common.dialects.base import (
 )
 from common.dialects.layers import Layer
 from common.domain.account_health import Rest
+from common.domain.content_rules import ContentRules
 from common.domain.keys import KeyRecord
 from common.domain.limits import NO_RULES, RuleSet
 from common.domain.policies import DEFAULT_GONE, Applied, AppliedGone
@@ -66,8 +67,12 @@ class OpenRequest:
     # format what was translated so far.
     translates: bool = False
     translations: "dict[str, Translation] | None" = None
-    # What stands between the answer and its caller, from the provider's side outwards.
+    # What its levels say about content, nearest first, and what therefore stands between the answer
+    # and its caller, from the provider's side outwards.
+    content: tuple[ContentRules, ...] = ()
     layers: tuple[Layer, ...] = ()
+    # How many values were found by redaction, in the request and in its answer.
+    redactions: int = 0
     # The format in which the account is asked, and its name for the model.
     target: str = ""
     served: str = ""
