@@ -201,7 +201,7 @@ def _told(errors: Iterable[FieldError]) -> ValidationError:
 def _followed(member: str) -> AfterValidator:
     def check(given: BaseModel | None) -> BaseModel | None:
         try:
-            _kept(member, given)
+            kept_rule(member, given)
         except _INVALID as invalid:
             raise _told(invalid.errors) from None
         return given
@@ -209,7 +209,7 @@ def _followed(member: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _kept(member: str, given: BaseModel | None) -> dict[str, Any] | None:
+def kept_rule(member: str, given: BaseModel | None) -> dict[str, Any] | None:
     """As it is stored and projected: without what is the default anyway."""
     if given is None:
         return None
@@ -248,7 +248,7 @@ class ContentShown(BaseModel):
 def patched_content(content: ContentRules, given: BaseModel) -> ContentRules:
     """The rules with what was sent in the old ones' place."""
     sent = [name for name in MEMBERS if name in given.model_fields_set]
-    changes = {name: _kept(name, getattr(given, name)) for name in sent}
+    changes = {name: kept_rule(name, getattr(given, name)) for name in sent}
     return msgspec.structs.replace(content, **changes) if changes else content
 
 
