@@ -21,7 +21,7 @@ ALLOWED = {
     # has a pattern or phone numbers.
     "functions.key_admin": {
         *("cryptography", "httpx", "msgspec", "phonenumbers", "psycopg", "psycopg_pool"),
-        *("pydantic", "pyreqwest", "re2", "redis", "starlette"),
+        *("pydantic", "pydantic_core", "pyreqwest", "re2", "redis", "starlette"),
     },
     # pyreqwest by an egress proxy.
     "functions.usage_aggregation": {
