@@ -16,10 +16,14 @@ BUDGET_THRESHOLD = "ai.relay.budget.threshold.v1"
 ACCOUNT_HEALTH = "ai.relay.account.health.v1"
 KEY_CHANGED = "ai.relay.key.changed.v1"
 SPEND_DRIFT = "ai.relay.spend.drift.v1"
+LOGIN_FAILURES = "ai.relay.login.failures.v1"
 # PingSource's own type (knative/eventing pkg/apis/sources/v1/ping_types.go); it cannot be chosen.
 CRON_TASK = "dev.knative.sources.ping"
 
-OUR_TYPES = (USAGE_RECORDED, BUDGET_THRESHOLD, ACCOUNT_HEALTH, KEY_CHANGED, SPEND_DRIFT)
+OUR_TYPES = (
+    *(USAGE_RECORDED, BUDGET_THRESHOLD, ACCOUNT_HEALTH, KEY_CHANGED, SPEND_DRIFT),
+    LOGIN_FAILURES,
+)
 
 SOURCE_RELAY = "/relay/relay"
 SOURCE_KEY_ADMIN = "/relay/key_admin"
@@ -98,6 +102,19 @@ class AccountHealth(msgspec.Struct, frozen=True):
     cause: Cause | None = None
     since: str | None = None
     until: str | None = None
+
+
+class LoginFailures(msgspec.Struct, frozen=True):
+    """Data of `LOGIN_FAILURES`: somebody failed to sign in again and again, and is locked out.
+
+    `user` is who was tried, empty for the master key; `address` the caller's. Times are RFC 3339.
+    """
+
+    user: str
+    address: str
+    failures: int
+    since: str
+    locked_until: str | None = None
 
 
 class KeyChanged(msgspec.Struct, frozen=True):

@@ -22,6 +22,11 @@ async def read_bytes(request: Request, *, required: bool = True) -> bytes:
         raise Problem(
             415, "Unsupported media type", "Send the body as `Content-Type: application/json`."
         )
+    return await read_stream(request)
+
+
+async def read_stream(request: Request) -> bytes:
+    """The body of whatever type, bounded. Raises `Problem` 400 and 413."""
     chunks: list[bytes] = []
     size = 0
     try:

@@ -11,6 +11,7 @@ from common.state.outbox import Outbox
 from common.state.projection import has_epoch
 from common.store.database import Database, DatabaseUnavailable
 from common.telemetry import catalogue, logs
+from functions.key_admin.identity.tokens import Tokens
 
 
 class Services:
@@ -25,6 +26,10 @@ class Services:
         self.grace_key = secrets.derive(settings.internal_secret, "master-key-grace")
         # The function `pii`, where this installation has it.
         self.model_finder: ModelFinder | None = None
+        self.csrf_key = secrets.derive(settings.internal_secret, "csrf")
+        self.credentials_key = secrets.derive(settings.internal_secret, "session-credentials")
+        self.sign_in_key = secrets.derive(settings.internal_secret, "oidc-sign-in")
+        self.tokens = Tokens(settings.internal_secret, settings.identity.jwt_secrets)
         self.replies_key = secrets.derive(settings.internal_secret, "idempotent-replies")
 
     async def bring_projection_up_to_date(self) -> None:

@@ -16,6 +16,8 @@ from cli.admin import (
     receipts,
     redaction,
     route,
+    service_accounts,
+    signing_in,
     teams,
     usage,
     users,
@@ -26,6 +28,8 @@ from functions.key_admin.models import keys as key_models
 from functions.key_admin.models import limits as limit_models
 from functions.key_admin.models import receipts as receipt_models
 from functions.key_admin.models import routing as routing_models
+from functions.key_admin.models import service_accounts as service_account_models
+from functions.key_admin.models import sessions as session_models
 from functions.key_admin.models import usage as usage_models
 
 SHAPES = [
@@ -44,6 +48,10 @@ SHAPES = [
     (receipts.SHAPE, receipt_models.AdminReceipt, {"object"}),
     (audit.SHAPE, operations.AuditAnswer, set()),
     (quarantine.SHAPE, operations.QuarantineAnswer, set()),
+    (service_accounts.SHAPE, service_account_models.ServiceAccountAnswer, set()),
+    (service_accounts.MADE, service_account_models.ServiceAccountMade, set()),
+    (signing_in.SESSIONS, session_models.SessionShown, set()),
+    (signing_in.WHO, session_models.ActorAnswer, {"csrf_token"}),
     (dead_letters.SHAPE, operations.DeadLetterAnswer, set()),
 ]
 
