@@ -1,8 +1,8 @@
 """An identity provider as a process: oidc-provider-mock, with a switch for each way to be wrong.
 
 Codes, clients and redirect URIs are its own business. `python -m tests.support.identity_provider
-PORT` serves it; `PUT /spoil` says how its answers are spoilt: ID tokens are signed anew, after
-`claims` were added and `without` taken out, by its own key or, with `key`, by another one.
+PORT` serves it; ID tokens are signed anew by a key with an id. `PUT /spoil` says how they are
+wrong: `claims` are added, `without` taken out, `key` is another one, `none`, or a `secret`.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ class IdentityProvider:
     def __init__(self, port: int) -> None:
         # By name: it is what flask and its cookies take for itself.
         self.issuer = f"http://localhost:{port}"
-        self._client = httpx.Client(base_url=self.issuer, timeout=30)
+        self._client = httpx.Client(base_url=self.issuer, timeout=30, verify=False)
 
     def person(self, subject: str, **claims: Any) -> None:
         """Somebody with these claims."""
@@ -83,20 +83,19 @@ def served_identity_provider(log: Path) -> Iterator[IdentityProvider]:
 
 def _serve(port: int) -> None:
     import flask
-    import jwt
     import oidc_provider_mock
-    from authlib.jose import RSAKey
 
     app = oidc_provider_mock.app()
     app.debug = False
-    spoilt: dict[str, Any] = {}
-    asked: dict[str, str] = {}
-    added: list[Any] = []
+    keys = {name: _key(name) for name in ("own", "rotated", "unknown")}
+    published, spoilt, asked = ["own"], {}, {}
 
     @app.put("/spoil")
     def spoil() -> tuple[str, int]:
         spoilt.clear()
         spoilt.update(flask.request.get_json())
+        if spoilt.get("key") == "rotated":
+            published.append("rotated")
         return "", 204
 
     @app.get("/asked")
@@ -106,38 +105,46 @@ def _serve(port: int) -> None:
     @app.after_request
     def answer(response: flask.Response) -> flask.Response:
         path = flask.request.path
-        if path == "/jwks" and added:
-            keys = response.get_json()["keys"]
-            keys += [one.as_dict(is_private=False) for one in added]
-            response.set_data(json.dumps({"keys": keys}))
+        if path == "/jwks":
+            response.set_data(json.dumps({"keys": [keys[name][1] for name in published]}))
         if path == "/oauth2/token":
             asked.clear()
             asked.update(flask.request.form)
             asked["authorization"] = flask.request.headers.get("authorization", "")
-            if response.status_code == 200 and spoilt:
+            if response.status_code == 200:
                 body = response.get_json()
-                body["id_token"] = _signed_anew(body["id_token"])
+                body["id_token"] = _signed(body["id_token"], spoilt, keys)
                 response.set_data(json.dumps(body))
         return response
 
-    def _signed_anew(token: str) -> str:
-        claims = jwt.decode(token, options={"verify_signature": False})
-        claims |= spoilt.get("claims", {})
-        for name in spoilt.get("without", ()):
-            del claims[name]
-        if spoilt.get("key") == "none":
-            return jwt.encode(claims, None, "none")
-        if spoilt.get("key") == "secret":
-            # The public key as if it were a secret of both.
-            return jwt.encode(claims, "relay" * 8, "HS256")
-        key = RSAKey.generate_key(is_private=True)
-        key_id = key.thumbprint()
-        key.tokens["kid"] = key_id
-        if spoilt.get("key") != "unknown":
-            added.append(key)  # as after a rotation: published from now on
-        return jwt.encode(claims, key.get_private_key(), "RS256", headers={"kid": key_id})
-
     app.run("localhost", port, threaded=True)
+
+
+def _key(name: str) -> tuple[Any, dict[str, Any]]:
+    """A private key, and its public part as published."""
+    import jwt
+    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+
+    private = generate_private_key(SECP256R1())
+    public: dict[str, Any] = jwt.algorithms.ECAlgorithm.to_jwk(private.public_key(), as_dict=True)
+    return private, public | {"kid": name, "use": "sig"}
+
+
+def _signed(token: str, spoilt: dict[str, Any], keys: dict[str, Any]) -> str:
+    """The provider's claims, spoilt, signed by the key that it is told."""
+    import jwt
+
+    claims = jwt.decode(token, options={"verify_signature": False})
+    claims |= spoilt.get("claims", {})
+    for name in spoilt.get("without", ()):
+        del claims[name]
+    key = spoilt.get("key", "own")
+    if key == "none":
+        return jwt.encode(claims, None, "none", headers={"kid": "own"})
+    if key == "secret":
+        # Of both sides: OpenID Connect knows it, and Relay takes no such signature.
+        return jwt.encode(claims, "a secret of the client" * 2, "HS256", headers={"kid": "own"})
+    return jwt.encode(claims, keys[key][0], "ES256", headers={"kid": key})
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from functions.key_admin.models.service_accounts import (
     TokenRotation,
     check_teams,
 )
-from functions.key_admin.operation import Call, Operation, answered
+from functions.key_admin.operation import Call, Operation, answered, etag
 from functions.key_admin.problem import Problem, conflict, invalid_field, not_found
 
 PATH = "/internal/service-accounts"
@@ -62,7 +62,8 @@ async def create(call: Call) -> Response:
         account = await _found(connection, account_id)
         await call.audit(connection, "service-account.create", account_id, after=_audited(account))
         made = ServiceAccountMade(**_members(account), token=secret)
-        answer = answered(made, 201, {"location": f"{PATH}/{account_id}"})
+        headers = {"location": f"{PATH}/{account_id}", "etag": etag(_version(account))}
+        answer = answered(made, 201, headers)
         await idempotency.keep(call.services, connection, repeatable, account_id, answer)
     return answer
 
@@ -80,7 +81,7 @@ async def list_accounts(call: Call) -> Response:
 async def show(call: Call) -> Response:
     """One service account."""
     async with call.services.database.transaction() as connection:
-        return answered(_answer(await _found(connection, call.path["service_account_id"])))
+        return _shown(await _found(connection, call.path["service_account_id"]))
 
 
 async def patch(call: Call) -> Response:
@@ -89,6 +90,7 @@ async def patch(call: Call) -> Response:
     given = call.sent(ServiceAccountPatch)
     async with call.services.database.transaction() as connection:
         before = await _found(connection, call.path["service_account_id"])
+        call.check_version(_version(before))
         changes = {name: getattr(given, name) for name in given.model_fields_set}
         if "role" in changes:
             changes["role"] = Role(changes["role"])
@@ -97,7 +99,7 @@ async def patch(call: Call) -> Response:
                 changes[name] = tuple(changes[name])
         changed = msgspec.structs.replace(before, **changes)
         if changed == before:
-            return answered(_answer(before))
+            return _shown(before)
         await _check_teams(connection, changed.team_ids)
         try:
             check_teams(changed.role.value, changed.team_ids)
@@ -112,7 +114,7 @@ async def patch(call: Call) -> Response:
         account = await _found(connection, before.id)
         shown = {"before": _audited(before), "after": _audited(account)}
         await call.audit(connection, "service-account.update", account.id, **shown)
-    return answered(_answer(account))
+    return _shown(account)
 
 
 async def rotate(call: Call) -> Response:
@@ -176,6 +178,15 @@ def _token(secret: str) -> Token:
     return Token(token_hash(secret), secret[:_SHOWN_CHARACTERS])
 
 
+def _shown(account: ServiceAccount) -> Response:
+    return answered(_answer(account), headers={"etag": etag(_version(account))})
+
+
+def _version(account: ServiceAccount) -> int:
+    """A number that each change raises."""
+    return int(account.updated_at.timestamp() * 1_000_000)
+
+
 def _answer(account: ServiceAccount) -> ServiceAccountAnswer:
     return ServiceAccountAnswer(**_members(account))
 
@@ -208,7 +219,8 @@ OPERATIONS = (
     Operation("GET", _ONE, show, "Show a service account", _TAG, may=READ,
               answer=ServiceAccountAnswer, refusals=(404,)),
     Operation("PATCH", _ONE, patch, "Change a service account", _TAG, may=ADMINISTER,
-              answer=ServiceAccountAnswer, body=ServiceAccountPatch, refusals=(404, 409)),
+              answer=ServiceAccountAnswer, body=ServiceAccountPatch, versioned=True,
+              refusals=(404, 409)),
     Operation("POST", f"{_ONE}/rotate", rotate, "Give a service account another token", _TAG,
               may=ADMINISTER, status=201, answer=ServiceAccountMade, body=TokenRotation,
               body_required=False, idempotent_by_key=True, refusals=(404, 409)),

@@ -5,6 +5,7 @@ be trusted is refused, whatever of it: signature, issuer, audience, time, nonce.
 """
 
 import hmac
+import ssl
 import time
 from typing import Any
 from urllib.parse import quote_plus, urlsplit
@@ -16,8 +17,6 @@ from common.identity_settings import OidcProvider
 TIMEOUT_S = 10.0
 BYTES_MAX = 1 << 20
 KEPT_S = 3600.0
-# A key that is not known yet is looked for at once, and not again for so long.
-KEYS_AGAIN_S = 10.0
 LEEWAY_S = 60
 # Signatures by the provider's own key pair; never `none`, nor by a secret that two sides have.
 ALGORITHMS = frozenset(
@@ -58,7 +57,9 @@ class ProviderClient:
     def __init__(self, provider: OidcProvider) -> None:
         self.provider = provider
         self._metadata: tuple[float, Metadata] | None = None
-        self._keys: tuple[float, dict[str, Any]] | None = None
+        # Trusted certificates, read once: that takes longer than a call.
+        self._tls: ssl.SSLContext | None = None
+        self._keys: tuple[float, dict[str, Any]] = (0.0, {})
 
     async def metadata(self) -> Metadata:
         """Its discovery document. Raises `ProviderFailed`."""
@@ -157,9 +158,8 @@ class ProviderClient:
 
     async def _key(self, key_id: str) -> Any:
         """The key that a token names; read anew when it is not known, as after a rotation."""
-        at, keys = self._keys or (0.0, {})
-        age_s = time.monotonic() - at
-        if self._keys is None or age_s > KEPT_S or (key_id not in keys and age_s > KEYS_AGAIN_S):
+        at, keys = self._keys
+        if key_id not in keys or at + KEPT_S < time.monotonic():
             keys = await self._read_keys()
             self._keys = (time.monotonic(), keys)
         if key_id in keys:
@@ -190,9 +190,11 @@ class ProviderClient:
     async def _asked(self, method: str, address: str, **options: Any) -> bytes:
         import httpx
 
+        if self._tls is None:
+            self._tls = httpx.create_ssl_context()
         try:
             async with (
-                httpx.AsyncClient(timeout=TIMEOUT_S) as client,
+                httpx.AsyncClient(timeout=TIMEOUT_S, verify=self._tls) as client,
                 client.stream(method, address, **options) as answer,
             ):
                 body = bytearray()
