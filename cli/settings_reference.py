@@ -155,9 +155,9 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
                  '[{"id": "okta", "issuer": "https://example.okta.com", "client_id": "relay"}]'),
         Variable("RELAY_ADMIN_TOKEN", NONE, "a service account's token, or of a session",
                  "rsa_...", "`relayctl`"),
-        Variable("XDG_CONFIG_HOME", "~/.config",
-                 "below it `relayctl login` keeps its sessions, in `relay/sessions.json`",
-                 "/home/me/.config", "`relayctl`"),
+        Variable("RELAY_SESSIONS_FILE", "~/.config/relay/sessions.json",
+                 "where `relayctl login` keeps its sessions", "/run/user/1000/relay.json",
+                 "`relayctl`"),
     ),
     "Built-in accounts": (
         Variable("OPENAI_API_KEY", NONE, "makes a built-in account at OpenAI", "sk-...",

@@ -18,8 +18,7 @@ SPARE_S = 30.0
 
 def file() -> Path:
     """Where they are kept."""
-    base = variable("XDG_CONFIG_HOME") or "~/.config"
-    return Path(base).expanduser() / "relay" / "sessions.json"
+    return Path(variable("RELAY_SESSIONS_FILE") or "~/.config/relay/sessions.json").expanduser()
 
 
 def has(url: str) -> bool:

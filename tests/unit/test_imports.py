@@ -5,6 +5,7 @@ needs it. What the relay process really has imported after its first request is 
 tests/integration/test_import_budget.py.
 """
 
+import subprocess
 import sys
 
 import grimp
@@ -66,3 +67,11 @@ def test_every_function_is_listed(graph):
 @pytest.mark.parametrize("package", sorted(FIXED))
 def test_each_fixed_package_is_used(graph, package):
     assert graph.find_modules_that_directly_import(package)
+
+
+def test_key_admin_starts_without_what_signs_people_in():
+    code = "import functions.key_admin.main, sys; print(*sorted(sys.modules))"
+    command = [sys.executable, "-c", code]
+    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert "functions.key_admin.identity.oidc" in loaded
+    assert not {"jwt", "cryptography", "pyreqwest"} & {name.partition(".")[0] for name in loaded}

@@ -149,7 +149,8 @@ def _underway(parts: Services, request: Request) -> Underway | None:
 async def _first_time(parts: Services, underway: Underway) -> bool:
     digest = hashlib.sha256(underway.state.encode()).hexdigest()
     key = f"{parts.settings.state_prefix}:sign-ins:oidc:{digest}"
-    return await parts.redis.call("SET", key, 1, "NX", "PX", WAY_S * 1000) is not None
+    commands = parts.redis
+    return await commands.call("SET", key, 1, "NX", "PX", WAY_S * 1000) is not None
 
 
 def _failed(request: Request, code: str, provider: OidcProvider, why: str) -> SignInFailed:

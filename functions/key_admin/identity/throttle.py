@@ -23,7 +23,7 @@ class Attempt:
     """One attempt that was admitted. Ends by `forgive` or `failures`."""
 
     def __init__(self, parts: Services, keys: tuple[str, str], count: int) -> None:
-        self._parts = parts
+        self._commands = parts.redis
         self._account, self._address = keys
         self._count = count
 
@@ -39,13 +39,13 @@ class Attempt:
 
     async def since_ms(self) -> int:
         """When the window began, in ms since 1970. Raises `RedisUnavailable`."""
-        left_ms = int(await self._parts.redis.call("PTTL", self._account))
+        left_ms = int(await self._commands.call("PTTL", self._account))
         return now_ms() - WINDOW_MS + max(left_ms, 0)
 
     async def forgive(self) -> None:
         """It was right. Raises `RedisUnavailable`."""
-        await self._parts.redis.call("DEL", self._account)
-        await self._parts.redis.call("DECR", self._address)
+        await self._commands.call("DEL", self._account)
+        await self._commands.call("DECR", self._address)
 
 
 async def admit(parts: Services, request: Request, account: str) -> Attempt:
@@ -60,7 +60,8 @@ async def admit(parts: Services, request: Request, account: str) -> Attempt:
         (by_account, ACCOUNT_ATTEMPTS_MAX, "for this account, which is locked", keys[0]),
     ):
         if count > most:
-            left_s = max((await parts.redis.call("PTTL", key)) // 1000, 1)
+            commands = parts.redis
+            left_s = max((await commands.call("PTTL", key)) // 1000, 1)
             raise Problem(
                 429,
                 "Too many failed attempts",
@@ -71,10 +72,11 @@ async def admit(parts: Services, request: Request, account: str) -> Attempt:
 
 
 async def _raised(parts: Services, key: str) -> int:
-    count = int(await parts.redis.call("INCR", key))
+    commands = parts.redis
+    count = int(await commands.call("INCR", key))
     # The first of a window; or a process died between the two, and the counter had no end.
-    if count == 1 or await parts.redis.call("PTTL", key) == -1:
-        await parts.redis.call("PEXPIRE", key, WINDOW_MS)
+    if count == 1 or await commands.call("PTTL", key) == -1:
+        await commands.call("PEXPIRE", key, WINDOW_MS)
     return count
 
 
