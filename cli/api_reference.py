@@ -159,10 +159,10 @@ with `unpriced_models: quarantine` served, recorded as `unpriced` at $0 and pric
 `Authorization: Bearer` with the master key, a service account's token or a session's access token;
 or a browser's session ([sign-in.md](sign-in.md)). Under each call stands for whom it is (403 for
 others); what its caller may not see is not there (404). Lists are `{"items", "next_cursor"}`,
-newest first. Errors are problem details (RFC 9457) with `request_id` and `errors: [{"field", "message"}]`. A name that is
-not known is an error, in a body and in a query. `Idempotency-Key`: the same call again gets the
-same answer for 15 minutes, then 409. `ETag` and `If-Match`: 412 when somebody was faster.
-`redaction`, `content_policy` and `response_cache`: [privacy.md](privacy.md#how-policies-are-set).
+newest first. Errors are problem details (RFC 9457) with `request_id` and
+`errors: [{"field", "message"}]`. A name that is not known is an error, in a body and in a query.
+`Idempotency-Key`: the same call again gets the same answer for 15 minutes, then 409. `ETag` and
+`If-Match`: 412 when somebody was faster.
 """
 
 

@@ -34,8 +34,8 @@ MAY = {
         "sessions_show usage_list_records usage_show_receipt usage_show_sums"
     ),
     "operator admin": (
-        "account_calls_reset account_calls_test dead_letters_retry quarantine_retry teams_create "
-        "teams_delete teams_patch users_delete"
+        "account_calls_reset account_calls_test dead_letters_retry quarantine_retry "
+        "redaction_try_text teams_create teams_delete teams_patch users_delete"
     ),
     "operator admin team_admin": "keys_patch keys_restore users_create users_patch",
     "operator admin team_admin portal": "keys_create keys_delete keys_revoke keys_rotate",
@@ -203,6 +203,9 @@ def test_a_filter_for_others_finds_nothing(people, world, role):
         ({"account_id": UNKNOWN}, "account_id"),
         ({"group_id": None}, "group_id"),
         ({"regions": ["eu"]}, "regions"),
+        ({"redaction": {"entities": {}}}, "redaction"),
+        ({"content_policy": None}, "content_policy"),
+        ({"response_cache": {"mode": "on"}}, "response_cache"),
     ],
 )
 def test_a_team_admin_makes_keys_that_loosen_nothing(people, world, members, field):
