@@ -29,6 +29,7 @@ def welcome(*, port: int, state: Path, master_key_is_ours: bool, providers: dict
         (
             "",
             f"Relay is ready on {address} (Ctrl-C stops it); the master key is {where}.",
+            f"The console is {address}/admin: sign in with the master key.",
             f"Answers come from {_source(providers)}. Logs: {state / 'logs'}",
             "",
             "# a key, then a chat with it:",

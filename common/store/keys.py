@@ -7,12 +7,22 @@ from uuid import UUID
 
 import msgspec
 
-from common.domain.ids import ulid_to_uuid, uuid_to_ulid
+from common.domain.ids import is_ulid, ulid_to_uuid, uuid_to_ulid
 from common.domain.keys import KeyRecord
 from common.store import policies
 from common.store.database import Connection, query
 
 KeyStatus = Literal["active", "disabled", "revoked"]
+Sort = Literal["newest", "oldest", "name"]
+# What comes after the last key of a page, and the order of both its query's steps.
+_ORDERS: dict[Sort, tuple[str, str]] = {
+    "newest": ("keys.id < last.id", "keys.id DESC"),
+    "oldest": ("keys.id > last.id", "keys.id"),
+    "name": (
+        "(lower(keys.name), keys.id) > (lower(last.name), last.id)",
+        "lower(keys.name), keys.id",
+    ),
+}
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -98,22 +108,35 @@ async def page(
     connection: Connection,
     *,
     key_id: str | None = None,
-    before: str | None = None,
+    after: str | None = None,
     user_id: str | None = None,
     team_ids: Sequence[str] | None = None,
     status: str | None = None,
+    tag: str | None = None,
+    ids: Sequence[str] | None = None,
+    search: str | None = None,
+    sort: Sort = "newest",
     limit: int,
 ) -> list[Key]:
-    """Keys, newest first; `before` is the last id of the page before."""
+    """Keys in that order; `after` is the last id of the page before.
+
+    `search` is a part of the name or the user, whatever its case, or the beginning of the key.
+    """
     values = {
         "id": _uuid(key_id),
-        "before": _uuid(before),
+        "after": _uuid(after),
         "user_id": user_id,
         "team_ids": None if team_ids is None else [ulid_to_uuid(one) for one in team_ids],
         "status": status,
+        "tag": tag,
+        "ids": None if ids is None else [ulid_to_uuid(one) for one in ids],
+        "search": search,
+        "searched_id": _uuid(search) if search and is_ulid(search) else None,
         "limit": limit,
     }
-    cursor = await connection.execute(query("select_keys"), values)
+    further, order = _ORDERS[sort]
+    statement = query("select_keys").decode().format(further=further, order=order)
+    cursor = await connection.execute(statement.encode(), values)
     return [_key(row) for row in await cursor.fetchall()]
 
 

@@ -21,24 +21,30 @@ from functions.key_admin.api import (
     accounts,
     aliases,
     audit,
+    condition,
     dead_letters,
     explain,
     groups,
     keys,
+    limits_use,
     master_key,
     models,
     organisation,
     own_usage,
     prices,
     quarantine,
+    records_csv,
     redaction,
     service_accounts,
     sessions,
+    spend,
     teams,
+    timings,
     usage,
     users,
 )
 from functions.key_admin.callers import is_of_callers, of_callers
+from functions.key_admin.console.mount import ROUTES as CONSOLE_ROUTES
 from functions.key_admin.docs import Docs
 from functions.key_admin.identity import routes as identity
 from functions.key_admin.problem import Problem, response, unavailable
@@ -57,8 +63,13 @@ OPERATIONS = (
     *organisation.OPERATIONS,
     *redaction.OPERATIONS,
     *usage.OPERATIONS,
+    *timings.OPERATIONS,
+    *records_csv.OPERATIONS,
+    *limits_use.OPERATIONS,
+    *spend.OPERATIONS,
     *prices.OPERATIONS,
     *audit.OPERATIONS,
+    *condition.OPERATIONS,
     *quarantine.OPERATIONS,
     *dead_letters.OPERATIONS,
     *master_key.OPERATIONS,
@@ -82,6 +93,7 @@ ROUTES = [
         for operation in OPERATIONS
     ),
     *own_usage.ROUTES,
+    *CONSOLE_ROUTES,
     *identity.ROUTES,
     Route("/docs", _docs.page, methods=["GET"]),
     Route("/internal/openapi.json", _docs.openapi, methods=["GET"]),

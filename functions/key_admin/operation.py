@@ -145,8 +145,13 @@ class Operation(msgspec.Struct, frozen=True):
 
     async def __call__(self, request: Request) -> Response:
         """Serve a call. Raises `Problem`, and what means that a store is away."""
+        return await self.serve(
+            request, None if self.may.public else await identify(services(), request)
+        )
+
+    async def serve(self, request: Request, actor: Actor | None) -> Response:
+        """The same for somebody who is known already; None where anybody may call."""
         parts = services()
-        actor = None if self.may.public else await identify(parts, request)
         if actor is not None:
             check_role(actor, self.may, self.area)
         call = Call(parts, request, b"", actor)

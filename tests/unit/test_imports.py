@@ -18,11 +18,12 @@ ALLOWED = {
     "functions.relay": {
         *("cryptography", "hiredis", "msgspec", "psycopg", "psycopg_pool", "pyreqwest"),
     },
-    # pyreqwest at a test call of an account, jwt at the first session, phonenumbers and re2 at the
-    # first rule of content that has a pattern or phone numbers.
+    # pyreqwest at a test call of an account, jwt at the first session, jinja2 at the first page,
+    # phonenumbers and re2 at the first rule of content that has a pattern or phone numbers.
     "functions.key_admin": {
-        *("cryptography", "httpx", "jwt", "msgspec", "phonenumbers", "psycopg", "psycopg_pool"),
-        *("pydantic", "pydantic_core", "pyreqwest", "re2", "redis", "starlette"),
+        *("cryptography", "httpx", "jinja2", "jwt", "markupsafe", "msgspec", "phonenumbers"),
+        *("psycopg", "psycopg_pool", "pydantic", "pydantic_core", "pyreqwest", "re2", "redis"),
+        "starlette",
     },
     # pyreqwest by an egress proxy.
     "functions.usage_aggregation": {

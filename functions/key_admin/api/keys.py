@@ -75,17 +75,21 @@ async def create(call: Call) -> Response:
 
 
 async def list_keys(call: Call) -> Response:
-    """A page, newest first."""
+    """A page, newest first unless it is sorted otherwise."""
     query = call.sent(KeyPage)
     seen = call.scope.bounds(query.team_id, query.user_id)
     async with call.services.database.transaction() as connection:
         found = await keys.page(
             connection,
             key_id=seen.key_id,
-            before=query.cursor,
+            after=query.cursor,
             user_id=seen.user_id,
             team_ids=seen.team_ids,
             status=query.status,
+            tag=query.tag,
+            ids=query.ids,
+            search=query.search,
+            sort=query.sort,
             limit=query.limit + 1,
         )
     page = found[: query.limit]

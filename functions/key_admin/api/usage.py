@@ -63,7 +63,7 @@ async def list_records(call: Call) -> Response:
     async with call.services.database.transaction() as connection:
         found = await usage.records(
             connection,
-            _filters(call, query),
+            filters_of(call, query),
             model_requested=query.model_requested,
             before=query.cursor,
             limit=query.limit + 1,
@@ -98,13 +98,14 @@ async def _sums(
     try:
         async with call.services.database.transaction() as connection:
             return await usage.sums(
-                connection, _filters(call, query), group_by, query.tz, limit, most=most
+                connection, filters_of(call, query), group_by, query.tz, limit, most=most
             )
     except UnknownTimeZone as error:
         raise invalid_field("tz", str(error)) from None
 
 
-def _filters(call: Call, query: UsageQuery) -> Filters:
+def filters_of(call: Call, query: UsageQuery) -> Filters:
+    """What a query asks for, of what the caller may see. Raises `Problem` 422."""
     since, until = query.moment(query.since), query.moment(query.until)
     if since is not None and until is not None and since >= until:
         raise invalid_field("until", "must be later than since")

@@ -82,6 +82,11 @@ def ms_of(moment: datetime | None) -> int | None:
     return None if moment is None else int(moment.timestamp() * 1000)
 
 
+def split(value: Any) -> Any:
+    """A text of the query as a list: what stands between its commas."""
+    return [part for part in value.split(",") if part] if isinstance(value, str) else value
+
+
 def _not_null(value: Any) -> Any:
     if value is None:
         raise ValueError("must not be null; leave it out if it is not to change")

@@ -2,12 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from functions.key_admin.models.access import KeyAccessFields, ModelRules, Scopes
 from functions.key_admin.models.content import ContentSent, ContentShown
 from functions.key_admin.models.fields import (
     LEFT_OUT,
+    PAGE_MAX,
     Future,
     Kept,
     Name,
@@ -16,6 +17,7 @@ from functions.key_admin.models.fields import (
     Sought,
     Time,
     Ulid,
+    split,
 )
 from functions.key_admin.models.limits import CountsPatch, CountsSent, CountsShown
 from functions.key_admin.models.routing import KeyRoutingPatch, KeyRoutingSent, KeyRoutingShown
@@ -81,11 +83,26 @@ class Rotation(Sent):
 
 
 class KeyPage(Page):
-    """Which keys."""
+    """Which keys, in which order."""
 
     user_id: Sought | None = None
     team_id: Ulid | None = None
     status: Status | None = None
+    tag: Sought | None = None
+    ids: Annotated[
+        list[Ulid] | None,
+        Field(max_length=PAGE_MAX),
+        BeforeValidator(split),
+        WithJsonSchema({"type": "string", "description": "only these, separated by commas"}),
+    ] = None
+    search: Annotated[
+        Sought | None,
+        Field(description="a part of the name or the user, or the key's beginning or id"),
+    ] = None
+    sort: Annotated[
+        Literal["newest", "oldest", "name"],
+        Field(description="`cursor` goes on in the order that it came from"),
+    ] = "newest"
 
 
 class KeyAnswer(CountsShown, KeyRoutingShown, ContentShown):
@@ -116,7 +133,7 @@ class KeyMade(KeyAnswer):
 
 
 class KeyList(BaseModel):
-    """A page, newest first."""
+    """A page, newest first unless it is sorted otherwise."""
 
     items: list[KeyAnswer]
     next_cursor: str | None

@@ -1,7 +1,7 @@
 """Usage, as asked for and as answered."""
 
 from datetime import date, datetime, time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
@@ -17,6 +17,7 @@ from functions.key_admin.models.fields import (
     Sought,
     Time,
     Ulid,
+    split,
 )
 
 MODEL = "the model that answered; the one that was asked for when none did. As in sums by model"
@@ -28,10 +29,6 @@ def _known_zone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError("must be a time zone of the IANA list, e.g. Europe/Berlin") from None
     return name
-
-
-def _split(value: Any) -> Any:
-    return [part for part in value.split(",") if part] if isinstance(value, str) else value
 
 
 def _known_groupings(names: list[str]) -> list[str]:
@@ -69,7 +66,7 @@ class SumsQuery(UsageQuery):
     group_by: Annotated[
         list[str],
         Field(max_length=4),
-        BeforeValidator(_split),
+        BeforeValidator(split),
         AfterValidator(_known_groupings),
         WithJsonSchema({"type": "string", "description": f"of {', '.join(GROUPINGS)}"}),
     ] = Field(default_factory=list)
@@ -83,12 +80,17 @@ class LeaderboardQuery(UsageQuery):
     limit: int = Field(default=10, ge=1, le=100)
 
 
-class RecordsQuery(UsageQuery):
-    """Which page of the ledger."""
+class ExportQuery(UsageQuery):
+    """Which rows of the ledger."""
 
     model_requested: Annotated[
         Sought | None, Field(description="the model that was asked for, whichever answered")
     ] = None
+
+
+class RecordsQuery(ExportQuery):
+    """Which page of them."""
+
     limit: int = Field(default=PAGE_DEFAULT, ge=1, le=PAGE_MAX)
     cursor: Ulid | None = None
 

@@ -93,7 +93,7 @@ async def test_pages_give_every_key_once_newest_first(database):
     walked, page = [], [None]
     while page:
         before = page[-1].record.id if page[-1] else None
-        page = await asked(database, keys.page, before=before, limit=3)
+        page = await asked(database, keys.page, after=before, limit=3)
         walked.append([key.record.id for key in page])
     newest = sorted(made, reverse=True)
     assert walked == [newest[:3], newest[3:6], newest[6:], []]

@@ -20,18 +20,21 @@ UNKNOWN = "01ARYZ6S41TSV4RRFFQ69G5FAV"
 MAY = {
     "": "sessions_open_one sessions_refresh",
     "viewer operator admin": (
-        "accounts_list_accounts accounts_show audit_list_audit dead_letters_list_dead_letters "
+        "accounts_list_accounts accounts_show audit_list_audit condition_show "
+        "dead_letters_list_dead_letters "
         "explain_explain groups_list_groups groups_show organisation_show prices_diff "
         "prices_list_books quarantine_list_quarantine service_accounts_list_accounts "
         "service_accounts_show"
     ),
     "viewer operator admin team_admin": (
-        "teams_list_teams teams_show usage_show_leaderboard users_list_users users_show"
+        "limits_use_show spend_show teams_list_teams teams_show usage_show_leaderboard "
+        "users_list_users users_show"
     ),
     "viewer operator admin team_admin portal": (
         "aliases_list_aliases aliases_show keys_list_keys keys_show models_list_models models_show "
-        "prices_show sessions_close sessions_end_all sessions_end_one sessions_list_sessions "
-        "sessions_show usage_list_records usage_show_receipt usage_show_sums"
+        "prices_show records_csv_export sessions_close sessions_end_all sessions_end_one "
+        "sessions_list_sessions sessions_show timings_show usage_list_records "
+        "usage_show_receipt usage_show_sums"
     ),
     "operator admin": (
         "account_calls_reset account_calls_test dead_letters_retry quarantine_retry "
@@ -142,6 +145,7 @@ def scoped(role, *, listing):
         and (method, path) not in SHARED
         and bool(OWNED & set(parameters(path))) != listing
         and (not listing or (method == "GET" and not parameters(path)))
+        and not any(one.get("required") for one in described["parameters"] if one["in"] == "query")
     ]
 
 
@@ -165,7 +169,7 @@ def test_lists_show_own_things_only(people, call, world, role):
     mine = {"team_ids": (own.team_id,)} if role == "team_admin" else {"user_id": own.user_id}
     token = people.token(role, **mine)
     names = scoped(role, listing=True)
-    assert len(names) == {"team_admin": 6, "portal": 3}[role]
+    assert len(names) == {"team_admin": 9, "portal": 5}[role]
     for name in names:
         answer = call(token, name)
         assert answer.status_code == 200, f"{name}: {answer.text[:300]}"
@@ -173,10 +177,32 @@ def test_lists_show_own_things_only(people, call, world, role):
             assert identifier not in answer.text, name
         if name == "usage_show_sums":
             assert answer.json()["total"]["requests"] == 1
+        elif name == "timings_show":
+            assert answer.json()["requests"] == 1
+        elif name == "records_csv_export":
+            assert [own.ids["request_id"] in line for line in answer.text.splitlines()] == [
+                *(False, True)
+            ]
+        elif name == "limits_use_show":
+            assert answer.json()["items"] == []  # its team has none
         elif name == "usage_show_leaderboard":
             assert [one["group"] for one in answer.json()["items"]] == [{"user": own.user_id}]
         else:
             assert len(answer.json()["items"]) == 1, name
+
+
+def test_limits_and_spend_of_others_are_not_told(people, world):
+    own, other = world
+    token = people.token("team_admin", team_ids=(own.team_id,))
+    query = {"key_ids": f"{other.ids['key_id']},{own.ids['key_id']}"}
+    spent = people.call(token, "GET", "/internal/spend", params=query).json()["items"]
+    assert [one["key_id"] for one in spent] == [own.ids["key_id"]]
+    limits = "/internal/limits"
+    query = {"key_id": other.ids["key_id"]}
+    assert people.call(token, "GET", limits, params=query).status_code == 404
+    for name in ("team_id", "user_id"):
+        query = {name: other.ids[name]}
+        assert people.call(token, "GET", limits, params=query).json()["items"] == []
 
 
 @pytest.mark.parametrize("role", ["team_admin", "portal"])

@@ -1,0 +1,41 @@
+"""How requests went: percentiles of what they took, of the newest ones."""
+
+from datetime import datetime
+
+import msgspec
+
+from common.store.database import Connection, query
+from common.store.usage import Filters, first_id
+
+QUANTILES = (0.5, 0.9, 0.99)
+
+
+class Timings(msgspec.Struct, frozen=True):
+    """Figures of so many requests since `oldest`; times in ms, in the order of `QUANTILES`.
+
+    An empty tuple: none was served, or none says it.
+    """
+
+    requests: int
+    failures: int
+    cache_hits: int
+    tokens: int
+    oldest: datetime | None
+    latency_ms: tuple[int, ...]
+    first_token_ms: tuple[int, ...]
+
+
+async def timings(connection: Connection, filters: Filters, limit: int) -> Timings:
+    """Of the newest requests that these filters leave, at most `limit`."""
+    values = filters.values() | {
+        "since": first_id(filters.since),
+        "until": first_id(filters.until),
+        "quantiles": list(QUANTILES),
+        "limit": limit,
+    }
+    row = await (await connection.execute(query("select_timings"), values)).fetchone()
+    if row is None:
+        raise LookupError("an aggregate gave no row")
+    for name in ("latency_ms", "first_token_ms"):
+        row[name] = tuple(one for one in row[name] or () if one is not None)
+    return Timings(**row)

@@ -1,0 +1,109 @@
+"""`/internal/limits`: what is used, reserved and left of limits and budgets at this moment."""
+
+import asyncio
+
+from starlette.responses import Response
+
+from common.domain.limit_figures import figures
+from common.domain.limits import compile_rules
+from common.domain.policies import (
+    ORGANISATION,
+    Applied,
+    Level,
+    Policy,
+    key_scope,
+    team_scope,
+    user_scope,
+)
+from common.domain.roles import EVERYTHING, READ_TEAMS, Scope
+from common.identifiers import now_ms
+from common.state.admission import Admission
+from common.state.commands import RedisUnavailable
+from common.store import directory, keys, policies
+from common.store.database import Connection
+from functions.key_admin.models.accounts import LimitUse
+from functions.key_admin.models.observed import LevelUse, LimitsAnswer, LimitsQuery
+from functions.key_admin.operation import Call, Operation, answered
+from functions.key_admin.problem import not_found
+
+TEAMS_MAX = 200
+_Found = tuple[Level, str, str, str, Policy]
+
+
+async def show(call: Call) -> Response:
+    """Each level that has limits, with what is used of each."""
+    query = call.sent(LimitsQuery)
+    async with call.services.database.transaction() as connection:
+        found = await _levels(connection, query, call.scope)
+    items = await asyncio.gather(*(_use(call, one) for one in found if one[4].counts))
+    return answered(LimitsAnswer(items=list(items)))
+
+
+async def _levels(connection: Connection, query: LimitsQuery, scope: Scope) -> list[_Found]:
+    """Those that are asked for, as far as the caller sees them; the organisation's is all's."""
+    if query.key_id is not None:
+        key = await keys.find(connection, query.key_id)
+        record = None if key is None else key.record
+        if record is None or not scope.covers(
+            team_id=record.team_id, user_id=record.user_id, key_id=record.id
+        ):
+            raise not_found(f"There is no key with the id {query.key_id}.")
+        own: _Found = ("key", key_scope(record.id), record.id, record.name, record.policy)
+        return [
+            *await _organisation(connection, scope),
+            *await _team(connection, record.team_id),
+            *await _user(connection, record.user_id),
+            own,
+        ]
+    if query.user_id is not None:
+        return await _user(connection, query.user_id, scope)
+    if query.team_id is not None:
+        return await _team(connection, query.team_id) if scope.covers(team_id=query.team_id) else []
+    teams = await directory.page_of_teams(
+        connection, team_ids=scope.bounds().team_ids, limit=TEAMS_MAX
+    )
+    return [
+        *await _organisation(connection, scope),
+        *(("team", team_scope(one.id), one.id, one.name, one.policy) for one in teams),
+    ]
+
+
+async def _organisation(connection: Connection, scope: Scope) -> list[_Found]:
+    if not scope.everything:
+        return []
+    policy = (await policies.organisation(connection)).policy
+    return [("organisation", ORGANISATION, ORGANISATION, ORGANISATION, policy)]
+
+
+async def _team(connection: Connection, team_id: str | None) -> list[_Found]:
+    team = None if team_id is None else await directory.find_team(connection, team_id)
+    return [] if team is None else [("team", team_scope(team.id), team.id, team.name, team.policy)]
+
+
+async def _user(connection: Connection, user_id: str, scope: Scope = EVERYTHING) -> list[_Found]:
+    user = await directory.find_user(connection, user_id)
+    if user is None or not scope.covers(team_id=user.team_id, user_id=user.id):
+        return []
+    return [("user", user_scope(user.id), user.id, user.name or user.id, user.policy)]
+
+
+async def _use(call: Call, found: _Found) -> LevelUse:
+    level, scope, identifier, name, policy = found
+    rules = compile_rules((Applied(level, scope, policy),), now_ms())
+    admission = Admission(call.services.redis, call.services.settings.state_prefix)
+    try:
+        counted = await admission.read_rules(rules.packed) if rules.packed else []
+    except RedisUnavailable:
+        return LevelUse(level=level, id=identifier, name=name, use=None)
+    # Whose they are is said once, of the level.
+    use = [
+        LimitUse(**{member: value for member, value in one.items() if member != "level"})
+        for one in figures(rules.limits, counted)
+    ]
+    return LevelUse(level=level, id=identifier, name=name, use=use)
+
+
+OPERATIONS = (
+    Operation("GET", "/internal/limits", show, "Show what is used of limits", "Usage",
+              may=READ_TEAMS, answer=LimitsAnswer, query=LimitsQuery, refusals=(404,)),
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""The console: pages for administrators, rendered here, on the same operations as the admin API."""

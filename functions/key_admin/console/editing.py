@@ -1,0 +1,159 @@
+"""Changing a thing by a form: what is sent of it, and what becomes of it. No change is lost.
+
+The form carries the version that it was made of and what it showed then. Who comes too late is
+refused, and shown what is different now; what was typed stays, and is sent on top of that.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from functions.key_admin.console.fields import BUDGET_ROWS
+from functions.key_admin.console.forms import Input, flattened, members
+from functions.key_admin.console.view import View
+from functions.key_admin.problem import Problem
+
+_MINUTES = "%Y-%m-%dT%H:%M"
+Conflict = list[tuple[str, str, str, str]]
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """A kind of thing: its fields; what a change says of members that are blank; what it keeps."""
+
+    fields: tuple[Input, ...]
+    nothing: dict[str, Any]
+    kept: frozenset[str] = frozenset()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The names of its form's fields."""
+        return tuple(field.path for field in self.fields)
+
+
+class Form(msgspec.Struct, frozen=True):
+    """A form as it is shown: `base` is what it showed first, of `version`."""
+
+    values: dict[str, str]
+    base: str = ""
+    version: str = ""
+    errors: dict[str, str] = {}
+    conflict: Conflict | None = None
+
+    @property
+    def status(self) -> int:
+        """With which the page is answered."""
+        return 422 if self.errors else 412 if self.conflict is not None else 200
+
+
+def body_of(view: View, kind: Kind, form: Mapping[str, str]) -> dict[str, Any]:
+    """What was typed, as a body. A budget without an amount is a row that was left blank."""
+    given = dict(form)
+    for row in range(BUDGET_ROWS):
+        if not given.get(f"budgets[{row}].usd", "").strip():
+            given |= {f"budgets[{row}].period": "", f"budgets[{row}].policy": ""}
+    body = members(kind.fields, given)
+    if "expires_at" in body:
+        body["expires_at"] = _with_zone(view, body["expires_at"])
+    return body
+
+
+def shown(view: View, kind: Kind, thing: Mapping[str, Any]) -> dict[str, str]:
+    """A thing, or a body that was sent, as its form shows it."""
+    paths = kind.paths
+    found = dict.fromkeys(paths, "") | {
+        path: text for path, text in flattened(thing).items() if path in paths
+    }
+    if "expires_at" in found:
+        found["expires_at"] = _local(view, found["expires_at"])
+    return found
+
+
+def opened(view: View, kind: Kind, thing: Mapping[str, Any], version: str) -> Form:
+    """The form of a thing as it is now."""
+    values = shown(view, kind, thing)
+    return Form(values, msgspec.json.encode(values).decode(), version)
+
+
+async def created(
+    view: View, kind: Kind, path: str, form: Mapping[str, str], once: str = ""
+) -> tuple[Any, Form | None]:
+    """The answer's body; or the form with its errors. Raises `Problem` for what no field is at."""
+    body = body_of(view, kind, form)
+    try:
+        return (await view.api.ask("POST", path, body=body, once=once)).body, None
+    except Problem as problem:
+        if problem.status not in (409, 422):
+            raise
+        return None, Form(shown(view, kind, body), errors=_errors(problem))
+
+
+async def saved(view: View, kind: Kind, path: str, form: Mapping[str, str]) -> Form | None:
+    """None: it is saved. Else the form again. Raises `Problem` as `created`."""
+    base, version = _base(form), form.get("version", "")
+    body = body_of(view, kind, form)
+    typed = shown(view, kind, body) | {name: base.get(name, "") for name in kind.kept}
+    touched = {_member(path) for path in kind.paths if typed[path] != base.get(path, "")}
+    changes = {name: body.get(name, kind.nothing.get(name)) for name in sorted(touched)}
+    try:
+        if changes:
+            await view.api.ask("PATCH", path, body=changes, version=version)
+    except Problem as problem:
+        if problem.status == 412:
+            return await _conflict(view, kind, path, typed, base)
+        if problem.status not in (409, 422):
+            raise
+        return Form(typed, form.get("base", ""), version, _errors(problem))
+    return None
+
+
+async def _conflict(
+    view: View, kind: Kind, path: str, typed: dict[str, str], base: dict[str, str]
+) -> Form:
+    """The form as the thing is now, with what was typed on top, and what is different."""
+    answer = await view.api.ask("GET", path)
+    now = shown(view, kind, answer.body)
+    differs = [
+        (name, base.get(name, ""), now[name], typed[name])
+        for name in kind.paths
+        if now[name] != base.get(name, "")
+    ]
+    merged = {
+        name: now[name] if typed[name] == base.get(name, "") else typed[name] for name in kind.paths
+    }
+    again = msgspec.json.encode(now).decode()
+    return Form(merged, again, answer.etag, conflict=differs)
+
+
+def _errors(problem: Problem) -> dict[str, str]:
+    """By field; what is of none stands above all."""
+    return {one.field: one.message for one in problem.errors} or {"": problem.detail}
+
+
+def _member(path: str) -> str:
+    return path.partition(".")[0].partition("[")[0]
+
+
+def _base(form: Mapping[str, str]) -> dict[str, str]:
+    try:
+        return msgspec.json.decode(form.get("base", ""), type=dict[str, str])
+    except msgspec.DecodeError:
+        raise Problem(400, "Malformed form", "The form cannot be read: load it again.") from None
+
+
+def _with_zone(view: View, text: str) -> str:
+    """A time of the person's clock with its offset; what is none is left for the API to refuse."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return (moment if moment.tzinfo else moment.replace(tzinfo=view.zone)).isoformat()
+
+
+def _local(view: View, text: str) -> str:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return moment.astimezone(view.zone).strftime(_MINUTES)

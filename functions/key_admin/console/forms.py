@@ -1,0 +1,94 @@
+"""Forms: their fields are named as the API's, so that its errors fall beside them. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+Kind = Literal["text", "integer", "lines", "choices", "moment", "flag"]
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+
+
+class Input(msgspec.Struct, frozen=True):
+    """A field by the path of its member: `limits.window.minutes`, `budgets[0].usd`."""
+
+    path: str
+    kind: Kind = "text"
+
+
+def members(fields: Iterable[Input], given: Mapping[str, str]) -> dict[str, Any]:
+    """What was typed as the members of a body. A blank field gives none.
+
+    What should be a figure and is none stays a text: the API says what it wants.
+    """
+    found: dict[str, Any] = {}
+    for field in fields:
+        value = _value(field, given.get(field.path, ""))
+        if value is not None:
+            _put(found, field.path, value)
+    whole: dict[str, Any] = _without_gaps(found)
+    return whole
+
+
+def flattened(value: Any, path: str = "") -> dict[str, str]:
+    """The members of an answer as a form shows them, by path."""
+    match value:
+        case dict():
+            found: dict[str, str] = {}
+            for name, member in value.items():
+                found |= flattened(member, f"{path}.{name}" if path else name)
+            return found
+        case list() if all(isinstance(one, str) for one in value):
+            return {path: "\n".join(value)}
+        case list():
+            found = {}
+            for place, one in enumerate(value):
+                found |= flattened(one, f"{path}[{place}]")
+            return found
+        case None:
+            return {path: ""}
+        case bool():
+            return {path: "on" if value else ""}
+        case _:
+            return {path: str(value)}
+
+
+def _value(field: Input, text: str) -> Any:
+    text = text.strip()
+    match field.kind:
+        case "flag":
+            return text == "on"
+        case "lines" | "choices":
+            return [one.strip() for one in re.split(r"[\n,]", text) if one.strip()] or None
+        case _ if not text:
+            return None
+        case "integer":
+            plain = text.replace(" ", "").replace("_", "")
+            return int(plain) if plain.lstrip("-").isdigit() and plain.isascii() else text
+        case _:
+            return text
+
+
+def _put(found: dict[str, Any], path: str, value: Any) -> None:
+    steps: list[str | int] = [name or int(place) for name, place in _STEP.findall(path)]
+    at: Any = found
+    for step, following in zip(steps, [*steps[1:], None], strict=True):
+        fresh: Any = value if following is None else [] if isinstance(following, int) else {}
+        if isinstance(step, int):
+            while len(at) <= step:
+                at.append(None)
+            if at[step] is None:
+                at[step] = fresh
+            at = at[step]
+        else:
+            at = at.setdefault(step, fresh)
+
+
+def _without_gaps(value: Any) -> Any:
+    """Lists without the rows that were left blank."""
+    if isinstance(value, dict):
+        return {name: _without_gaps(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_without_gaps(one) for one in value if one is not None]
+    return value

@@ -1,0 +1,56 @@
+"""The audit log: who did what, when and from where, and what was before and after."""
+
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from starlette.responses import Response
+
+from functions.key_admin.console.forms import flattened
+from functions.key_admin.console.pages.requests import day_of
+from functions.key_admin.console.view import View
+
+ROWS = 50
+FILTERS = ("actor", "action", "subject_kind", "subject_id")
+KINDS = ("key", "team", "user", "account", "group", "alias", "organisation", "prices")
+
+
+async def show(view: View) -> Response:
+    """A page of the trail; with htmx the rows alone."""
+    asked = {name: view.query.get(name, "").strip() for name in FILTERS}
+    page = await view.api.get(
+        "/internal/audit", limit=ROWS, cursor=view.query.get("cursor"), **asked, **_days(view)
+    )
+    template = "audit_region.html" if view.is_partial else "audit.html"
+    return view.page(
+        template,
+        section="audit",
+        asked=asked,
+        days={"from": view.query.get("from", ""), "to": view.query.get("to", "")},
+        filtered=any(asked.values()) or bool(view.query.get("from") or view.query.get("to")),
+        entries=[one | {"changes": changes(one["detail"])} for one in page["items"]],
+        next_cursor=page["next_cursor"],
+        kinds=KINDS,
+    )
+
+
+def changes(detail: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """What differs: the member, before, after. A thing that was made has only an after."""
+    before = flattened(detail.get("before") or {})
+    after = flattened(detail.get("after") or {})
+    names = [*before, *(name for name in after if name not in before)]
+    return [
+        (name, before.get(name, ""), after.get(name, ""))
+        for name in names
+        if before.get(name, "") != after.get(name, "") and name not in ("updated_at", "created_at")
+    ]
+
+
+def _days(view: View) -> dict[str, str]:
+    """The days of the person's zone as times."""
+    found = {}
+    for name, member, more in (("from", "since", 0), ("to", "until", 1)):
+        day = day_of(view.query.get(name, ""))
+        if day is not None:
+            moment = datetime.combine(day + timedelta(days=more), time(), view.zone)
+            found[member] = moment.isoformat()
+    return found

@@ -1,0 +1,51 @@
+"""What is done with a key at once: rotating, revoking, restoring; asked for, then done."""
+
+import secrets
+
+from starlette.responses import Response
+
+from functions.key_admin.console.pages.key_form import made
+from functions.key_admin.console.view import View
+from functions.key_admin.problem import Problem
+
+GRACES_S = (0, 3600, 24 * 3600, 7 * 24 * 3600)
+GRACE_DEFAULT_S = 24 * 3600
+
+
+async def show(view: View, key_id: str, act: str) -> Response:
+    """What it does, to be confirmed."""
+    key = await view.api.get(f"/internal/api-keys/{key_id}")
+    return _confirm(view, key, act)
+
+
+async def submit(view: View, form: dict[str, str], key_id: str, act: str) -> Response:
+    """Done."""
+    path = f"/internal/api-keys/{key_id}"
+    if act != "rotate":
+        await view.api.ask("POST", f"{path}/{act}")
+        return view.redirect(view.link(f"/admin/keys/{key_id}", done=act))
+    grace = form.get("grace_s", "")
+    body = {"grace_s": int(grace) if grace.isdigit() else grace}
+    once = form.get("once", "") or secrets.token_urlsafe(18)
+    try:
+        answer = await view.api.ask("POST", f"{path}/rotate", body=body, once=once)
+    except Problem as problem:
+        if problem.status != 422:
+            raise
+        key = await view.api.get(path)
+        return _confirm(view, key, act, problem.errors[0].message if problem.errors else "")
+    return made(view, answer.body, "keys.rotated")
+
+
+def _confirm(view: View, key: dict[str, object], act: str, error: str = "") -> Response:
+    return view.page(
+        "key_confirm.html",
+        422 if error else 200,
+        section="keys",
+        key=key,
+        act=act,
+        error=error,
+        graces=GRACES_S,
+        grace=GRACE_DEFAULT_S,
+        once=secrets.token_urlsafe(18),
+    )

@@ -1,0 +1,45 @@
+"""Keys: found by anything that is known of them."""
+
+from starlette.responses import Response
+
+from functions.key_admin.console.pages import names
+from functions.key_admin.console.view import View
+
+STATUSES = ("active", "disabled", "revoked", "expired")
+SORTS = ("newest", "oldest", "name")
+ROWS = 50
+
+
+async def show(view: View) -> Response:
+    """A page of them; with htmx the rows alone."""
+    query = view.query
+    asked = {
+        "search": query.get("search", "").strip(),
+        "status": query.get("status", "") if query.get("status") in STATUSES else "",
+        "team_id": query.get("team_id", ""),
+        "tag": query.get("tag", "").strip(),
+        "sort": query.get("sort") if query.get("sort") in SORTS else "newest",
+    }
+    found = await view.gather(
+        page=view.api.get("/internal/api-keys", limit=ROWS, cursor=query.get("cursor"), **asked),
+        teams=names.of_teams(view),
+    )
+    keys = found["page"]["items"]
+    spent: dict[str, dict[str, str]] = {}
+    if keys:
+        ids = ",".join(one["id"] for one in keys)
+        answer = await view.api.get("/internal/spend", key_ids=ids)
+        spent = {one["key_id"]: one for one in answer["items"]}
+    template = "keys_region.html" if view.is_partial else "keys.html"
+    return view.page(
+        template,
+        section="keys",
+        asked=asked,
+        filtered=any(asked[name] for name in ("search", "status", "team_id", "tag")),
+        keys=keys,
+        next_cursor=found["page"]["next_cursor"],
+        teams=found["teams"],
+        spent=spent,
+        statuses=STATUSES,
+        sorts=SORTS,
+    )

@@ -1,0 +1,29 @@
+"""Names for the ids that lists show."""
+
+from collections.abc import Iterable
+
+from functions.key_admin.console.view import View
+
+TEAMS_MAX = 500
+
+
+async def of_keys(view: View, key_ids: Iterable[str]) -> dict[str, str]:
+    """Each key's name by its id; a key that is not there any more has none."""
+    ids = sorted(set(key_ids))
+    if not ids:
+        return {}
+    page = await view.api.get("/internal/api-keys", ids=",".join(ids), limit=len(ids))
+    return {one["id"]: one["name"] for one in page["items"]}
+
+
+async def of_teams(view: View) -> dict[str, str]:
+    """Each team's name by its id, in the order of names."""
+    page = await view.api.get("/internal/teams", limit=TEAMS_MAX)
+    found = sorted(page["items"], key=lambda one: one["name"].lower())
+    return {one["id"]: one["name"] for one in found}
+
+
+async def of_accounts(view: View) -> dict[str, str]:
+    """Each account's name by its id."""
+    page = await view.api.get_if_admitted("/internal/accounts", {"items": []}, limit=TEAMS_MAX)
+    return {one["id"]: one["name"] for one in page["items"]}

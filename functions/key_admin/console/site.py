@@ -1,0 +1,137 @@
+"""The console's pages by their addresses, who may see them, and errors as pages."""
+
+import re
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from common.state.commands import RedisUnavailable
+from common.store.database import DatabaseUnavailable
+from common.telemetry import logs
+from functions.key_admin.console import assets
+from functions.key_admin.console.view import View
+from functions.key_admin.identity.pages import login_url, page_actor, read_form
+from functions.key_admin.problem import Problem, unavailable
+
+Handler = Callable[..., Awaitable[Response]]
+
+
+class Page(msgspec.Struct, frozen=True):
+    """An address below `/admin` and its module in `pages`, imported when it is asked for.
+
+    The module has `show(view, **names)`, and `submit(view, form, **names)` if it takes a form.
+    """
+
+    pattern: str
+    module: str
+    show: str = "show"
+    submit: str = ""
+
+
+_ID = r"[0-9A-Z]{26}"
+_ANY = r".+"
+_TENANT = f"(?P<section>teams|users)/(?P<name>{_ANY})"
+PAGES = (
+    Page("", "overview"),
+    Page("keys", "keys"),
+    Page("keys/new", "key_form", "show_new", "create"),
+    Page(f"keys/(?P<key_id>{_ID})", "key"),
+    Page(f"keys/(?P<key_id>{_ID})/edit", "key_form", "show", "save"),
+    Page(f"keys/(?P<key_id>{_ID})/(?P<act>rotate|revoke|restore)", "key_acts", submit="submit"),
+    Page("(?P<section>teams|users)/new", "tenant_form", "show_new", "create"),
+    Page(f"(?P<section>teams|users)/(?P<name>{_ANY})/edit", "tenant_form", "show", "save"),
+    Page(
+        f"(?P<section>teams|users)/(?P<name>{_ANY})/delete", "tenant_form", "ask_delete", "delete"
+    ),
+    Page("teams", "teams"),
+    Page(f"teams/(?P<team_id>{_ID})", "teams", "show_one"),
+    Page("users", "users"),
+    Page(f"users/(?P<user_id>{_ANY})", "users", "show_one"),
+    Page("accounts", "accounts"),
+    Page(f"accounts/(?P<account_id>{_ID})", "accounts", "show_one"),
+    Page(f"accounts/(?P<account_id>{_ID})/reset", "accounts", "show_one", "reset"),
+    Page(f"accounts/(?P<account_id>{_ID})/test", "accounts", "show_one", "test"),
+    Page("prices", "prices"),
+    Page("requests", "requests"),
+    Page("requests/export", "requests", "export"),
+    Page(f"requests/(?P<request_id>{_ID})", "receipt"),
+    Page("audit", "audit"),
+    Page("system", "system"),
+    Page(f"system/(?P<what>dead-letters|quarantine)/(?P<name>{_ANY})", "system", submit="retry"),
+    Page("preferences", "preferences", submit="submit"),
+)
+_COMPILED = [(re.compile(page.pattern), page) for page in PAGES]
+
+
+async def answer(request: Request) -> Response:
+    """Any page, asset or form of the console; what goes wrong is a page too."""
+    path = request.path_params.get("page", "")
+    if path.startswith("assets/"):
+        found = assets.serve(request, path.removeprefix("assets/"))
+        return found or _failed(View(request, None), Problem(404, "Not found", path))
+    try:
+        return await _answer(request, path)
+    except Problem as problem:
+        return _failed(await _view(request), problem)
+    except (DatabaseUnavailable, RedisUnavailable) as error:
+        return _failed(View(request, None), unavailable(f"{error}"))
+    except Exception as error:  # noqa: BLE001 - a page says so, and the log why
+        request_id = request.scope["relay.request_id"]
+        logs.log("internal_error", level="error", request_id=request_id, error=repr(error))
+        return _failed(
+            View(request, None), Problem(500, "Internal error", "Relay failed; see its log.")
+        )
+
+
+async def _answer(request: Request, path: str) -> Response:
+    if path == "login":
+        from functions.key_admin.console.pages import sign_in
+
+        return await sign_in.answer(request)
+    page, names = _found(path)
+    form = await read_form(request) if request.method == "POST" else None
+    token = None if form is None else form.get("csrf_token", "")
+    actor = await page_actor(request, csrf_token=token)
+    if actor is None:
+        return _to_sign_in(request)
+    view = View(request, actor)
+    module = import_module(f"functions.key_admin.console.pages.{page.module}")
+    if form is None:
+        handler: Handler = getattr(module, page.show)
+        return await handler(view, **names)
+    if not page.submit:
+        raise Problem(405, "Method not allowed", path)
+    handler = getattr(module, page.submit)
+    return await handler(view, form, **names)
+
+
+def _found(path: str) -> tuple[Page, dict[str, str]]:
+    for pattern, page in _COMPILED:
+        match = pattern.fullmatch(path)
+        if match is not None:
+            return page, match.groupdict()
+    raise Problem(404, "Not found", f"/admin/{path[:200]}")
+
+
+def _to_sign_in(request: Request) -> Response:
+    target = login_url(request)
+    if "hx-request" in request.headers:
+        return Response(status_code=204, headers={"hx-redirect": target})
+    return View(request, None).redirect(target)
+
+
+async def _view(request: Request) -> View:
+    try:
+        return View(request, await page_actor(request))
+    except (Problem, RedisUnavailable, DatabaseUnavailable):
+        return View(request, None)
+
+
+def _failed(view: View, problem: Problem) -> Response:
+    page = view.page("error.html", problem.status, problem=problem, section="")
+    for name, value in problem.headers.items():
+        page.headers[name] = value
+    return page

@@ -1,0 +1,115 @@
+"""What is observed while Relay runs, as asked for and as answered."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+
+from common.domain.policies import Level
+from functions.key_admin.models.accounts import LimitUse
+from functions.key_admin.models.fields import PAGE_MAX, Money, Sent, Sought, Time, Ulid, split
+
+
+class Percentiles(BaseModel):
+    """Times in ms that half, nine of ten, 99 of 100 requests took at most."""
+
+    p50: int
+    p90: int
+    p99: int
+
+
+class TimingsAnswer(BaseModel):
+    """How the newest requests of a time went; null: no request says it."""
+
+    requests: Annotated[int, Field(description="that were looked at")]
+    sampled: Annotated[bool, Field(description="whether there are more, which were not")]
+    oldest: Annotated[Time | None, Field(description="the first that was looked at")]
+    failures: int
+    cache_hits: int
+    tokens: int
+    latency_ms: Annotated[Percentiles | None, Field(description="of those that were served")]
+    first_token_ms: Annotated[Percentiles | None, Field(description="of those that say it")]
+
+
+class LimitsQuery(Sent):
+    """Whose limits: of a key with all that holds for it, of a user, of a team.
+
+    Without any: the organisation's, and those of teams that have some.
+    """
+
+    key_id: Ulid | None = None
+    user_id: Sought | None = None
+    team_id: Ulid | None = None
+
+
+class LevelUse(BaseModel):
+    """A level's limits with what is used of them; null while Redis cannot be asked."""
+
+    level: Level
+    id: str
+    name: str
+    use: list[LimitUse] | None
+
+
+class LimitsAnswer(BaseModel):
+    """Levels, the outermost first."""
+
+    items: list[LevelUse]
+
+
+class SpendQuery(Sent):
+    """Of which keys: ids separated by commas."""
+
+    key_ids: Annotated[
+        list[Ulid],
+        Field(min_length=1, max_length=PAGE_MAX),
+        BeforeValidator(split),
+        WithJsonSchema({"type": "string", "description": "ids of keys, separated by commas"}),
+    ]
+
+
+class KeySpend(BaseModel):
+    """What a key has spent in the periods of UTC that are now, weeks from Monday."""
+
+    key_id: str
+    day: Money
+    week: Money
+    month: Money
+    total: Money
+
+
+class SpendAnswer(BaseModel):
+    """A key that is not there has spent nothing."""
+
+    items: list[KeySpend]
+
+
+class RedisCondition(BaseModel):
+    """What Redis says of itself and of what waits in it."""
+
+    version: str
+    used_bytes: int
+    limit_bytes: Annotated[int, Field(description="0: none")]
+    clock_ahead_ms: int
+    open_requests: int
+    outbox: Annotated[int, Field(description="records that are not in the ledger yet")]
+    outbox_oldest: Time | None
+
+
+class PostgresCondition(BaseModel):
+    """What Postgres says, and what waits in it for somebody."""
+
+    version: str
+    migrations: int
+    migrations_missing: list[str]
+    migrations_unknown: list[str]
+    quarantined: int
+    dead_letters: Annotated[int, Field(description="that were not sent again")]
+    changes: Annotated[int, Field(description="that Redis has not seen")]
+    oldest_change: Time | None
+
+
+class ConditionAnswer(BaseModel):
+    """How the stores are; null: it cannot be asked."""
+
+    postgres: PostgresCondition | None
+    redis: RedisCondition | None

@@ -1,0 +1,211 @@
+"""The console over HTTP: who gets in, what its pages carry, and what its forms do."""
+
+import csv
+import io
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from functions.key_admin.console.site import PAGES
+from tests.support.console import Person, hidden_fields
+from tests.support.usage_records import make_record, post_records, ulid_at
+
+FIRST_PAGE_BYTES_MAX = 150 * 1024
+
+
+@pytest.fixture
+def person(key_admin):
+    somebody = Person(key_admin)
+    assert somebody.sign_in().status_code == 303
+    yield somebody
+    somebody.close()
+
+
+def test_nobody_gets_in_without_signing_in(key_admin):
+    stranger = Person(key_admin)
+    for path in ("/admin", "/admin/keys?search=x", "/admin/requests/export"):
+        answer = stranger.get(path)
+        assert answer.status_code == 303
+        assert answer.headers["location"].startswith("/admin/login?next=/admin")
+    wrong = stranger.sign_in("a wrong key")
+    assert wrong.status_code == 401
+    assert "wrong" in wrong.text
+    assert "set-cookie" not in wrong.headers
+
+
+@pytest.mark.parametrize("target", ["https://evil.example/admin", "//evil.example", "/\\evil"])
+def test_signing_in_leads_nowhere_else(key_admin, target):
+    assert Person(key_admin).sign_in(target=target).headers["location"] == "/admin"
+
+
+def test_every_list_is_shown_and_carries_nothing_inline(person, key_admin):
+    key_id = key_admin.created(name='<script>alert("x")</script>', tags=["a&b"])["id"]
+    lists = [page.pattern for page in PAGES if re.fullmatch(r"[\w/]*", page.pattern)]
+    paths = [f"/admin/{one}".rstrip("/") for one in lists if one != "requests/export"]
+    for path in [*paths, f"/admin/keys/{key_id}", f"/admin/keys/{key_id}/edit"]:
+        answer = person.get(path)
+        assert answer.status_code == 200, (path, answer.text[-3000:])
+        policy = answer.headers["content-security-policy"]
+        assert "unsafe" not in policy
+        assert "default-src 'none'" in policy
+        assert answer.headers["cache-control"] == "no-store"
+        assert not re.findall(r"<script(?! src=)[^>]*>|<style| style=| on\w+=", answer.text), path
+        assert "<script>alert" not in answer.text, path
+
+
+def test_the_first_page_is_small_and_assets_are_kept_for_ever(person):
+    page = person.get("/admin")
+    total = len(page.content)
+    for path in set(re.findall(r'(?:href|src)="(/admin/assets/[^"]+)"', page.text)):
+        asset = person.get(path)
+        assert asset.status_code == 200
+        assert "immutable" in asset.headers["cache-control"]
+        total += int(asset.headers["content-length"])
+        assert person.get(path, headers={"accept-encoding": "identity"}).text == asset.text
+    assert total <= FIRST_PAGE_BYTES_MAX
+    assert person.get("/admin/assets/console.0000000000000000.css").status_code == 404
+
+
+def test_a_form_without_its_token_does_nothing(person, key_admin):
+    answer = person.post("/admin/keys/new", name="forged")
+    assert answer.status_code == 403
+    assert key_admin.get("/internal/api-keys", search="forged").json()["items"] == []
+
+
+def test_a_key_is_made_once_and_shown_once(person, key_admin):
+    page = person.get("/admin/keys/new").text
+    sent = hidden_fields(page) | {"name": "from the console", "user_id": "carol"}
+    sent |= {"budgets[0].usd": "25", "budgets[0].period": "month", "budgets[0].policy": "deny"}
+    sent |= {"limits.requests_per_minute": "60", "models.allow": "gpt-*\nclaude-*"}
+    made, again = person.post("/admin/keys/new", **sent), person.post("/admin/keys/new", **sent)
+    secret = re.search(r'id="secret"[^>]*>([^<]+)<', made.text).group(1)
+    assert secret in again.text
+    (key,) = key_admin.get("/internal/api-keys", search="from the console").json()["items"]
+    assert secret.startswith(key["key_prefix"])
+    assert (key["limits"]["requests_per_minute"], key["models"]["allow"]) == (
+        *(60, ["gpt-*", "claude-*"]),
+    )
+    assert key["budgets"] == [{"period": "month", "usd": "25", "policy": "deny"}]
+    assert secret not in person.get(f"/admin/keys/{key['id']}").text
+
+
+def test_what_is_wrong_is_said_beside_the_field_and_what_was_typed_stays(person):
+    answer = person.send(
+        "/admin/keys/new",
+        **{"name": "", "limits.requests_per_minute": "many", "budgets[0].usd": "1e9"},
+    )
+    assert answer.status_code == 422
+    for name in ("name", "limits.requests_per_minute", "budgets[0].usd"):
+        assert f'aria-describedby="{name}-about" aria-invalid="true"' in answer.text
+    assert 'value="many"' in answer.text
+    assert 'value="1e9"' in answer.text
+
+
+def test_two_who_change_a_key_at_once_lose_nothing(person, key_admin):
+    key = key_admin.created(name="shared", tags=["old"])
+    path = f"/admin/keys/{key['id']}/edit"
+    opened = hidden_fields(person.get(path).text)
+    values = {"name": "shared", "tags": "old"}
+    key_admin.call("PATCH", f"/internal/api-keys/{key['id']}", json={"tags": ["theirs"]})
+    refused = person.post(path, **opened, **(values | {"name": "mine"}))
+    assert refused.status_code == 412
+    assert "<del>old</del>" in refused.text
+    assert "<ins>theirs</ins>" in refused.text
+    again = hidden_fields(refused.text)
+    assert person.post(path, **again, name="mine", tags="theirs").status_code == 303
+    now = key_admin.get(f"/internal/api-keys/{key['id']}").json()
+    assert (now["name"], now["tags"]) == ("mine", ["theirs"])
+
+
+def test_a_key_is_rotated_revoked_and_restored(person, key_admin):
+    key = key_admin.created(name="to and fro")
+    path = f"/admin/keys/{key['id']}"
+    rotated = person.send(f"{path}/rotate", grace_s="3600")
+    assert 'id="secret"' in rotated.text
+    statuses = []
+    for act in ("revoke", "restore"):
+        assert person.send(f"{path}/{act}").status_code == 303
+        statuses.append(key_admin.get(f"/internal/api-keys/{key['id']}").json()["status"])
+    assert statuses == ["revoked", "active"]
+
+
+def test_requests_are_filtered_shown_and_exported(person, key_admin):
+    key = key_admin.created(name="asks a lot")
+    now = datetime.now(UTC)
+    records = [
+        make_record(
+            id=ulid_at(now - timedelta(seconds=number)),
+            key_id=key["id"],
+            user_id="=cmd()",
+            status="error" if number == 2 else "ok",
+        )
+        for number in range(3)
+    ]
+    post_records(key_admin.database_url, *records)
+    page = person.get("/admin/requests", params={"key_id": key["id"], "status": "error"})
+    assert [one.id in page.text for one in records] == [False, False, True]
+    receipt = person.get(f"/admin/requests/{records[0].id}")
+    assert receipt.status_code == 200
+    assert "$0.00000855" in receipt.text
+    export = person.get("/admin/requests/export", params={"key_id": key["id"]})
+    rows = list(csv.DictReader(io.StringIO(export.text)))
+    assert [row["id"] for row in rows] == [one.id for one in records]
+    # What a spreadsheet would run is a text.
+    assert {row["user_id"] for row in rows} == {"'=cmd()"}
+    day = (now + timedelta(days=2)).date().isoformat()
+    assert records[0].id not in person.get("/admin/requests", params={"from": day}).text
+
+
+def test_htmx_gets_the_region_alone(person):
+    part = person.get("/admin/keys", headers={"hx-request": "true"})
+    assert part.status_code == 200
+    assert "<html" not in part.text
+
+
+def test_the_audit_log_says_what_was_changed(person, key_admin):
+    key = key_admin.created(name="watched")
+    key_admin.call("PATCH", f"/internal/api-keys/{key['id']}", json={"name": "renamed"})
+    page = person.get("/admin/audit", params={"subject_id": key["id"]}).text
+    assert "key.update" in page
+    assert "<del>watched</del>" in page
+    assert "<ins>renamed</ins>" in page
+
+
+def test_a_team_is_made_changed_and_deleted_unless_it_is_in_use(person, key_admin):
+    budget = {"budgets[0].usd": "10", "budgets[0].period": "day", "budgets[0].policy": "soft"}
+    made = person.send("/admin/teams/new", name="blue", **budget)
+    path = made.headers["location"].partition("?")[0]
+    assert "blue" in person.get(path).text
+    team_id = path.rpartition("/")[2]
+    twice = person.send("/admin/teams/new", name="blue")
+    assert twice.status_code == 422
+    assert "blue" in twice.text
+    edit = person.get(f"{path}/edit").text
+    sent = {
+        **hidden_fields(edit),
+        "name": "blue",
+        "description": "the sea",
+        "price_multiplier": "1",
+    }
+    assert person.post(f"{path}/edit", **sent).status_code == 303
+    key_id = key_admin.created(team_id=team_id)["id"]
+    refused = person.send(f"{path}/delete")
+    assert refused.status_code == 409
+    key_admin.call("PATCH", f"/internal/api-keys/{key_id}", json={"team_id": None})
+    assert person.send(f"{path}/delete").status_code == 303
+
+
+def test_preferences_are_kept(person):
+    sent = person.send("/admin/preferences", theme="dark", language="de", zone="Europe/Berlin")
+    assert sent.status_code == 303
+    page = person.get("/admin/keys").text
+    assert '<html lang="de" data-theme="dark">' in page
+    assert "Neuer Schlüssel" in page
+
+
+def test_errors_are_pages(person):
+    missing = person.get("/admin/nowhere")
+    assert missing.status_code == 404
+    assert "text/html" in missing.headers["content-type"]
+    assert person.get("/admin/keys/01ARYZ6S41TSV4RRFFQ69G5FAW").status_code == 404
