@@ -123,9 +123,12 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         for name in _PARAMETER.findall(operation.path)
     ]
     if operation.query is not None:
-        properties: dict[str, Any] = operation.query.model_json_schema()["properties"]
-        for name, described in properties.items():
-            parameters.append({"name": name, "in": "query", "schema": _without_null(described)})
+        schema: dict[str, Any] = operation.query.model_json_schema()
+        for name, described in schema["properties"].items():
+            one = {"name": name, "in": "query", "schema": _without_null(described)}
+            if name in schema.get("required", ()):
+                one["required"] = True
+            parameters.append(one)
     if operation.idempotent_by_key:
         text = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
         parameters.append({"name": "Idempotency-Key", "in": "header", "schema": text})
