@@ -130,14 +130,14 @@ def fill(key_admin):
         assert answer.is_success, answer.text
         return answer.json()
 
-    budgets = [{"period": "month", "usd": "40", "policy": "clamp"}]
+    budgets = [{"period": "month", "usd": "4", "policy": "clamp"}]
     product = post("/internal/teams", name="Product", description="What customers see",
                    budgets=budgets)["id"]  # fmt: skip
     research = post("/internal/teams", name="Research",
-                    budgets=[{"period": "week", "usd": "25", "policy": "soft"}])["id"]  # fmt: skip
+                    budgets=[{"period": "week", "usd": "2", "policy": "soft"}])["id"]  # fmt: skip
     key_admin.call(
         "PATCH", "/internal/organisation",
-        json={"budgets": [{"period": "month", "usd": "100", "policy": "deny"}]},
+        json={"budgets": [{"period": "month", "usd": "20", "policy": "deny"}]},
     ).raise_for_status()  # fmt: skip
     post("/internal/accounts", name="openai-eu", provider="openai", region="",
          credential={"api_key": "sk-x"}, models=["gpt-5", "gpt-5-mini"], priority=10)  # fmt: skip
