@@ -17,10 +17,17 @@ async def check(services: Services, request: OpenRequest) -> None:
     rules = rules_of(request)
     if not rules:
         return
-    # Content policy: size and patterns, of the caller's own text.
+    guard = None
+    if any(one.content_policy is not None for one in rules):
+        from functions.relay.stages import content_policy
+
+        guard = content_policy.guard_for(rules)
+        await content_policy.check_input(request, guard)
     policy = next((one.redaction for one in rules if one.redaction is not None), None)
     if policy is not None:
         from functions.relay.stages.redact import redact_request
 
         await redact_request(services, request, policy)
-    # Content policy: the webhook, of the redacted text.
+    if guard is not None:
+        await content_policy.judge_input(services, request, guard)
+        content_policy.watch_output(services, request, guard)

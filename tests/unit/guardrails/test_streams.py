@@ -1,0 +1,197 @@
+"""Streams of every dialect: their texts, whatever the events they come in."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.domain.content_policy import ContentPattern
+from common.guardrails.message_texts import answer_texts
+from common.guardrails.streams import StreamWatch
+from common.guardrails.watching import watched
+from common.guardrails.whole_texts import check
+from functions.relay.pacing import paced
+
+WORDS = watched(
+    [
+        ContentPattern("word", r"\bblue bird\b", "block"),
+        ContentPattern("part", "secre", "flag"),
+        ContentPattern("quoted", 'say "é"', "flag"),
+    ]
+)
+
+
+def chat(delta, index=0, **choice):
+    return data({"choices": [{"index": index, "delta": delta, **choice}]})
+
+
+def data(value, ensure_ascii=True):
+    return b"data: " + json.dumps(value, ensure_ascii=ensure_ascii).encode() + b"\n\n"
+
+
+def block(kind, text, index=0):
+    delta = {"type": f"{kind}_delta", kind: text}
+    return data({"type": "content_block_delta", "index": index, "delta": delta})
+
+
+def response(kind, text, **places):
+    return data({"type": f"response.{kind}.delta", "delta": text, "output_index": 0, **places})
+
+
+def gemini(*parts, **candidate):
+    return data({"candidates": [{"content": {"parts": list(parts)}, **candidate}]})
+
+
+def found(dialect, *events, keeps=False):
+    watch = StreamWatch(dialect, WORDS, keeps=keeps)
+    told = [one.name for event in events for one in watch.read(event)]
+    return told, [one.name for one in watch.end()]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "make"),
+    [
+        ("openai", lambda text: chat({"content": text})),
+        ("openai", lambda text: chat({"refusal": text})),
+        ("openai", lambda text: chat({"reasoning_content": text})),
+        ("openai", lambda text: chat({"audio": {"transcript": text}})),
+        ("openai", lambda text: chat({"tool_calls": [{"function": {"arguments": text}}]})),
+        ("openai", lambda text: chat({"tool_calls": [{"custom": {"input": text}}]})),
+        ("openai", lambda text: data({"choices": [{"index": 0, "text": text}]})),
+        ("openai", lambda text: response("output_text", text)),
+        ("openai", lambda text: response("refusal", text, content_index=1)),
+        ("openai", lambda text: response("function_call_arguments", text)),
+        ("openai", lambda text: response("reasoning_summary_text", text, summary_index=0)),
+        ("openai", lambda text: data({"type": "transcript.text.delta", "delta": text})),
+        ("anthropic", lambda text: block("text", text)),
+        ("anthropic", lambda text: block("thinking", text)),
+        ("anthropic", lambda text: block("partial_json", text)),
+        ("gemini", lambda text: gemini({"text": text})),
+        ("gemini", lambda text: gemini({"text": text, "thought": True})),
+    ],
+)
+def test_a_word_in_pieces_is_found_when_it_is_complete(dialect, make):
+    events = [make(text) for text in ("A bl", "ue bi", "rd", "!")]
+    watch = StreamWatch(dialect, WORDS, keeps=True)
+    assert [watch.read(event) for event in events[:2]] == [[], []]
+    assert not watch.pending
+    assert watch.read(events[2]) == []
+    assert watch.pending
+    assert [one.name for one in watch.read(events[3])] == ["word"]
+    assert [one.text for one in watch.texts()] == ["A blue bird!"]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "event"),
+    [
+        ("openai", chat({}, finish_reason="stop")),
+        ("openai", data({"type": "response.output_text.done", "output_index": 0, "text": "x"})),
+        ("anthropic", data({"type": "content_block_stop", "index": 0})),
+        ("gemini", gemini({"text": ""}, finishReason="STOP")),
+    ],
+)
+def test_the_end_of_a_text_decides(dialect, event):
+    begin = {
+        "openai": response("output_text", "blue bird"),
+        "anthropic": block("text", "blue bird"),
+        "gemini": gemini({"text": "blue bird"}),
+    }[dialect]
+    if b"choices" in event:
+        begin = chat({"content": "blue bird"})
+    assert found(dialect, begin, event) == (["word"], [])
+
+
+def test_texts_beside_each_other_are_none_together():
+    assert found("openai", chat({"content": "blue "}), chat({"content": "bird "}, 1)) == ([], [])
+    assert found("anthropic", block("text", "blue "), block("text", "bird ", 1)) == ([], [])
+    assert found("gemini", gemini({"text": "secr"}), gemini({"text": "e", "thought": True})) == (
+        [],
+        [],
+    )
+
+
+@pytest.mark.parametrize(
+    ("dialect", "event"),
+    [
+        ("anthropic", data({"type": "content_block_start", "index": 0,
+                            "content_block": {"type": "text", "text": "secret"}})),
+        ("anthropic", data({"type": "content_block_start", "index": 0,
+                            "content_block": {"type": "tool_use", "input": {"id": "secret"}}})),
+        ("openai", data({"type": "response.output_item.added",
+                         "item": {"content": [{"text": "secret"}]}})),
+        ("openai", data({"type": "response.completed", "response": {"output": [
+            {"type": "function_call", "arguments": '{"secre\\u0074": 1}'}]}})),
+        ("gemini", gemini({"functionCall": {"name": "f", "args": {"name": ["secret"]}}})),
+        ("gemini", gemini({"executableCode": {"code": "secret"}})),
+    ],
+)  # fmt: skip
+def test_what_comes_whole_is_found_as_well(dialect, event):
+    told, _ = found(dialect, event)
+    assert told == ["part"]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "event"),
+    [
+        ("openai", b": keep-alive\n\n"),
+        ("openai", b"data: [DONE]\n\n"),
+        ("openai", b"data: {secret\n\n"),
+        ("openai", data({"choices": [None, {"delta": 7}, {"index": "x", "delta": {"content": 3}}]})),
+        ("openai", data({"type": "response.audio.delta", "delta": "secret"})),
+        ("openai", data({"type": "response.created", "response": {"instructions": "secret"}})),
+        ("anthropic", data({"type": "ping"})),
+        ("anthropic", block("signature", "secret")),
+        ("gemini", data({"candidates": [{"content": None}, 5]})),
+        ("gemini", gemini({"text": "", "thoughtSignature": "secret"})),
+        ("gemini", gemini({"inlineData": {"data": "secret"}})),
+    ],
+)
+def test_what_is_no_text_is_passed_over(dialect, event):
+    assert found(dialect, event) == ([], [])
+
+
+@given(st.lists(st.text('ab"é\\\n😀 blue bird', max_size=12), max_size=4), st.data())
+def test_arguments_in_pieces_say_what_they_say_whole(values, drawn):
+    text = json.dumps({"q": values}, ensure_ascii=drawn.draw(st.booleans()))
+    cuts = sorted(drawn.draw(st.lists(st.integers(0, len(text)), max_size=5)))
+    edges = [0, *cuts, len(text)]
+    events = [
+        block("partial_json", text[start:stop])
+        for start, stop in zip(edges, edges[1:], strict=False)
+    ]
+    told, ended = found("anthropic", *events)
+    whole = {name for value in values for name in in_whole(value)}
+    assert whole <= {*told, *ended}
+
+
+def in_whole(text):
+    encoded = text.encode()
+    return [one.name for one in WORDS if one.regex.search(encoded) is not None]
+
+
+def test_escapes_that_are_cut_apart_are_read():
+    pieces = ['{"q": "say \\', '"\\u00', 'e9\\', '""}']
+    told, _ = found("anthropic", *[block("partial_json", piece) for piece in pieces])
+    assert told == ["quoted"]
+
+
+def test_what_is_kept_is_bounded(monkeypatch):
+    monkeypatch.setattr("common.guardrails.streams.KEPT_CHARACTERS_MAX", 10)
+    watch = StreamWatch("anthropic", (), keeps=True)
+    watch.read(block("text", "12345"))
+    watch.read(block("text", "67890"))
+    assert not watch.too_long
+    watch.read(block("text", "1"))
+    assert watch.too_long
+
+
+async def test_a_whole_answer_names_what_blocks_and_flags():
+    body = json.dumps(
+        {"content": [{"type": "text", "text": "secret"}, {"type": "text", "text": "a blue bird"}]}
+    ).encode()
+    outcome = await paced(check(answer_texts(body, "messages"), WORDS))
+    assert outcome.flagged == ("part",)
+    assert outcome.blocked == ("word", "content[1].text")
+    outcome = await paced(check(answer_texts(b"plain secret", "audio.transcriptions"), WORDS))
+    assert outcome.flagged == ("part",)
