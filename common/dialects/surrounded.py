@@ -42,7 +42,10 @@ class SurroundedCopy(ABC):
         """See `StreamCopy`."""
         passed = self._inner.end()
         self._follow()
-        return self._changed_all(passed) + self.rest()
+        changed = self._changed_all(passed)
+        return (
+            changed + b"".join([self.changed(event) for event in self._cutter.end()]) + self.rest()
+        )
 
     @abstractmethod
     def changed(self, event: bytes) -> bytes:

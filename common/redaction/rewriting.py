@@ -1,7 +1,7 @@
 """Changing texts of a body as spans of its bytes: everything else stays as it was written."""
 
 import re
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from common.redaction.places import Place, outer_places
@@ -60,12 +60,24 @@ def restore(body: bytes, shape: Shape, values: Mapping[str, str]) -> Generator[N
     In tool-call arguments values are escaped twice, so that the JSON within the string stays JSON.
     """
     plain, in_json = Restorer(values), Restorer.for_json(values)
+
+    def restored(place: Place) -> Generator[None, None, str]:
+        yield from ()
+        return (in_json if place.kind == "json" else plain).text(place.text)
+
+    return (yield from change(body, shape, restored))
+
+
+def change(
+    body: bytes, shape: Shape, changed: Callable[[Place], Generator[None, None, str]]
+) -> Generator[None, None, bytes]:
+    """The body with other texts where `changed` gives another; yields between pieces of work."""
     edits: list[_Edit] = []
     for place in outer_places(body, shape):
         if place is None:
             yield
             continue
-        text = (in_json if place.kind == "json" else plain).text(place.text)
+        text = yield from changed(place)
         if text != place.text:
             edits.append(_Edit(place.start, place.end, _quoted(text)))
     return (yield from _spliced(body, edits))
@@ -77,6 +89,8 @@ def _edits(
     if place.kind == "number":
         text = "".join(_replaced(place.text, replacements))
         return [_Edit(place.start, place.end, _quoted(text))]
+    if place.kind == "raw":
+        return _raw_edits(place, replacements)
     wanted = [position for one in replacements for position in (one.start, one.end)]
     offsets = yield from _offsets(raw, place.text, wanted)
     edits: list[_Edit] = []
@@ -86,6 +100,16 @@ def _edits(
         start, end = offsets[2 * number], offsets[2 * number + 1]
         edits.append(_Edit(place.start + start, place.start + end, json_escaped(one.text).encode()))
     return edits
+
+
+def _raw_edits(place: Place, replacements: Sequence[Replacement]) -> list[_Edit]:
+    wanted = [position for one in replacements for position in (one.start, one.end)]
+    # Those of a string count its first quote.
+    offsets = [place.start + offset - 1 for offset in _plain_offsets(place.text, wanted)]
+    return [
+        _Edit(offsets[2 * number], offsets[2 * number + 1], one.text.encode())
+        for number, one in enumerate(replacements)
+    ]
 
 
 def _quoted(text: str) -> bytes:

@@ -1,11 +1,226 @@
-"""Redact: what a policy names is found in the request and replaced, and put back in its answer."""
+"""Redact: what a policy names is found in the request and replaced, and put back in its answer.
 
-from typing import Any
+The request goes on with another body: whatever comes after this stage sees no other. Which value
+stands behind which placeholder is known to this request alone, and forgotten with it.
+"""
 
+import asyncio
+from collections.abc import Generator, Sequence
+from typing import Any, NamedTuple
+
+from common.dialects.base import FORM, BadRequest
+from common.domain.content_rules import ContentRules
+from common.domain.refusals import Reason, Refusal, Refused
+from common.redaction.answers import AnswerRedaction
+from common.redaction.answers_in_json import asks_for_json
+from common.redaction.entities import MODEL_ENTITIES, PATTERN_ENTITIES
+from common.redaction.form_places import form_places
+from common.redaction.found import Found
+from common.redaction.model_findings import ModelUnavailable
+from common.redaction.placeholders import Placeholders
+from common.redaction.places import Place, collect
+from common.redaction.planned import scanner
+from common.redaction.policy import Action, Plan, plan, read_policy
+from common.redaction.redacting import Blocked, Outcome, apply
+from common.redaction.scanning import Scanner
+from common.redaction.shapes import ANSWERS, REQUESTS
+from common.telemetry import catalogue, logs
+from functions.relay.caller_body import refusal_of
 from functions.relay.open_request import OpenRequest
+from functions.relay.redacted_answers import RedactedAnswer
 from functions.relay.services import Services
+from functions.relay.stepping import in_steps
+
+NAMED_MAX = 5
+MODEL_RETRY_MS = 1_000
+_KEPT = "redaction engine"
 
 
-async def redact_request(services: Services, request: OpenRequest, policy: dict[str, Any]) -> None:
+class Engine(NamedTuple):
+    """A policy as requests follow it."""
+
+    plan: Plan
+    scanner: Scanner
+
+
+class ModelSilent(Exception):
+    """The language model gave no findings, and the policy lets the request go as it is."""
+
+
+class NoModel:
+    """See `ModelFinder`: none is configured."""
+
+    async def find(
+        self,
+        texts: Sequence[str],
+        entities: frozenset[str],
+        tenant: str,
+        language: str | None = None,
+    ) -> list[list[Found]]:
+        """See `ModelFinder`."""
+        raise ModelUnavailable("RELAY_PII_URL is not set")
+
+
+async def engine_of(rules: ContentRules) -> Engine:
+    """Made once for as long as the level says the same, in a thread: libraries are imported."""
+    engine = rules.__dict__.get(_KEPT)
+    if engine is None:
+        engine = rules.__dict__[_KEPT] = await asyncio.to_thread(_engine, rules.redaction or {})
+    made: Engine = engine
+    return made
+
+
+def _engine(policy: dict[str, Any]) -> Engine:
+    made = plan(read_policy(policy))
+    return Engine(made, scanner(made))
+
+
+async def redact_request(services: Services, request: OpenRequest, rules: ContentRules) -> None:
     """Replace `request.body` and `request.parsed` by what may leave. Raises `Refused`."""
-    del services, request, policy
+    engine = await engine_of(rules)
+    if engine.plan.is_empty:
+        return
+    if request.endpoint is None or request.operation is None or request.parsed is None:
+        raise ValueError("only a parsed request is redacted")
+    if request.upload is not None:
+        # Its policy was set while it arrived.
+        message = "The rules of this API key changed while the request arrived: send it again"
+        raise Refused(Refusal(Reason.STATE_UNAVAILABLE, message, retry_after_ms=0))
+    placeholders = Placeholders(services.placeholder_key, request.tenant)
+    is_form = request.operation.media_type == FORM
+    shape = REQUESTS.get(request.endpoint.name)
+    if is_form:
+        places = form_places(request.body, request.content_type)
+    elif shape is not None:
+        places = await in_steps(collect(request.body, shape))
+    else:
+        raise ValueError(f"no place of text is known of {request.endpoint.name}")
+    body = await redact_places(services, request, engine, request.body, places, placeholders)
+    if body is not request.body:
+        try:
+            request.parsed = request.operation.parse_request(body, request.content_type)
+        except BadRequest as error:
+            raise Refused(refusal_of(error)) from None
+        request.body, request.body_size = body, len(body)
+    _wrap_answer(request, engine, placeholders)
+
+
+async def redact_places(
+    services: Services,
+    request: OpenRequest,
+    engine: Engine,
+    body: bytes,
+    places: Sequence[Place],
+    placeholders: Placeholders,
+    within: str = "",
+) -> bytes:
+    """The body with what is found in its places replaced. Raises `Refused`.
+
+    `within` names what the body is a part of, for the refusal.
+    """
+    try:
+        found = await _found(services, request, engine, places)
+    except ModelSilent:
+        return body
+    outcome: Outcome = await in_steps(apply(body, found, engine.plan, placeholders))
+    for (entity, action), count in outcome.counts.items():
+        _count(request, entity, action, count)
+    if outcome.blocked:
+        raise Refused(_blocked(outcome.blocked, within))
+    return outcome.body if outcome.body != body else body
+
+
+async def _found(
+    services: Services, request: OpenRequest, engine: Engine, places: Sequence[Place]
+) -> list[tuple[Place, Sequence[Found]]]:
+    """What is found in each place, without overlaps; places without findings are left out."""
+    by_patterns = await in_steps(_scan(engine.scanner, places))
+    by_model: list[list[Found]] = [[] for _ in places]
+    if engine.plan.model_entities:
+        by_model = await _ask_model(services, request, engine, places)
+    found: list[tuple[Place, Sequence[Found]]] = []
+    for place, patterns, model in zip(places, by_patterns, by_model, strict=True):
+        merged = engine.scanner.merge(patterns, model) if model else patterns
+        if merged:
+            found.append((place, merged))
+    return found
+
+
+def _scan(scanner: Scanner, places: Sequence[Place]) -> Generator[None, None, list[list[Found]]]:
+    found: list[list[Found]] = []
+    for place in places:
+        found.append((yield from scanner.steps(place.text)))  # noqa: PERF401 - it yields
+    return found
+
+
+async def _ask_model(
+    services: Services, request: OpenRequest, engine: Engine, places: Sequence[Place]
+) -> list[list[Found]]:
+    """What the language model finds, of each place. Raises `Refused`, `ModelSilent`."""
+    policy, wanted = engine.plan.policy, engine.plan.model_entities
+    finder = services.model_finder or NoModel()
+    try:
+        found = await finder.find([place.text for place in places], wanted, request.tenant)
+    except ModelUnavailable as error:
+        catalogue.MODEL_UNAVAILABLE.increment(outcome=policy.on_failure)
+        logs.log(
+            "redaction_model_unavailable",
+            level="warning",
+            request_id=request.id,
+            reason=error.reason,
+            outcome=policy.on_failure,
+        )
+        if policy.on_failure == "deny":
+            message = (
+                "The text cannot be searched for names at the moment, and the redaction policy of "
+                "this API key lets nothing pass unsearched; try again"
+            )
+            refusal = Refusal(Reason.PII_UNAVAILABLE, message, retry_after_ms=MODEL_RETRY_MS)
+            raise Refused(refusal) from None
+        if policy.on_failure == "allow":
+            raise ModelSilent from None
+        return [[] for _ in places]
+    allowed = engine.plan.allowed
+    return [
+        [
+            one
+            for one in findings
+            if one.score >= policy.threshold
+            and one.entity in wanted
+            and place.text[one.start : one.end].casefold() not in allowed
+        ]
+        for place, findings in zip(places, found, strict=True)
+    ]
+
+
+def _wrap_answer(request: OpenRequest, engine: Engine, placeholders: Placeholders) -> None:
+    endpoint = request.endpoint.name if request.endpoint is not None else ""
+    output = engine.plan.policy.output
+    if endpoint not in ANSWERS or not (placeholders.values or output):
+        return
+    answer = AnswerRedaction(
+        placeholders.values,
+        engine.plan,
+        engine.scanner if output else None,
+        in_json=asks_for_json(endpoint, request.body),
+        count=lambda entity, action: _count(request, entity, action, 1),
+    )
+    request.layers = (*request.layers, RedactedAnswer(endpoint, answer))
+
+
+def _count(request: OpenRequest, entity: str, action: Action, count: int) -> None:
+    request.redactions += count
+    known = entity in PATTERN_ENTITIES or entity in MODEL_ENTITIES
+    catalogue.REDACTIONS.increment(count, entity=entity if known else "custom", action=action)
+
+
+def _blocked(blocked: Sequence[Blocked], within: str) -> Refusal:
+    """Names entity and field, never the text."""
+    fields = [(one.entity, ".".join(filter(None, (within, one.field)))) for one in blocked]
+    named = ", ".join(f"{entity} in {field}" for entity, field in fields[:NAMED_MAX])
+    more = f" and {len(fields) - NAMED_MAX} more" if len(fields) > NAMED_MAX else ""
+    message = (
+        f"The request holds {named}{more}, which the redaction policy of this API key does not "
+        "let pass: take it out"
+    )
+    return Refusal(Reason.PII_BLOCKED, message, field=fields[0][1])
