@@ -47,20 +47,6 @@ class ModelSilent(Exception):
     """The language model gave no findings, and the policy lets the request go as it is."""
 
 
-class NoModel:
-    """See `ModelFinder`: none is configured."""
-
-    async def find(
-        self,
-        texts: Sequence[str],
-        entities: frozenset[str],
-        tenant: str,
-        language: str | None = None,
-    ) -> list[list[Found]]:
-        """See `ModelFinder`."""
-        raise ModelUnavailable("RELAY_PII_URL is not set")
-
-
 async def engine_of(rules: ContentRules) -> Engine:
     """Made once for as long as the level says the same, in a thread: libraries are imported."""
     engine = rules.__dict__.get(_KEPT)
@@ -158,9 +144,8 @@ async def _ask_model(
 ) -> list[list[Found]]:
     """What the language model finds, of each place. Raises `Refused`, `ModelSilent`."""
     policy, wanted = engine.plan.policy, engine.plan.model_entities
-    finder = services.model_finder or NoModel()
     try:
-        found = await finder.find([place.text for place in places], wanted, request.tenant)
+        found = await _asked(services, request, [place.text for place in places], wanted)
     except ModelUnavailable as error:
         catalogue.MODEL_UNAVAILABLE.increment(outcome=policy.on_failure)
         logs.log(
@@ -191,6 +176,15 @@ async def _ask_model(
         ]
         for place, findings in zip(places, found, strict=True)
     ]
+
+
+async def _asked(
+    services: Services, request: OpenRequest, texts: list[str], wanted: frozenset[str]
+) -> list[list[Found]]:
+    finder = services.model_finder
+    if finder is None:
+        raise ModelUnavailable("RELAY_PII_URL is not set")
+    return await finder.find(texts, wanted, request.tenant)
 
 
 def _wrap_answer(request: OpenRequest, engine: Engine, placeholders: Placeholders) -> None:
