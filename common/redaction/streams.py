@@ -14,6 +14,7 @@ from common.dialects.base import StreamCopy
 from common.dialects.bodies import loads
 from common.dialects.events import event_data
 from common.dialects.surrounded import SurroundedCopy
+from common.domain.refusals import Refused
 from common.redaction.answers import AnswerRedaction, Streamed, drop_logprobs
 from common.redaction.scanning import finish
 from common.redaction.shapes import Shape
@@ -65,6 +66,13 @@ class RedactedCopy(SurroundedCopy):
 
     def changed(self, event: bytes) -> bytes:
         """See `SurroundedCopy`. Raises `Refused` for what must not pass."""
+        try:
+            return self._changed(event)
+        except Refused:
+            self._open.clear()  # nothing of it is said when the stream is ended
+            raise
+
+    def _changed(self, event: bytes) -> bytes:
         data = event_data(event)
         if not data:
             return event
@@ -75,12 +83,11 @@ class RedactedCopy(SurroundedCopy):
         slots = form.slots(decoded)
         ended = form.ended(decoded, [*self._open, *(slot.block for slot in slots)])
         changed, emptied = self._fill(decoded, slots, ended)
-        before = b"".join(
-            [self._said(block) for block in ended if not any(s.block == block for s in slots)]
-        )
+        before = b""
         for block in ended:
-            self._open.pop(block, None)
-            self._like.pop(block, None)
+            text, like = self._open.pop(block, None), self._like.pop(block, {})
+            if text is not None and not any(slot.block == block for slot in slots):
+                before += self._said(block, text, like)
         if emptied and len(slots) == 1 and str(decoded.get("type")).endswith("delta"):
             return before  # it says nothing, and is nothing but this piece
         if self._answer.searches and drop_logprobs(decoded):
@@ -93,10 +100,9 @@ class RedactedCopy(SurroundedCopy):
 
     def rest(self) -> bytes:
         """See `SurroundedCopy`."""
-        said = b"".join([self._said(block) for block in self._open])
-        self._open.clear()
-        self._like.clear()
-        return said
+        open_, self._open = self._open, {}
+        like, self._like = self._like, {}
+        return b"".join([self._said(block, text, like[block]) for block, text in open_.items()])
 
     def _fill(self, event: Event, slots: list[Slot], ended: list[Block]) -> tuple[bool, bool]:
         """Put into each slot what may be passed on; whether any changed, and is empty now."""
@@ -115,9 +121,9 @@ class RedactedCopy(SurroundedCopy):
                 holder[member] = passed
         return changed, emptied
 
-    def _said(self, block: Block) -> bytes:
-        text = self._open[block].end() if block in self._open else ""
-        return self._form.saying(block, text, self._like[block]) if text else b""
+    def _said(self, block: Block, text: Streamed, like: Event) -> bytes:
+        said = text.end()
+        return self._form.saying(block, said, like) if said else b""
 
 
 def with_data(event: bytes, data: bytes) -> bytes:
