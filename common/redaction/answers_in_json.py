@@ -2,8 +2,12 @@
 
 from typing import Any
 
+import msgspec
+
 from common.dialects.bodies import loads
 
+# Skips what it does not give, a long prompt with it.
+_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 # By endpoint where the format stands, and what it is called.
 _WHERE: dict[str, tuple[tuple[str, ...], ...]] = {
     "chat.completions": (("response_format", "type"),),
@@ -18,15 +22,17 @@ _WHERE["gemini.stream"] = _WHERE["gemini.generate"]
 
 
 def asks_for_json(endpoint: str, body: bytes) -> bool:
-    """Whether the answer's text is JSON text by the request's own words."""
+    """Whether the answer's text is JSON text by the words of the request, which was parsed."""
     where = _WHERE.get(endpoint)
     if where is None or b"json" not in body:
         return False
-    decoded = loads(body)
-    return any("json" in str(_at(decoded, path)) for path in where)
+    members = _decoder.decode(body)
+    return any("json" in str(_at(members, path)) for path in where)
 
 
-def _at(value: Any, path: tuple[str, ...]) -> Any:
-    for name in path:
+def _at(members: dict[str, msgspec.Raw], path: tuple[str, ...]) -> Any:
+    first, *rest = path
+    value = loads(bytes(members.get(first, b"")))
+    for name in rest:
         value = value.get(name) if isinstance(value, dict) else None
     return value

@@ -5,6 +5,7 @@ stands behind which placeholder is known to this request alone, and forgotten wi
 """
 
 import asyncio
+import re
 from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple
 
@@ -34,6 +35,7 @@ from functions.relay.stepping import in_steps
 NAMED_MAX = 5
 MODEL_RETRY_MS = 1_000
 _KEPT = "redaction engine"
+_PLACEHOLDER = re.compile(r"(?:[A-Z0-9]+_)+[0-9A-Z]{8,}|REDACTED(?:_[A-Z0-9]+)+")
 
 
 class Engine(NamedTuple):
@@ -41,10 +43,6 @@ class Engine(NamedTuple):
 
     plan: Plan
     scanner: Scanner
-
-
-class ModelSilent(Exception):
-    """The language model gave no findings, and the policy lets the request go as it is."""
 
 
 async def engine_of(rules: ContentRules) -> Engine:
@@ -98,51 +96,54 @@ async def redact_places(
     body: bytes,
     places: Sequence[Place],
     placeholders: Placeholders,
-    within: str = "",
 ) -> bytes:
-    """The body with what is found in its places replaced. Raises `Refused`.
-
-    `within` names what the body is a part of, for the refusal.
-    """
-    try:
-        found = await _found(services, request, engine, places)
-    except ModelSilent:
-        return body
+    """The body with what is found in its places replaced. Raises `Refused`."""
+    found = await found_in(services, request, engine, places)
     outcome: Outcome = await in_steps(apply(body, found, engine.plan, placeholders))
     for (entity, action), count in outcome.counts.items():
         _count(request, entity, action, count)
     if outcome.blocked:
-        raise Refused(_blocked(outcome.blocked, within))
+        raise Refused(_blocked(outcome.blocked))
     return outcome.body if outcome.body != body else body
 
 
-async def _found(
+async def found_in(
     services: Services, request: OpenRequest, engine: Engine, places: Sequence[Place]
 ) -> list[tuple[Place, Sequence[Found]]]:
-    """What is found in each place, without overlaps; places without findings are left out."""
-    by_patterns = await in_steps(_scan(engine.scanner, places))
-    by_model: list[list[Found]] = [[] for _ in places]
+    """What is found in each place, without overlaps; places without findings are left out.
+
+    Nothing where the language model is silent and the policy lets all go as it is. Raises
+    `Refused`.
+    """
+    by_model: list[list[Found]] | None = [[] for _ in places]
     if engine.plan.model_entities:
         by_model = await _ask_model(services, request, engine, places)
+        if by_model is None:
+            return []
+    return await in_steps(_search(engine.scanner, places, by_model))
+
+
+def _search(
+    scanner: Scanner, places: Sequence[Place], by_model: Sequence[Sequence[Found]]
+) -> Generator[None, None, list[tuple[Place, Sequence[Found]]]]:
+    """The patterns' findings with the model's; yields between pieces of work."""
     found: list[tuple[Place, Sequence[Found]]] = []
-    for place, patterns, model in zip(places, by_patterns, by_model, strict=True):
-        merged = engine.scanner.merge(patterns, model) if model else patterns
-        if merged:
-            found.append((place, merged))
-    return found
-
-
-def _scan(scanner: Scanner, places: Sequence[Place]) -> Generator[None, None, list[list[Found]]]:
-    found: list[list[Found]] = []
-    for place in places:
-        found.append((yield from scanner.steps(place.text)))  # noqa: PERF401 - it yields
+    for place, model in zip(places, by_model, strict=True):
+        findings = yield from scanner.steps(place.text)
+        if model:
+            findings = scanner.merge(findings, model)
+        if findings:
+            found.append((place, findings))
     return found
 
 
 async def _ask_model(
     services: Services, request: OpenRequest, engine: Engine, places: Sequence[Place]
-) -> list[list[Found]]:
-    """What the language model finds, of each place. Raises `Refused`, `ModelSilent`."""
+) -> list[list[Found]] | None:
+    """What the language model finds, of each place; None where all goes as it is.
+
+    Raises `Refused`.
+    """
     policy, wanted = engine.plan.policy, engine.plan.model_entities
     try:
         found = await _asked(services, request, [place.text for place in places], wanted)
@@ -163,7 +164,7 @@ async def _ask_model(
             refusal = Refusal(Reason.PII_UNAVAILABLE, message, retry_after_ms=MODEL_RETRY_MS)
             raise Refused(refusal) from None
         if policy.on_failure == "allow":
-            raise ModelSilent from None
+            return None
         return [[] for _ in places]
     allowed = engine.plan.allowed
     return [
@@ -172,10 +173,15 @@ async def _ask_model(
             for one in findings
             if one.score >= policy.threshold
             and one.entity in wanted
-            and place.text[one.start : one.end].casefold() not in allowed
+            and _is_value(place.text[one.start : one.end], allowed)
         ]
         for place, findings in zip(places, found, strict=True)
     ]
+
+
+def _is_value(text: str, allowed: frozenset[str]) -> bool:
+    """Whether it is neither allowed nor a placeholder, which a model may take for a name."""
+    return text.casefold() not in allowed and not _PLACEHOLDER.fullmatch(text)
 
 
 async def _asked(
@@ -208,13 +214,12 @@ def _count(request: OpenRequest, entity: str, action: Action, count: int) -> Non
     catalogue.REDACTIONS.increment(count, entity=entity if known else "custom", action=action)
 
 
-def _blocked(blocked: Sequence[Blocked], within: str) -> Refusal:
+def _blocked(blocked: Sequence[Blocked]) -> Refusal:
     """Names entity and field, never the text."""
-    fields = [(one.entity, ".".join(filter(None, (within, one.field)))) for one in blocked]
-    named = ", ".join(f"{entity} in {field}" for entity, field in fields[:NAMED_MAX])
-    more = f" and {len(fields) - NAMED_MAX} more" if len(fields) > NAMED_MAX else ""
+    named = ", ".join(f"{one.entity} in {one.field}" for one in blocked[:NAMED_MAX])
+    more = f" and {len(blocked) - NAMED_MAX} more" if len(blocked) > NAMED_MAX else ""
     message = (
         f"The request holds {named}{more}, which the redaction policy of this API key does not "
         "let pass: take it out"
     )
-    return Refusal(Reason.PII_BLOCKED, message, field=fields[0][1])
+    return Refusal(Reason.PII_BLOCKED, message, field=blocked[0].field)
