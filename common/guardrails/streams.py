@@ -3,9 +3,14 @@
 import re
 
 from common.dialects.bodies import loads
-from common.guardrails.stream_texts import Lane, json_strings, pieces
+from common.dialects.events import event_data
+from common.guardrails.message_texts import is_repeated, texts_of
 from common.guardrails.watching import TextWatch, Watched
 from common.guardrails.whole_texts import Text
+from common.redaction.places import places
+from common.redaction.shapes import ALL
+from common.redaction.stream_forms import FORMS
+from common.redaction.streams import Block
 
 # The texts of one stream that are kept for a webhook, and of one call of a tool to be read whole.
 KEPT_CHARACTERS_MAX = 4 * 1024 * 1024
@@ -18,21 +23,23 @@ _OPEN_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*(\\(?:u[0-9a-fA-F]{0,3})?)\Z")
 
 
 class StreamWatch:
-    """All lanes of one streamed answer; each pattern is told once a lane."""
+    """All texts of one streamed answer; each pattern is told once a text."""
 
-    def __init__(self, dialect: str, patterns: tuple[Watched, ...], *, keeps: bool) -> None:
+    def __init__(self, endpoint: str, patterns: tuple[Watched, ...], *, keeps: bool) -> None:
         """`keeps`: its texts are wanted when it has ended."""
-        self._dialect = dialect
+        form = FORMS.get(endpoint)
+        self._form = None if form is None else form()
+        self._endpoint = endpoint
         self._patterns = patterns
-        self._lanes: dict[Lane, _Lane] = {}
-        self._kept: dict[Lane, list[str]] | None = {} if keeps else None
+        self._open: dict[Block, _Piecewise] = {}
+        self._kept: dict[Block, list[str]] | None = {} if keeps else None
         self._whole: dict[str, None] = {}
         self._kept_characters = 0
 
     @property
     def pending(self) -> bool:
-        """Whether a pattern that blocks matches, if a lane ends where it is."""
-        return any(lane.watch.pending for lane in self._lanes.values())
+        """Whether a pattern that blocks matches, if a text ends where it is."""
+        return any(text.watch.pending for text in self._open.values())
 
     @property
     def too_long(self) -> bool:
@@ -41,54 +48,53 @@ class StreamWatch:
 
     def read(self, event: bytes) -> list[Watched]:
         """What has matched for certain with this event, and had not before."""
+        data = event_data(event)
+        decoded = loads(data) if data[:1] == b"{" else None
+        if not isinstance(decoded, dict) or self._form is None:
+            return []
         found: list[Watched] = []
-        for lane, text, kind in pieces(event, self._dialect):
-            if kind == "end":
-                found += self._end(lane)
-            elif kind == "whole":
-                found += self._search(text)
-                self._keep_whole(text)
-            else:
-                found += self._feed(lane, text, is_json=kind == "json")
-                self._keep(lane, text)
+        for block, kind, holder, member in self._form.slots(decoded):
+            found += self._feed(block, holder[member], is_json=kind == "json")
+        for block in self._form.ended(decoded, list(self._open)):
+            found += self._open.pop(block).end()
+        shape = self._form.rest(decoded)
+        if shape is not None:
+            for one in texts_of(places(data, shape)):
+                if one is not None and not is_repeated(one.field, self._endpoint):
+                    found += _searched(one.text, self._patterns)
+                    self._keep_whole(one.text)
         return found
 
     def end(self) -> list[Watched]:
-        """What matches because all lanes end."""
-        return self._end(())
-
-    def texts(self) -> list[Text]:
-        """The texts that were kept, lane by lane in the order of their beginnings."""
-        lanes = self._kept or {}
-        texts = [Text(_field(lane), "".join(parts)) for lane, parts in lanes.items()]
-        said = {one.text for one in texts}
-        return texts + [Text("whole", text) for text in self._whole if text not in said]
-
-    def _feed(self, lane: Lane, text: str, *, is_json: bool) -> list[Watched]:
-        if not self._patterns:
-            return []
-        open_ = self._lanes.get(lane)
-        if open_ is None:
-            made = _JsonLane if is_json else _Lane
-            open_ = self._lanes[lane] = made(self._patterns)
-        return open_.feed(text)
-
-    def _search(self, text: str) -> list[Watched]:
-        watch = TextWatch(self._patterns)
-        return watch.feed(text) + watch.end()
-
-    def _end(self, start: Lane) -> list[Watched]:
-        found: list[Watched] = []
-        for lane in [one for one in self._lanes if one[: len(start)] == start]:
-            found += self._lanes.pop(lane).end()
+        """What matches because all texts end."""
+        found = [one for text in self._open.values() for one in text.end()]
+        self._open.clear()
         return found
 
-    def _keep(self, lane: Lane, text: str) -> None:
+    def texts(self) -> list[Text]:
+        """The texts that were kept, in the order of their beginnings."""
+        texts = [Text(_field(block), "".join(parts)) for block, parts in (self._kept or {}).items()]
+        said = [one.text for one in texts]
+        return texts + [
+            Text("", text) for text in self._whole if not any(text in one for one in said)
+        ]
+
+    def _feed(self, block: Block, text: str, *, is_json: bool) -> list[Watched]:
+        self._keep(block, text)
+        if not self._patterns:
+            return []
+        open_ = self._open.get(block)
+        if open_ is None:
+            made = _JsonPiecewise if is_json else _Piecewise
+            open_ = self._open[block] = made(self._patterns)
+        return open_.feed(text)
+
+    def _keep(self, block: Block, text: str) -> None:
         if self._kept is None:
             return
         self._kept_characters += len(text)
         if not self.too_long:
-            self._kept.setdefault(lane, []).append(text)
+            self._kept.setdefault(block, []).append(text)
 
     def _keep_whole(self, text: str) -> None:
         if self._kept is not None and text not in self._whole:
@@ -97,7 +103,7 @@ class StreamWatch:
                 self._whole[text] = None
 
 
-class _Lane:
+class _Piecewise:
     """A text that goes on from event to event."""
 
     def __init__(self, patterns: tuple[Watched, ...]) -> None:
@@ -110,7 +116,7 @@ class _Lane:
         return self.watch.end()
 
 
-class _JsonLane(_Lane):
+class _JsonPiecewise(_Piecewise):
     """JSON text: watched as it comes with its escapes read, and by its strings when it is whole."""
 
     def __init__(self, patterns: tuple[Watched, ...]) -> None:
@@ -131,9 +137,10 @@ class _JsonLane(_Lane):
 
     def end(self) -> list[Watched]:
         found = self.watch.end()
-        for text in json_strings("".join(self._parts)):
-            watch = TextWatch(self._patterns)
-            found += watch.feed(text) + watch.end()
+        whole = "".join(self._parts).encode("utf-8", "replace")
+        if loads(whole) is not None:
+            for one in texts_of(places(whole, ALL)):
+                found += [] if one is None else _searched(one.text, self._patterns)
         return found
 
 
@@ -146,5 +153,10 @@ def _read_escape(escape: "re.Match[str]") -> str:
     return read if isinstance(read, str) else escape[0]
 
 
-def _field(lane: Lane) -> str:
-    return ".".join(str(part) for part in lane)
+def _searched(text: str, patterns: tuple[Watched, ...]) -> list[Watched]:
+    watch = TextWatch(patterns)
+    return watch.feed(text) + watch.end()
+
+
+def _field(block: Block) -> str:
+    return ".".join(str(part) for part in block if part is not None)

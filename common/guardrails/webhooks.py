@@ -21,7 +21,7 @@ ANSWER_BYTES_MAX = 64 * 1024
 REASON_CHARACTERS_MAX = 200
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what all such secrets begin with
 _LABEL = re.compile("[a-z0-9][a-z0-9_.-]{0,63}")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]+")
 
 
 class NoVerdict(Exception):

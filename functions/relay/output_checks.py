@@ -14,8 +14,8 @@ from common.guardrails.whole_texts import Text, check
 from common.providers.exchange import RESPONSE_BYTES_MAX
 from functions.relay import verdicts
 from functions.relay.open_request import OpenRequest
-from functions.relay.pacing import paced
 from functions.relay.services import Services
+from functions.relay.stepping import in_steps
 
 _TOO_LARGE = "The answer is larger than what is held back for a content policy's verdict"
 
@@ -33,7 +33,7 @@ class OutputChecks:
         request, guard = self._request, self.guard
         endpoint = request.endpoint.name if request.endpoint is not None else ""
         if guard.output_patterns:
-            outcome = await paced(check(answer_texts(body, endpoint), guard.output_patterns))
+            outcome = await in_steps(check(answer_texts(body, endpoint), guard.output_patterns))
             verdicts.flag(request, "output", outcome.flagged)
             if outcome.blocked is not None:
                 self.answered()
@@ -73,9 +73,9 @@ class OutputChecks:
 
     def _surround(self, copy: StreamCopy) -> SurroundedCopy:
         request = self._request
-        if request.dialect is None:
-            raise ValueError("the dialect is known before anything streams")
-        made = CheckedCopy(copy, self, request.dialect.name, request.dialect.keep_alive)
+        if request.dialect is None or request.endpoint is None:
+            raise ValueError("the route is known before anything streams")
+        made = CheckedCopy(copy, self, request.endpoint.name, request.dialect.keep_alive)
         request.before_end = made.judge if self.guard.output_webhooks else None
         return made
 
@@ -88,12 +88,12 @@ class CheckedCopy(SurroundedCopy):
     """
 
     def __init__(
-        self, inner: StreamCopy, checks: OutputChecks, dialect: str, keep_alive: bytes
+        self, inner: StreamCopy, checks: OutputChecks, endpoint: str, keep_alive: bytes
     ) -> None:
         self._checks = checks
         self._keep_alive = keep_alive
         judged = bool(checks.guard.output_webhooks)
-        self._watch = StreamWatch(dialect, checks.guard.output_patterns, keeps=judged)
+        self._watch = StreamWatch(endpoint, checks.guard.output_patterns, keeps=judged)
         self._waits_for_verdict = judged
         self._holds_all = checks.guard.holds_streams
         self._held: list[bytes] = []

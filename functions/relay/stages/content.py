@@ -4,6 +4,7 @@ Only for requests of those who say something: nobody else imports it. It stands 
 arrival and `admit`, so that bounds, budgets, translation, cache and provider see one text.
 """
 
+from common.domain.content_rules import content_policies_of, redaction_of
 from functions.relay.content import rules_of
 from functions.relay.open_request import OpenRequest
 from functions.relay.services import Services
@@ -14,20 +15,18 @@ async def check(services: Services, request: OpenRequest) -> None:
 
     Raises `Refused` for what a policy does not let pass.
     """
-    rules = rules_of(request)
-    if not rules:
-        return
+    levels = rules_of(request)
     guard = None
-    if any(one.content_policy is not None for one in rules):
+    if content_policies_of(levels):
         from functions.relay.stages import content_policy
 
-        guard = content_policy.guard_for(rules)
+        guard = content_policy.guard_for(levels)
         await content_policy.check_input(request, guard)
-    policy = next((one.redaction for one in rules if one.redaction is not None), None)
-    if policy is not None:
+    redaction = redaction_of(levels)
+    if redaction is not None and redaction.redaction:
         from functions.relay.stages.redact import redact_request
 
-        await redact_request(services, request, policy)
+        await redact_request(services, request, redaction)
     if guard is not None:
         await content_policy.judge_input(services, request, guard)
         content_policy.watch_output(services, request, guard)

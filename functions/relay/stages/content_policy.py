@@ -10,8 +10,8 @@ from common.guardrails.policies import Guard, guard_of
 from common.guardrails.whole_texts import Text, check
 from functions.relay import verdicts
 from functions.relay.open_request import OpenRequest
-from functions.relay.pacing import paced
 from functions.relay.services import Services
+from functions.relay.stepping import in_steps
 
 _KEPT_AS = "content_policy.guard"
 
@@ -34,7 +34,7 @@ async def check_input(request: OpenRequest, guard: Guard) -> None:
     most = guard.input_characters_max
     if most is not None or guard.input_patterns:
         texts = request_texts(request.body, request.content_type, _endpoint(request))
-        outcome = await paced(check(texts, guard.input_patterns, most))
+        outcome = await in_steps(check(texts, guard.input_patterns, most))
         verdicts.flag(request, "input", outcome.flagged)
         if most is not None and outcome.characters > most:
             verdicts.told(request, "input", "size", "block", "input_characters_max")
@@ -51,7 +51,7 @@ async def judge_input(services: Services, request: OpenRequest, guard: Guard) ->
     """What webhooks say of the text as it may leave. Raises `Refused`."""
     if guard.input_webhooks:
         found = request_texts(request.body, request.content_type, _endpoint(request))
-        texts = await paced(_listed(found))
+        texts = await in_steps(_listed(found))
         await verdicts.ask(services, request, guard.input_webhooks, "input", texts)
 
 

@@ -1,6 +1,7 @@
 """Streams of every dialect: their texts, whatever the events they come in."""
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from common.guardrails.message_texts import answer_texts
 from common.guardrails.streams import StreamWatch
 from common.guardrails.watching import watched
 from common.guardrails.whole_texts import check
-from functions.relay.pacing import paced
+from functions.relay.stepping import in_steps
 
 WORDS = watched(
     [
@@ -35,6 +36,11 @@ def block(kind, text, index=0):
     return data({"type": "content_block_delta", "index": index, "delta": delta})
 
 
+def arguments(text):
+    delta = {"type": "input_json_delta", "partial_json": text}
+    return data({"type": "content_block_delta", "index": 0, "delta": delta})
+
+
 def response(kind, text, **places):
     return data({"type": f"response.{kind}.delta", "delta": text, "output_index": 0, **places})
 
@@ -43,37 +49,37 @@ def gemini(*parts, **candidate):
     return data({"candidates": [{"content": {"parts": list(parts)}, **candidate}]})
 
 
-def found(dialect, *events, keeps=False):
-    watch = StreamWatch(dialect, WORDS, keeps=keeps)
+def found(endpoint, *events):
+    watch = StreamWatch(endpoint, WORDS, keeps=False)
     told = [one.name for event in events for one in watch.read(event)]
     return told, [one.name for one in watch.end()]
 
 
+CHAT, MESSAGES, GEMINI = "chat.completions", "messages", "gemini.stream"
+
+
 @pytest.mark.parametrize(
-    ("dialect", "make"),
+    ("endpoint", "make"),
     [
-        ("openai", lambda text: chat({"content": text})),
-        ("openai", lambda text: chat({"refusal": text})),
-        ("openai", lambda text: chat({"reasoning_content": text})),
-        ("openai", lambda text: chat({"audio": {"transcript": text}})),
-        ("openai", lambda text: chat({"tool_calls": [{"function": {"arguments": text}}]})),
-        ("openai", lambda text: chat({"tool_calls": [{"custom": {"input": text}}]})),
-        ("openai", lambda text: data({"choices": [{"index": 0, "text": text}]})),
-        ("openai", lambda text: response("output_text", text)),
-        ("openai", lambda text: response("refusal", text, content_index=1)),
-        ("openai", lambda text: response("function_call_arguments", text)),
-        ("openai", lambda text: response("reasoning_summary_text", text, summary_index=0)),
-        ("openai", lambda text: data({"type": "transcript.text.delta", "delta": text})),
-        ("anthropic", lambda text: block("text", text)),
-        ("anthropic", lambda text: block("thinking", text)),
-        ("anthropic", lambda text: block("partial_json", text)),
-        ("gemini", lambda text: gemini({"text": text})),
-        ("gemini", lambda text: gemini({"text": text, "thought": True})),
+        (CHAT, lambda text: chat({"content": text})),
+        (CHAT, lambda text: chat({"refusal": text})),
+        (CHAT, lambda text: chat({"reasoning_content": text})),
+        (CHAT, lambda text: chat({"tool_calls": [{"function": {"arguments": text}}]})),
+        (CHAT, lambda text: chat({"tool_calls": [{"custom": {"input": text}}]})),
+        ("completions", lambda text: data({"choices": [{"index": 0, "text": text}]})),
+        ("responses", lambda text: response("output_text", text)),
+        ("responses", lambda text: response("refusal", text, content_index=1)),
+        ("responses", lambda text: response("function_call_arguments", text)),
+        ("audio.transcriptions",
+         lambda text: data({"type": "transcript.text.delta", "delta": text})),
+        (MESSAGES, lambda text: block("text", text)),
+        (MESSAGES, arguments),
+        (GEMINI, lambda text: gemini({"text": text})),
     ],
-)
-def test_a_word_in_pieces_is_found_when_it_is_complete(dialect, make):
+)  # fmt: skip
+def test_a_word_in_pieces_is_found_when_it_is_complete(endpoint, make):
     events = [make(text) for text in ("A bl", "ue bi", "rd", "!")]
-    watch = StreamWatch(dialect, WORDS, keeps=True)
+    watch = StreamWatch(endpoint, WORDS, keeps=True)
     assert [watch.read(event) for event in events[:2]] == [[], []]
     assert not watch.pending
     assert watch.read(events[2]) == []
@@ -83,72 +89,64 @@ def test_a_word_in_pieces_is_found_when_it_is_complete(dialect, make):
 
 
 @pytest.mark.parametrize(
-    ("dialect", "event"),
+    ("endpoint", "begin", "end"),
     [
-        ("openai", chat({}, finish_reason="stop")),
-        ("openai", data({"type": "response.output_text.done", "output_index": 0, "text": "x"})),
-        ("anthropic", data({"type": "content_block_stop", "index": 0})),
-        ("gemini", gemini({"text": ""}, finishReason="STOP")),
+        (CHAT, chat({"content": "blue bird"}), chat({}, finish_reason="stop")),
+        ("responses", response("output_text", "blue bird"),
+         data({"type": "response.output_text.done", "output_index": 0, "text": "x"})),
+        (MESSAGES, block("text", "blue bird"), data({"type": "content_block_stop", "index": 0})),
+        (GEMINI, gemini({"text": "blue bird"}), gemini({"text": ""}, finishReason="STOP")),
     ],
-)
-def test_the_end_of_a_text_decides(dialect, event):
-    begin = {
-        "openai": response("output_text", "blue bird"),
-        "anthropic": block("text", "blue bird"),
-        "gemini": gemini({"text": "blue bird"}),
-    }[dialect]
-    if b"choices" in event:
-        begin = chat({"content": "blue bird"})
-    assert found(dialect, begin, event) == (["word"], [])
+)  # fmt: skip
+def test_the_end_of_a_text_decides(endpoint, begin, end):
+    assert found(endpoint, begin, end) == (["word"], [])
+    assert found(endpoint, begin) == ([], ["word"])
 
 
 def test_texts_beside_each_other_are_none_together():
-    assert found("openai", chat({"content": "blue "}), chat({"content": "bird "}, 1)) == ([], [])
-    assert found("anthropic", block("text", "blue "), block("text", "bird ", 1)) == ([], [])
-    assert found("gemini", gemini({"text": "secr"}), gemini({"text": "e", "thought": True})) == (
-        [],
-        [],
-    )
+    assert found(CHAT, chat({"content": "blue "}), chat({"content": "bird "}, 1)) == ([], [])
+    assert found(MESSAGES, block("text", "blue "), block("text", "bird ", 1)) == ([], [])
 
 
 @pytest.mark.parametrize(
-    ("dialect", "event"),
+    ("endpoint", "event"),
     [
-        ("anthropic", data({"type": "content_block_start", "index": 0,
-                            "content_block": {"type": "text", "text": "secret"}})),
-        ("anthropic", data({"type": "content_block_start", "index": 0,
-                            "content_block": {"type": "tool_use", "input": {"id": "secret"}}})),
-        ("openai", data({"type": "response.output_item.added",
-                         "item": {"content": [{"text": "secret"}]}})),
-        ("openai", data({"type": "response.completed", "response": {"output": [
+        (MESSAGES, data({"type": "content_block_start", "index": 0,
+                         "content_block": {"type": "text", "text": "secret"}})),
+        (MESSAGES, data({"type": "content_block_start", "index": 0,
+                         "content_block": {"type": "tool_use", "input": {"id": "secret"}}})),
+        ("responses", data({"type": "response.output_item.added",
+                            "item": {"content": [{"text": "secret"}]}})),
+        ("responses", data({"type": "response.completed", "response": {"output": [
             {"type": "function_call", "arguments": '{"secre\\u0074": 1}'}]}})),
-        ("gemini", gemini({"functionCall": {"name": "f", "args": {"name": ["secret"]}}})),
-        ("gemini", gemini({"executableCode": {"code": "secret"}})),
+        (GEMINI, gemini({"functionCall": {"name": "f", "args": {"name": ["secret"]}}})),
+        (GEMINI, gemini({"executableCode": {"code": "secret"}})),
     ],
 )  # fmt: skip
-def test_what_comes_whole_is_found_as_well(dialect, event):
-    told, _ = found(dialect, event)
-    assert told == ["part"]
+def test_what_comes_whole_is_found_as_well(endpoint, event):
+    told, ended = found(endpoint, event)
+    assert set(told + ended) == {"part"}
 
 
 @pytest.mark.parametrize(
-    ("dialect", "event"),
+    ("endpoint", "event"),
     [
-        ("openai", b": keep-alive\n\n"),
-        ("openai", b"data: [DONE]\n\n"),
-        ("openai", b"data: {secret\n\n"),
-        ("openai", data({"choices": [None, {"delta": 7}, {"index": "x", "delta": {"content": 3}}]})),
-        ("openai", data({"type": "response.audio.delta", "delta": "secret"})),
-        ("openai", data({"type": "response.created", "response": {"instructions": "secret"}})),
-        ("anthropic", data({"type": "ping"})),
-        ("anthropic", block("signature", "secret")),
-        ("gemini", data({"candidates": [{"content": None}, 5]})),
-        ("gemini", gemini({"text": "", "thoughtSignature": "secret"})),
-        ("gemini", gemini({"inlineData": {"data": "secret"}})),
+        (CHAT, b": keep-alive\n\n"),
+        (CHAT, b"data: [DONE]\n\n"),
+        (CHAT, b"data: {secret\n\n"),
+        (CHAT, data({"choices": [None, {"delta": 7}, {"index": "x", "delta": {"content": 3}}]})),
+        ("responses", data({"type": "response.audio.delta", "delta": "secret"})),
+        ("responses", data({"type": "response.created", "response": {"instructions": "secret"}})),
+        ("images.generations", data({"type": "x", "text": "secret"})),
+        (MESSAGES, data({"type": "ping"})),
+        (MESSAGES, block("signature", "secret")),
+        (GEMINI, data({"candidates": [{"content": None}, 5]})),
+        (GEMINI, gemini({"text": "", "thoughtSignature": "secret"})),
+        (GEMINI, gemini({"inlineData": {"data": "secret"}})),
     ],
 )
-def test_what_is_no_text_is_passed_over(dialect, event):
-    assert found(dialect, event) == ([], [])
+def test_what_is_no_text_is_passed_over(endpoint, event):
+    assert found(endpoint, event) == ([], [])
 
 
 @given(st.lists(st.text('ab"é\\\n😀 blue bird', max_size=12), max_size=4), st.data())
@@ -156,11 +154,8 @@ def test_arguments_in_pieces_say_what_they_say_whole(values, drawn):
     text = json.dumps({"q": values}, ensure_ascii=drawn.draw(st.booleans()))
     cuts = sorted(drawn.draw(st.lists(st.integers(0, len(text)), max_size=5)))
     edges = [0, *cuts, len(text)]
-    events = [
-        block("partial_json", text[start:stop])
-        for start, stop in zip(edges, edges[1:], strict=False)
-    ]
-    told, ended = found("anthropic", *events)
+    events = [arguments(text[start:stop]) for start, stop in pairwise(edges)]
+    told, ended = found(MESSAGES, *events)
     whole = {name for value in values for name in in_whole(value)}
     assert whole <= {*told, *ended}
 
@@ -171,14 +166,14 @@ def in_whole(text):
 
 
 def test_escapes_that_are_cut_apart_are_read():
-    pieces = ['{"q": "say \\', '"\\u00', 'e9\\', '""}']
-    told, _ = found("anthropic", *[block("partial_json", piece) for piece in pieces])
+    pieces = ['{"q": "say \\', '"\\u00', "e9\\", '""}']
+    told, _ = found(MESSAGES, *[arguments(piece) for piece in pieces])
     assert told == ["quoted"]
 
 
 def test_what_is_kept_is_bounded(monkeypatch):
     monkeypatch.setattr("common.guardrails.streams.KEPT_CHARACTERS_MAX", 10)
-    watch = StreamWatch("anthropic", (), keeps=True)
+    watch = StreamWatch(MESSAGES, (), keeps=True)
     watch.read(block("text", "12345"))
     watch.read(block("text", "67890"))
     assert not watch.too_long
@@ -190,8 +185,8 @@ async def test_a_whole_answer_names_what_blocks_and_flags():
     body = json.dumps(
         {"content": [{"type": "text", "text": "secret"}, {"type": "text", "text": "a blue bird"}]}
     ).encode()
-    outcome = await paced(check(answer_texts(body, "messages"), WORDS))
+    outcome = await in_steps(check(answer_texts(body, "messages"), WORDS))
     assert outcome.flagged == ("part",)
     assert outcome.blocked == ("word", "content[1].text")
-    outcome = await paced(check(answer_texts(b"plain secret", "audio.transcriptions"), WORDS))
+    outcome = await in_steps(check(answer_texts(b"plain secret", "audio.transcriptions"), WORDS))
     assert outcome.flagged == ("part",)

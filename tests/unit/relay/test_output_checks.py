@@ -23,6 +23,7 @@ PATTERNS = (
     ContentPattern("end", "cc$", "block"),
     ContentPattern("seen", "c", "flag"),
 )
+ENDPOINT = SimpleNamespace(name="chat.completions")
 WEBHOOK = Webhook("https://guard.example.com/", ("output",))
 
 
@@ -42,7 +43,7 @@ def text_of(sent):
 
 def begun(*, patterns=(), webhook=None):
     request = SimpleNamespace(
-        id="id", key=None, endpoint=None, dialect=DIALECTS["openai"], content_flags=(),
+        id="id", key=None, endpoint=ENDPOINT, dialect=DIALECTS["openai"], content_flags=(),
         before_end=None, on_served=None,
     )  # fmt: skip
     guard = guard_of([ContentPolicy(patterns=patterns, webhook=webhook)])
@@ -183,7 +184,7 @@ async def test_more_than_a_whole_answer_is_not_held(monkeypatch):
 
 async def test_a_long_text_is_for_the_fail_mode(monkeypatch):
     seen = asked(monkeypatch, Judged("allow", "", ""))
-    request = SimpleNamespace(id="id", key=None, endpoint=None, content_flags=())
+    request = SimpleNamespace(id="id", key=None, endpoint=ENDPOINT, content_flags=())
     with pytest.raises(Refused):
         await verdicts.ask(None, request, [WEBHOOK], "output", [], too_long=True)
     assert seen == []
