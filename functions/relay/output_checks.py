@@ -107,7 +107,7 @@ class CheckedCopy(SurroundedCopy):
         """See `StreamCopy`. Raises `Refused` for what a pattern blocks."""
         passed = super().feed(chunk)
         if self._inner.saw_terminal:
-            self._checks.found(self._watch.end())
+            self._find(self._watch.end())
             passed += self._released()
         if self._held and not passed and not self._sent:
             # The head can be sent, and the caller be kept waiting.
@@ -133,12 +133,11 @@ class CheckedCopy(SurroundedCopy):
         if self._inner.saw_terminal:
             await self._checks.ask(self._watch.texts(), too_long=self._watch.too_long)
         elif self._held:
-            self._held.clear()
-            self._dropped = True
+            self._drop()
 
     def changed(self, event: bytes) -> bytes:
         """See `SurroundedCopy`."""
-        self._checks.found(self._watch.read(event))
+        self._find(self._watch.read(event))
         self._held.append(event)
         self._held_bytes += len(event)
         if self._held_bytes > RESPONSE_BYTES_MAX:
@@ -156,18 +155,30 @@ class CheckedCopy(SurroundedCopy):
         self._held_bytes = 0
         return passed
 
+    def _find(self, patterns: list[Watched]) -> None:
+        try:
+            self._checks.found(patterns)
+        except Refused:
+            self._drop()
+            self._follow()
+            raise
+
+    def _drop(self) -> None:
+        self._held.clear()
+        self._dropped = True
+
     def _finish(self) -> None:
         if self._finished:
             return
         self._finished = True
         passed = self._inner.end()
         for event in self._cutter.feed(passed):
-            self._checks.found(self._watch.read(event))
+            self._find(self._watch.read(event))
             self._held.append(event)
-        self._checks.found(self._watch.end())
+        self._find(self._watch.end())
 
     def _follow(self) -> None:
         super()._follow()
-        # What has not been sent is not over for its caller, nor is an error that never will be.
-        self.saw_terminal = self._inner.saw_terminal and not self._held
+        # What has not been sent is not over for its caller, nor is what never will be.
+        self.saw_terminal = self._inner.saw_terminal and not (self._held or self._dropped)
         self.saw_error = self._inner.saw_error and not self._dropped

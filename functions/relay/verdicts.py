@@ -47,16 +47,13 @@ async def ask(
     from functions.relay.guardrail import judge
 
     for webhook in webhooks:
+        if too_long:
+            _go_without(request, webhook, phase, "there is more text than it is sent")
+            continue
         try:
-            if too_long:
-                raise NoVerdict("there is more text than it is sent")
             judged = await judge(services, request, webhook, phase, texts)
         except NoVerdict as error:
-            told(request, phase, "webhook", "unavailable", str(error))
-            if webhook.on_failure == "block":
-                message = f"The guardrail that judges each {_WHAT[phase]} gave no verdict"
-                raise Refused(Refusal(Reason.GUARDRAIL_UNAVAILABLE, message)) from None
-            _add(request, "unjudged")
+            _go_without(request, webhook, phase, str(error))
         else:
             _heed(request, phase, judged)
 
@@ -75,6 +72,15 @@ def told(request: OpenRequest, phase: Phase, by: By, verdict: str, what: str) ->
         verdict=verdict,
         what=what,
     )
+
+
+def _go_without(request: OpenRequest, webhook: Webhook, phase: Phase, why: str) -> None:
+    """As the webhook's fail mode says."""
+    told(request, phase, "webhook", "unavailable", why)
+    if webhook.on_failure == "block":
+        message = f"The guardrail that judges each {_WHAT[phase]} gave no verdict"
+        raise Refused(Refusal(Reason.GUARDRAIL_UNAVAILABLE, message))
+    _add(request, "unjudged")
 
 
 def _heed(request: OpenRequest, phase: Phase, judged: Judged) -> None:

@@ -20,9 +20,8 @@ def guard_for(levels: Sequence[ContentRules]) -> Guard:
     """What the levels say together, compiled once for as long as they say it."""
     saying = content_policies_of(levels)
     kept: tuple[tuple[ContentRules, ...], Guard] | None = saying[0].__dict__.get(_KEPT_AS)
-    if kept is not None and len(kept[0]) == len(saying):
-        if all(one is other for one, other in zip(kept[0], saying, strict=True)):
-            return kept[1]
+    if kept is not None and [*map(id, kept[0])] == [*map(id, saying)]:
+        return kept[1]
     guard = guard_of([read_content_policy(one.content_policy) for one in saying])
     # Keys are many and come with one team: what is kept with the nearest level holds no other key.
     saying[0].__dict__[_KEPT_AS] = (saying, guard)
