@@ -4,7 +4,7 @@ import re
 
 from common.dialects.bodies import loads
 from common.dialects.events import event_data
-from common.guardrails.message_texts import is_repeated, texts_of
+from common.guardrails.message_texts import texts_of, written
 from common.guardrails.watching import TextWatch, Watched
 from common.guardrails.whole_texts import Text
 from common.redaction.places import places
@@ -59,8 +59,8 @@ class StreamWatch:
             found += self._open.pop(block).end()
         shape = self._form.rest(decoded)
         if shape is not None:
-            for one in texts_of(places(data, shape)):
-                if one is not None and not is_repeated(one.field, self._endpoint):
+            for one in texts_of(written(places(data, shape), self._endpoint)):
+                if one is not None:
                     found += _searched(one.text, self._patterns)
                     self._keep_whole(one.text)
         return found

@@ -12,18 +12,19 @@ import httpx
 import openai
 import pytest
 
+from cli.dev.ports import free_port
 from common import secrets
 from common.domain.content_rules import ContentRules
 from common.domain.policies import Policy, team_scope
 from common.guardrails.webhooks import key_purpose, shown_secret
 from tests.support.guardrail import guardrail, verdict
-from tests.support.processes import INTERNAL_SECRET, free_port
+from tests.support.processes import INTERNAL_SECRET
 from tests.support.relay_process import CHAT, MESSAGES, PATHS, ask, eventually
 
 TEAM = "01ARYZ6S41TSV4RRFFQ69G5FAV"
 BLOCK = {"name": "codename", "pattern": r"(?i)\bblue bird\b", "verdict": "block"}
 FLAG = {"name": "tone", "pattern": "grumpy", "verdict": "flag"}
-GEMINI = "/v1beta/models/gemini-2.5-flash:streamGenerateContent"
+GEMINI = "/v1beta/models/gpt-4o-mini:streamGenerateContent?alt=sse"
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def verdicts_of(relay):
 
 
 def request_ids(echo):
-    return [one["request_id"] for one in echo.get("/requests").json()["requests"]]
+    return [one["request_id"] for one in echo.requests()]
 
 
 @pytest.mark.parametrize("dialect", PATHS)
@@ -142,10 +143,10 @@ def test_an_answer_that_is_blocked_is_charged(relay, echo, dialect):
 @pytest.mark.parametrize("dialect", [*PATHS, "gemini"])
 def test_a_stream_is_cut_as_soon_as_a_pattern_is_complete(relay, echo, dialect):
     key = keyed(relay, {"patterns": [{**BLOCK, "where": "output"}]})
-    content = "nice words blue bird never sent"
+    content = "nice words blue bird never sent [[echo chunk_delay_ms=20]]"
     if dialect == "gemini":
         body = {"contents": [{"role": "user", "parts": [{"text": content}]}]}
-        answer = post(relay, key, body, GEMINI + "?alt=sse")
+        answer = post(relay, key, body, GEMINI)
     else:
         answer = post(relay, key, ask(dialect, content, stream=True), PATHS[dialect])
     assert answer.status_code == 200

@@ -182,9 +182,12 @@ def test_what_is_kept_is_bounded(monkeypatch):
 
 
 async def test_a_whole_answer_names_what_blocks_and_flags():
-    body = json.dumps(
-        {"content": [{"type": "text", "text": "secret"}, {"type": "text", "text": "a blue bird"}]}
-    ).encode()
+    texts = [{"type": "text", "text": text} for text in ("secret", "a blue bird")]
+    body = json.dumps({"content": texts, "stop_reason": "secret"}).encode()
+    assert [one.field for one in answer_texts(body, "messages") if one] == [
+        "content[0].text",
+        "content[1].text",
+    ]
     outcome = await in_steps(check(answer_texts(body, "messages"), WORDS))
     assert outcome.flagged == ("part",)
     assert outcome.blocked == ("word", "content[1].text")
