@@ -38,7 +38,11 @@ class InvalidCachePolicy(ValueError):
 
 
 class InvalidCacheHeader(ValueError):
-    """A header of the request that says nothing; the message names it and what it takes."""
+    """A header of the request that says nothing: `header`, and in the message what it takes."""
+
+    def __init__(self, header: str, takes: str) -> None:
+        super().__init__(f"{header} takes {takes}")
+        self.header = header
 
 
 class CacheWish(msgspec.Struct, frozen=True):
@@ -59,10 +63,11 @@ def read_cache_policy(value: Any) -> CachePolicy:
         what, _, path = str(error).partition(" - at `$")
         field = path.rstrip("`").lstrip(".") or _named(what) or "response_cache"
         raise InvalidCachePolicy([FieldError(field, what)]) from None
-    errors = []
-    for name in ("ttl_s", "ttl_s_max"):
-        if not 1 <= getattr(policy, name) <= TTL_S_MAX:
-            errors.append(FieldError(name, f"must be from 1 to {TTL_S_MAX} seconds (30 days)"))
+    errors = [
+        FieldError(name, f"must be from 1 to {TTL_S_MAX} seconds (30 days)")
+        for name in ("ttl_s", "ttl_s_max")
+        if not 1 <= getattr(policy, name) <= TTL_S_MAX
+    ]
     if not errors and policy.ttl_s > policy.ttl_s_max:
         message = f"is above ttl_s_max ({policy.ttl_s_max}): raise that, or lower ttl_s"
         errors.append(FieldError("ttl_s", message))
@@ -78,11 +83,11 @@ def wish_of(policy: CachePolicy, asked: str | None, asked_ttl: str | None) -> Ca
     """
     word = None if asked is None else asked.strip().lower()
     if word not in (None, "on", "off", "refresh"):
-        raise InvalidCacheHeader("x-relay-cache takes on, off or refresh")
+        raise InvalidCacheHeader("x-relay-cache", "on, off or refresh")
     ttl_s = policy.ttl_s
     if asked_ttl is not None:
         if not re.fullmatch("[0-9]{1,9}", asked_ttl.strip()) or int(asked_ttl) < 1:
-            raise InvalidCacheHeader("x-relay-cache-ttl takes a whole number of seconds from 1 on")
+            raise InvalidCacheHeader("x-relay-cache-ttl", "a whole number of seconds, from 1 on")
         ttl_s = min(int(asked_ttl), policy.ttl_s_max)
     if policy.mode == "off" or word == "off" or (policy.mode == "opt_in" and word is None):
         return PASS
