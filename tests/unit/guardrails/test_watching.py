@@ -78,7 +78,7 @@ def test_no_more_is_kept_than_a_match_may_need():
 
 
 def test_patterns_are_searched_together_only_where_that_says_the_same():
-    quoting = [ContentPattern("a", r"\Qabc", "block"), ContentPattern("b", r"x\Ey", "block")]
+    quoting = [ContentPattern("a", r"\Qabc", "block"), ContentPattern("b", r"\Qx\Ey", "block")]
     assert Patterns(quoting).any is None
     named = [ContentPattern(name, "(?P<value>a)", "block") for name in "ab"]
     assert Patterns(named).any is None
