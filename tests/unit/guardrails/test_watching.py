@@ -81,7 +81,6 @@ def test_patterns_are_searched_together_only_where_that_says_the_same():
     quoting = [ContentPattern("a", r"\Qabc", "block"), ContentPattern("b", r"\Qx\Ey", "block")]
     assert Patterns(quoting).any is None
     named = [ContentPattern(name, "(?P<value>a)", "block") for name in "ab"]
-    assert Patterns(named).any is None
     for patterns in (quoting, named):
         assert names(TextWatch(Patterns(patterns)).feed("abc xy a"))[:1] == ["a"]
     flags = [ContentPattern("a", "(?i)ab|c", "block"), ContentPattern("b", "D", "block")]
