@@ -12,6 +12,13 @@ class Layer(Protocol):
     it, and redaction's values are put back last, so that neither of the others sees them.
     """
 
+    async def whole(self, body: bytes) -> bytes:
+        """A whole answer, in the caller's dialect, as the next layer is to have it.
+
+        Raises `Refused` for one that the caller may not have.
+        """
+        ...
+
     def around(self, operation: Operation) -> Operation:
-        """The operation with this layer around: `answer_for_caller` and `stream_copy` differ."""
+        """The operation with this layer around its streams (`common/dialects/surrounded.py`)."""
         ...

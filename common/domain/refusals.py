@@ -34,6 +34,10 @@ class Reason(StrEnum):
     BUDGET_RESERVED = "budget_reserved"
     BUDGET_EXHAUSTED = "budget_exhausted"
     UNBOUNDED = "unbounded"
+    CONTENT_BLOCKED = "content_blocked"
+    PII_BLOCKED = "pii_blocked"
+    PII_UNAVAILABLE = "pii_unavailable"
+    GUARDRAIL_UNAVAILABLE = "guardrail_unavailable"
     NO_CAPACITY = "no_capacity"
     ACCOUNT_LIMITED = "account_limited"
     COOLING_DOWN = "cooling_down"
@@ -76,6 +80,8 @@ FINAL = frozenset(
         Reason.METHOD_NOT_ALLOWED,
         Reason.BUDGET_EXHAUSTED,
         Reason.UNBOUNDED,
+        Reason.CONTENT_BLOCKED,
+        Reason.PII_BLOCKED,
         Reason.UPSTREAM_CREDENTIAL,
     }
 )

@@ -67,10 +67,12 @@ class OpenRequest:
     # format what was translated so far.
     translates: bool = False
     translations: "dict[str, Translation] | None" = None
-    # What the levels say of its content, nearest first.
+    # What its levels say about content, nearest first, and what therefore stands between the answer
+    # and its caller, from the provider's side outwards.
     content: tuple[ContentRules, ...] = ()
-    # What stands between the answer and its caller, from the provider's side outwards.
     layers: tuple[Layer, ...] = ()
+    # How many values were found by redaction, in the request and in its answer.
+    redactions: int = 0
     # The format in which the account is asked, and its name for the model.
     target: str = ""
     served: str = ""

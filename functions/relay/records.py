@@ -118,7 +118,7 @@ def _record(
         first_token_ms=request.first_token_ms,
         attempts=max(request.attempts, 1),
         cache_hit=False,
-        redactions=0,
+        redactions=request.redactions,
         client=_client(request),
         error_code=request.reason.value if request.reason else None,
         tags=request.key.tags,

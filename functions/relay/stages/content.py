@@ -1,8 +1,26 @@
-"""Content: what the rules of key, team and organisation make of a request, before `admit`."""
+"""Content: what an organisation, a team or a key says about the text of a request.
 
+Only for requests of those who say something: nobody else imports it. It stands between the body's
+arrival and `admit`, so that bounds, budgets, translation, cache and provider see one text.
+"""
+
+from functions.relay.content import rules_of
 from functions.relay.open_request import OpenRequest
 from functions.relay.services import Services
 
 
 async def check(services: Services, request: OpenRequest) -> None:
-    """Follow the rules that `rules_of` gives. Raises `Refused`."""
+    """Check the caller's text, redact it, and have it judged, in that order.
+
+    Raises `Refused` for what a policy does not let pass.
+    """
+    rules = rules_of(request)
+    if not rules:
+        return
+    # Content policy: size and patterns, of the caller's own text.
+    policy = next((one.redaction for one in rules if one.redaction is not None), None)
+    if policy is not None:
+        from functions.relay.stages.redact import redact_request
+
+        await redact_request(services, request, policy)
+    # Content policy: the webhook, of the redacted text.

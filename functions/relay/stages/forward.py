@@ -154,12 +154,13 @@ async def _pass_whole(
         message = f"{exchange.provider} answered with something that is no answer of its API"
         raise UpstreamFailed(Failure(Reason.UPSTREAM_GARBAGE, message))
     headers = to_caller(exchange.headers)
-    if request.translates or request.layers:
-        body = request.operation.answer_for_caller(body, request.id)
     if request.translates:
+        body = request.operation.answer_for_caller(body, request.id)
         headers = respond.translated_headers(request, "application/json")
     request.first_chunk_ns = time.perf_counter_ns()
     request.answer = answer
+    for layer in request.layers:
+        body = await layer.whole(body)
     # Before the caller has the id and may ask for it.
     await _remember(services, request, request.account)
     _end_if_caller_gone(request)
