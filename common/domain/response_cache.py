@@ -38,7 +38,11 @@ class InvalidCachePolicy(ValueError):
 
 
 class InvalidCacheHeader(ValueError):
-    """A header of the request that says nothing; the message names it and what it takes."""
+    """A header of the request that says nothing: `header`, and in the message what it takes."""
+
+    def __init__(self, header: str, takes: str) -> None:
+        super().__init__(f"{header} takes {takes}")
+        self.header = header
 
 
 class CacheWish(msgspec.Struct, frozen=True):
@@ -78,11 +82,11 @@ def wish_of(policy: CachePolicy, asked: str | None, asked_ttl: str | None) -> Ca
     """
     word = None if asked is None else asked.strip().lower()
     if word not in (None, "on", "off", "refresh"):
-        raise InvalidCacheHeader("x-relay-cache takes on, off or refresh")
+        raise InvalidCacheHeader("x-relay-cache", "on, off or refresh")
     ttl_s = policy.ttl_s
     if asked_ttl is not None:
         if not re.fullmatch("[0-9]{1,9}", asked_ttl.strip()) or int(asked_ttl) < 1:
-            raise InvalidCacheHeader("x-relay-cache-ttl takes a whole number of seconds from 1 on")
+            raise InvalidCacheHeader("x-relay-cache-ttl", "a whole number of seconds, from 1 on")
         ttl_s = min(int(asked_ttl), policy.ttl_s_max)
     if policy.mode == "off" or word == "off" or (policy.mode == "opt_in" and word is None):
         return PASS

@@ -34,7 +34,9 @@ from functions.relay.watching import Watches
 if TYPE_CHECKING:
     from common.job_settlement import JobSettlement
     from common.state.jobs import Jobs
+    from common.state.response_cache import ResponseCache
     from common.state.sticky_sessions import StickySessions
+    from functions.relay.flights import Flights
 
 EMIT_S_MAX = 4.0
 # What is read for its figures alone ends this much earlier, to be settled like the rest.
@@ -52,9 +54,10 @@ class Services:
         self.admission = Admission(self.redis, settings.state_prefix)
         self.stored = StoredResponses(self.redis, settings.state_prefix)
         self.upstream = UpstreamClient(settings.connect_timeout_s * 1000)
+        self.keyring = Keyring(settings.encryption_keys, settings.internal_secret)
         self.snapshots = Snapshots(
             settings.accounts,
-            Keyring(settings.encryption_keys, settings.internal_secret),
+            self.keyring,
             settings.budget_thresholds,
             default_token_limit=settings.default_token_limit,
         )
@@ -103,6 +106,28 @@ class Services:
         from common.state.jobs import Jobs
 
         return Jobs(self.redis, self.settings.state_prefix)
+
+    @cached_property
+    def response_cache(self) -> "ResponseCache":
+        """Kept answers: only where a policy keeps some."""
+        from common.state.response_cache import ResponseCache
+
+        settings = self.settings
+        return ResponseCache(
+            self.redis, settings.state_prefix, self.keyring, settings.internal_secret
+        )
+
+    @cached_property
+    def flights(self) -> "Flights":
+        """Who waits for an answer that is being made."""
+        from functions.relay.flights import Flights
+
+        return Flights(self.response_cache, self.settings.first_byte_timeout_s)
+
+    @property
+    def routing_version(self) -> int:
+        """Which routing table is followed."""
+        return self._routing_version
 
     @cached_property
     def job_settlement(self) -> "JobSettlement":

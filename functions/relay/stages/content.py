@@ -4,6 +4,7 @@ Only for requests of those who say something: nobody else imports it. It stands 
 arrival and `admit`, so that bounds, budgets, translation, cache and provider see one text.
 """
 
+from common.domain.content_rules import response_cache_of
 from functions.relay.content import rules_of
 from functions.relay.open_request import OpenRequest
 from functions.relay.services import Services
@@ -17,6 +18,11 @@ async def check(services: Services, request: OpenRequest) -> None:
     rules = rules_of(request)
     if not rules:
         return
+    cached = response_cache_of(rules)
+    if cached is not None and cached.response_cache is not None:
+        from functions.relay.stages.cache import choose
+
+        choose(request, cached.response_cache)
     # Content policy: size and patterns, of the caller's own text.
     policy = next((one.redaction for one in rules if one.redaction is not None), None)
     if policy is not None:
