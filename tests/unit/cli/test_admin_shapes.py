@@ -6,6 +6,7 @@ from cli.admin import (
     accounts,
     aliases,
     audit,
+    cache,
     dead_letters,
     groups,
     keys,
@@ -20,7 +21,7 @@ from cli.admin import (
     users,
 )
 from functions.key_admin.models import accounts as account_models
-from functions.key_admin.models import directory, operations
+from functions.key_admin.models import directory, operations, response_cache
 from functions.key_admin.models import keys as key_models
 from functions.key_admin.models import limits as limit_models
 from functions.key_admin.models import receipts as receipt_models
@@ -42,6 +43,7 @@ SHAPES = [
     (receipts.SHAPE, receipt_models.AdminReceipt, {"object"}),
     (audit.SHAPE, operations.AuditAnswer, set()),
     (quarantine.SHAPE, operations.QuarantineAnswer, set()),
+    (cache.SHAPE, response_cache.KeptAnswer, set()),
     (dead_letters.SHAPE, operations.DeadLetterAnswer, set()),
 ]
 
