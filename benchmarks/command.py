@@ -31,7 +31,7 @@ from benchmarks.tables import matrix, table
 
 DOCUMENT = Path("docs/performance.md")
 SCRATCH = Path("dist/bench")
-QUICK = ("small", "burst", "paced-100", "limited", "storm-key")
+QUICK = ("small", "burst", "translated-burst", "paced-100", "limited", "storm-key")
 QUICK_SCALE = 0.4
 COLD_ROUNDS = 7
 

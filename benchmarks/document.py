@@ -10,7 +10,7 @@ from benchmarks.cold_start import FUNCTIONS, ColdStart
 from benchmarks.figures import Figure, Results, Turn
 from benchmarks.memory import Growth
 from benchmarks.place import is_busy
-from benchmarks.scenarios import BY_NAME
+from benchmarks.scenarios import BY_NAME, TRANSLATED
 from benchmarks.tables import cell, matrix, spread, table, unsaturated
 from benchmarks.targets import Target
 
@@ -113,6 +113,7 @@ def markdown(report: Report, chart: str) -> str:
         _streams(report.results),
         _latency(report.results),
         _own(report.results),
+        _translated(report.results),
         _cold(report),
         _memory(report),
         _method(report),
@@ -259,6 +260,32 @@ def _own(results: Results) -> str:
         "A refused request is one that was answered 429 (or 503 while the only account rests).\n"
         "In failover the failed account rests in between, as it does in operation, so most\n"
         "requests go straight to the next one.\n\n" + table(head, rows)
+    )
+
+
+def _translated(results: Results) -> str:
+    rows = []
+    for name, own in TRANSLATED.items():
+        if not results.of("relay", name):
+            continue
+        plain = results.figure("relay", own, lambda turn: turn.cpu_us)
+        cost = results.figure("relay", name, lambda turn: turn.cpu_us)
+        rows.append(
+            [
+                TITLES[name],
+                cell(results, "relay", name, lambda turn: turn.cpu_us),
+                cell(results, "relay", own, lambda turn: turn.cpu_us),
+                f"{cost / plain:.2f}x" if cost and plain else "-",
+            ]
+        )
+    if not rows:
+        return ""
+    head = ["", "CPU µs, translated", "CPU µs, in the caller's own dialect", "ratio"]
+    return (
+        "## relay: another dialect than the provider's\n\n"
+        "Callers speak Anthropic's messages, the provider OpenAI's chat: request, answer and each\n"
+        "event of a stream are read and written anew. A request or a stream.\n\n"
+        + table(head, rows)
     )
 
 

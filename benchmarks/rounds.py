@@ -76,7 +76,8 @@ def take_turn(
     running.prepare()
     await_idle(pids)
     headers = running.keys.get(scenario.name, running.headers)
-    request = request_bytes(scenario, f"127.0.0.1:{running.port}", running.path, headers)
+    path = "/v1/messages" if scenario.translated else running.path
+    request = request_bytes(scenario, f"127.0.0.1:{running.port}", path, headers)
     paced = bool(scenario.stream and scenario.ramp_s)
     stretch, connections = 1.0, scenario.connections
     if not paced:

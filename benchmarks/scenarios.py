@@ -33,6 +33,8 @@ class Scenario:
     only: tuple[str, ...] = ()
     # The most rounds of it in one run; long ones are not repeated as often.
     rounds_max: int = 99
+    # Anthropic's messages, which relay translates for the mock provider, an OpenAI server.
+    translated: bool = False
 
     @property
     def body(self) -> bytes:
@@ -42,7 +44,11 @@ class Scenario:
             "messages": [{"role": "user", "content": self.content}],
         }
         if self.stream:
-            body |= {"stream": True, "stream_options": {"include_usage": True}}
+            body["stream"] = True
+        if self.translated:
+            body["max_tokens"] = 1024
+        elif self.stream:
+            body["stream_options"] = {"include_usage": True}
         return json.dumps(body).encode()
 
     @property
@@ -95,6 +101,25 @@ SCENARIOS = (
         seconds=4,
         only=("nginx", "relay", "ferrogw"),
     ),
+    Scenario("translated", "small chat, translated", only=("relay",), translated=True),
+    Scenario(
+        "translated-burst",
+        "SSE burst, translated",
+        content="[[mock:stream=50]]",
+        stream=True,
+        chunks=50,
+        only=("relay",),
+        translated=True,
+    ),
+    paced(
+        100,
+        10,
+        50,
+        name="translated-paced",
+        title="SSE paced, 100 open streams, translated",
+        only=("relay",),
+        translated=True,
+    ),
     Scenario("limited", "small chat, limits and budgets on three levels", only=("relay",)),
     Scenario("storm-key", "429 storm: the key's own limit", only=("relay",), statuses=("429",)),
     Scenario(
@@ -117,6 +142,12 @@ SCENARIOS = (
         statuses=("429", "503"),
     ),
 )
+# Each translated scenario and the same one in the provider's own dialect.
+TRANSLATED = {
+    "translated": "small",
+    "translated-burst": "burst",
+    "translated-paced": "paced-100",
+}
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.support.planted import Captured, in_files
 from tests.support.servers import PostgresServer, RedisServer
 
 _SCRUBBED_PREFIXES = ("RELAY_", "OPENAI_", "ANTHROPIC_", "K_")
@@ -24,6 +25,22 @@ def pytest_configure() -> None:
     # An example may take as long as a busy machine makes it; `timeout` ends what hangs.
     settings.register_profile("unhurried", deadline=None)
     settings.load_profile("unhurried")
+
+
+_captured = Captured()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """All that tests and what they start print is looked through for secrets."""
+    _captured.look_through(report.nodeid, report.sections)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def secrets_stay_secret(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whatever ran, no secret stands in its output, its logs or its stores."""
+    yield
+    leaked = [*_captured.found, *in_files(tmp_path_factory.getbasetemp())]
+    assert not leaked, "\n".join(leaked[:20])
 
 
 @pytest.fixture(scope="session")
