@@ -35,6 +35,7 @@ _COMMANDS = {
         "Counters against the ledger, the ledger against providers.",
     ),
     "quarantine": ("cli.admin.quarantine", "quarantine", "Usage that the ledger cannot take."),
+    "redaction": ("cli.admin.redaction", "redaction", "Trying rules of content."),
     "serve": ("cli.serve_command", "serve", "Run one function by itself."),
     "master-key": ("cli.admin.master_key", "master_key", "Replace the administrators' key."),
     "migrate": ("cli.migrate", "migrate", "Bring the database to this version's schema."),

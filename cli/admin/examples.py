@@ -81,6 +81,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "keys update": (
         f"relayctl keys update {_KEY} --deny 'o1-*' --deny 'o3-*'",
         f"relayctl keys update {_KEY} --status disabled",
+        f"""relayctl keys update {_KEY} --response-cache '{{"mode": "opt_in", "ttl_s": 600}}'""",
     ),
     "keys revoke": (f"relayctl keys revoke {_KEY}",),
     "keys restore": (f"relayctl keys restore {_KEY}",),
@@ -88,10 +89,15 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "master-key rotate": ("relayctl master-key rotate --minutes 60",),
     "quarantine list": ("relayctl quarantine list --reason no_partition",),
     "quarantine retry": ("relayctl quarantine retry --all",),
+    "redaction try": (
+        """relayctl redaction try letter.txt --redaction '{"entities": {"CONTACT": "mask"}}'""",
+        f"relayctl redaction try --key {_KEY} --output json",
+    ),
     "organisation show": ("relayctl organisation show",),
     "organisation update": (
         "relayctl organisation update --budget month=5000:deny --timezone Europe/Berlin",
         "relayctl organisation update --limit requests_per_minute=6000 --no-budgets",
+        """relayctl organisation update --redaction '{"entities": {"SECRETS": "block"}}'""",
     ),
     "teams create": (
         "relayctl teams create --name blue",
@@ -102,6 +108,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "teams update": (
         f"relayctl teams update {_KEY} --name green",
         f"relayctl teams update {_KEY} --limit concurrency=10 --queue 100:5000",
+        f"""relayctl teams update {_KEY} --redaction '{{"entities": {{"CONTACT": "mask"}}}}'""",
+        f"relayctl teams update {_KEY} --no-redaction --no-content-policy",
     ),
     "teams delete": (f"relayctl teams delete {_KEY}",),
     "usage sums": (

@@ -7,6 +7,8 @@ import click
 from cli.admin.access import KEY_FIELDS, access_members, access_options
 from cli.admin.changing import PARTIAL, send_change
 from cli.admin.client import one
+from cli.admin.content import NAMES as CONTENT_FIELDS
+from cli.admin.content import content_members, content_options
 from cli.admin.limits import FIELDS, limit_members, limit_options
 from cli.admin.options import (
     AdminGroup,
@@ -40,7 +42,7 @@ SHAPE = Shape(
         *("id", "name", "user_id", "team_id", "key_prefix", "status", "scopes", "models.allow"),
         *("models.deny", "tags", "expires_at", "created_at", "updated_at", "revoked_at"),
         *("last_used_at", "activation.days", "activation.activated_at", "activation.expires_at"),
-        *(*KEY_FIELDS, *ROUTING_FIELDS, *FIELDS),
+        *(*KEY_FIELDS, *ROUTING_FIELDS, *FIELDS, *CONTENT_FIELDS),
     ),
 )
 MADE = SHAPE._replace(fields=("key", *SHAPE.fields))
@@ -84,6 +86,7 @@ def keys() -> None:
 @routing_options("key", clearing=False)
 @access_options(key=True, clearing=False)
 @limit_options(clearing=False)
+@content_options(clearing=False)
 @idempotent
 @click.pass_obj
 def create(session: Session, /, idempotency_key: str, **given: Any) -> None:
@@ -93,6 +96,7 @@ def create(session: Session, /, idempotency_key: str, **given: Any) -> None:
     body |= {"scopes": given["scopes"], "tags": given["tags"]}
     body |= {"models": {"allow": given["allow"], "deny": given["deny"]}}
     body |= limit_members(given) | access_members(given, key=True) | routing_members(given)
+    body |= content_members(given)
     if given["activation_days"] is not None:
         body["activation"] = {"days": given["activation_days"]}
     _show_made(session, PATH, body, idempotency_key)
@@ -146,6 +150,7 @@ def show(session: Session, key_id: str) -> None:
 @routing_options("key", clearing=True)
 @access_options(key=True, clearing=True)
 @limit_options(clearing=True)
+@content_options(clearing=True)
 @click.pass_obj
 def update(session: Session, /, key_id: str, **given: Any) -> None:
     """Change a key; what is not given stays. A list that is given takes the old one's place."""
@@ -157,7 +162,7 @@ def update(session: Session, /, key_id: str, **given: Any) -> None:
         tags=replaced(given["tags"], given["no_tags"], "--tag", "--no-tags"),
     )
     changes |= limit_members(given) | access_members(given, key=True) | routing_members(given)
-    changes |= _activation_change(given)
+    changes |= _activation_change(given) | content_members(given)
     rules = members(
         allow=replaced(given["allow"], given["allow_all"], "--allow", "--allow-all"),
         deny=replaced(given["deny"], given["deny_none"], "--deny", "--deny-none"),

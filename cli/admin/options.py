@@ -118,6 +118,7 @@ _ALSO_SETS = {
     "api_key_file": ("api_key",),
     "credential_file": ("access_key_id", "secret_access_key", "session_token", "service_account"),
     "headers": ("extra_headers",),
+    "redaction": ("policy",),
     "egress_proxy_file": ("egress_proxy",),
 }
 

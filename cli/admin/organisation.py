@@ -5,6 +5,8 @@ from typing import Any
 import click
 
 from cli.admin.changing import send_change
+from cli.admin.content import NAMES as CONTENT_FIELDS
+from cli.admin.content import content_members, content_options
 from cli.admin.levels import TENANT_FIELDS, level_members, level_options
 from cli.admin.limits import client_gone_option, unpriced_member, unpriced_option
 from cli.admin.options import AdminGroup, Session
@@ -15,7 +17,7 @@ PATH = "/internal/organisation"
 SHAPE = Shape(
     "organisation",
     (Column("UPDATED", "updated_at"),),
-    (*TENANT_FIELDS, *FALLBACK_FIELDS, "unpriced_models", "updated_at"),
+    (*TENANT_FIELDS, *FALLBACK_FIELDS, *CONTENT_FIELDS, "unpriced_models", "updated_at"),
 )
 
 
@@ -36,8 +38,9 @@ def show(session: Session) -> None:
 @routing_options("organisation", clearing=True)
 @unpriced_option
 @client_gone_option(clearing=False)
+@content_options(clearing=True)
 @click.pass_obj
 def update(session: Session, /, **given: Any) -> None:
     """Change them; what is not given stays."""
     changes = level_members(given) | unpriced_member(given) | routing_members(given)
-    send_change(session, SHAPE, PATH, changes)
+    send_change(session, SHAPE, PATH, changes | content_members(given))

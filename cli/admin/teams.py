@@ -6,6 +6,8 @@ import click
 
 from cli.admin.changing import send_change
 from cli.admin.client import one
+from cli.admin.content import NAMES as CONTENT_FIELDS
+from cli.admin.content import content_members, content_options
 from cli.admin.levels import TENANT_FIELDS, level_members, level_options
 from cli.admin.limits import client_gone_option, unpriced_member, unpriced_option
 from cli.admin.options import AdminGroup, Session, how_many, members, paged
@@ -28,6 +30,7 @@ SHAPE = Shape(
         *("id", "name", "description", "users", "active_keys", "created_at", "updated_at"),
         *("unpriced_models", "price_multiplier", *KEY_FIELDS, "fallbacks"),
         *TENANT_FIELDS,
+        *CONTENT_FIELDS,
     ),
 )
 
@@ -45,10 +48,12 @@ def teams() -> None:
 @level_options(clearing=False)
 @routing_options("team", clearing=False)
 @client_gone_option(clearing=False)
+@content_options(clearing=False)
 @click.pass_obj
 def create(session: Session, /, **given: Any) -> None:
     """Add a team; there is one of a name, however often this is repeated."""
     body = _own(given) | level_members(given) | routing_members(given)
+    body |= content_members(given)
     session.show(SHAPE, session.client.send("POST", PATH, body=body).body)
 
 
@@ -77,11 +82,12 @@ def show(session: Session, team_id: str) -> None:
 @level_options(clearing=True)
 @routing_options("team", clearing=True)
 @client_gone_option(clearing=True)
+@content_options(clearing=True)
 @click.pass_obj
 def update(session: Session, /, team_id: str, **given: Any) -> None:
     """Change a team; what is not given stays."""
     changes = _own(given) | level_members(given) | routing_members(given)
-    send_change(session, SHAPE, one(PATH, team_id), changes)
+    send_change(session, SHAPE, one(PATH, team_id), changes | content_members(given))
 
 
 @teams.command()

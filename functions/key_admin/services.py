@@ -3,6 +3,7 @@
 from common import secrets
 from common.keyring import Keyring
 from common.projection import keep_first_uses, rebuild, replay_changes, settle_ahead
+from common.redaction.model_findings import ModelFinder
 from common.settings import KeyAdminSettings, key_admin_settings
 from common.state.client import RedisPyCommands
 from common.state.commands import RedisReplyError, RedisUnavailable
@@ -22,6 +23,8 @@ class Services:
         self.outbox = Outbox(self.redis, settings.state_prefix)
         self.keyring = Keyring(settings.encryption_keys, settings.internal_secret)
         self.grace_key = secrets.derive(settings.internal_secret, "master-key-grace")
+        # The function `pii`, where this installation has it.
+        self.model_finder: ModelFinder | None = None
         self.replies_key = secrets.derive(settings.internal_secret, "idempotent-replies")
 
     async def bring_projection_up_to_date(self) -> None:

@@ -24,6 +24,8 @@ KEYS = "/internal/api-keys"
 # The access rules of a key that has none, and of the levels above it, as answered.
 OPEN_KEY = {"access": {"dialects": [], "clients": [], "addresses": []}, "regions": []}
 OPEN = {"access": {**OPEN_KEY["access"], "models": {"allow": [], "deny": []}, "scopes": []}}
+# The rules of content of a level that says nothing, as sent and as answered.
+SILENT = dict.fromkeys(("redaction", "content_policy", "response_cache"))
 # The limits of a level that sets none, as answered.
 UNLIMITED = {
     "limits": dict.fromkeys(

@@ -17,10 +17,11 @@ ALLOWED = {
     "functions.relay": {
         *("cryptography", "hiredis", "msgspec", "psycopg", "psycopg_pool", "pyreqwest"),
     },
-    # pyreqwest at a test call of an account.
+    # pyreqwest at a test call of an account, phonenumbers and re2 at the first rule of content that
+    # has a pattern or phone numbers.
     "functions.key_admin": {
-        *("cryptography", "httpx", "msgspec", "psycopg", "psycopg_pool", "pydantic", "pyreqwest"),
-        *("redis", "starlette"),
+        *("cryptography", "httpx", "msgspec", "phonenumbers", "psycopg", "psycopg_pool"),
+        *("pydantic", "pyreqwest", "re2", "redis", "starlette"),
     },
     # pyreqwest by an egress proxy.
     "functions.usage_aggregation": {

@@ -1,20 +1,12 @@
-"""Patterns of a team's own, in RE2's syntax: its time is linear in the text, whatever they say.
-
-Python's engine would let one pattern hang the relay. RE2 has no look-around and no references
-back. It is imported when the first such detector is made.
-"""
+"""Patterns of a team's own, in RE2's syntax (`common/domain/linear_patterns.py`)."""
 
 from collections.abc import Iterator
 
+from common.domain.linear_patterns import PATTERN_CHARACTERS_MAX, InvalidPattern, compiled
 from common.redaction.detectors.base import REACH, SURE
 from common.redaction.found import Found
 
-PATTERN_CHARACTERS_MAX = 1000
-_MEMORY_BYTES_MAX = 1 << 20
-
-
-class InvalidPattern(ValueError):
-    """A pattern that RE2 refuses, that is too large, or that matches nothing at all."""
+__all__ = ("PATTERN_CHARACTERS_MAX", "CustomDetector", "InvalidPattern")
 
 
 class CustomDetector:
@@ -27,21 +19,7 @@ class CustomDetector:
 
     def __init__(self, entity: str, pattern: str, score: float = SURE) -> None:
         """Raises `InvalidPattern`."""
-        import re2
-
-        if len(pattern) > PATTERN_CHARACTERS_MAX:
-            raise InvalidPattern(f"longer than {PATTERN_CHARACTERS_MAX} characters")
-        options = re2.Options()
-        options.max_mem = _MEMORY_BYTES_MAX
-        options.log_errors = False
-        try:
-            self._pattern = re2.compile(pattern, options)
-        except re2.error as error:
-            reason = error.args[0] if error.args else error
-            said = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-            raise InvalidPattern(f"RE2 refuses it: {said}") from None
-        if self._pattern.search("") is not None:
-            raise InvalidPattern("matches the empty text")
+        self._pattern = compiled(pattern)
         self.entities = frozenset({entity})
         self._entity = entity
         self._score = score

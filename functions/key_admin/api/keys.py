@@ -20,6 +20,7 @@ from functions.key_admin import idempotency
 from functions.key_admin.binding import check_binding
 from functions.key_admin.bodies import check_id
 from functions.key_admin.models.access import KeyAccessFields, ModelRules, shown_key_access
+from functions.key_admin.models.content import shown_content
 from functions.key_admin.models.keys import (
     ActivationShown,
     KeyAnswer,
@@ -309,6 +310,7 @@ def _members(key: Key) -> dict[str, Any]:
         "access": KeyAccessFields(**shown_key_access(record.policy.access)),
         **shown_counts(record.policy),
         **shown_routing(record.policy.routing, "account_id", "group_id", "regions"),
+        **shown_content(record.policy.content),
         "tags": record.tags,
         "expires_at": key.expires_at,
         "activation": _activation(key),

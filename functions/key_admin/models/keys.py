@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from functions.key_admin.models.access import KeyAccessFields, ModelRules, Scopes
+from functions.key_admin.models.content import ContentSent, ContentShown
 from functions.key_admin.models.fields import (
     LEFT_OUT,
     Future,
@@ -40,7 +41,7 @@ class ActivationShown(BaseModel):
     expires_at: Time | None
 
 
-class KeyCreate(CountsSent, KeyRoutingSent):
+class KeyCreate(CountsSent, KeyRoutingSent, ContentSent):
     """A new key. Without `user_id` the key gets a user of its own."""
 
     name: Name
@@ -54,10 +55,11 @@ class KeyCreate(CountsSent, KeyRoutingSent):
     tags: Tags = Field(default_factory=list)
 
 
-class KeyPatch(CountsPatch, KeyRoutingPatch):
+class KeyPatch(CountsPatch, KeyRoutingPatch, ContentSent):
     """What is to change; what is left out stays.
 
-    `null` takes `team_id`, `account_id`, `group_id`, `access`, `expires_at`, `activation` away.
+    `null` takes `team_id`, `account_id`, `group_id`, `access`, `expires_at`, `activation` and rules of
+    content away.
     Other days of an activation count from the first use that there was; it is forgotten when the
     activation is taken away.
     """
@@ -87,7 +89,7 @@ class KeyPage(Page):
     status: Status | None = None
 
 
-class KeyAnswer(CountsShown, KeyRoutingShown):
+class KeyAnswer(CountsShown, KeyRoutingShown, ContentShown):
     """A key without its secret."""
 
     id: str

@@ -7,6 +7,7 @@ import msgspec
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from common.domain.access import NO_ACCESS
+from common.domain.content_rules import NO_CONTENT
 from common.domain.periods import Calendar, Period, UnknownTimezone, Weekday, zone
 from common.domain.policies import (
     Budget,
@@ -20,6 +21,12 @@ from common.domain.policies import (
 from common.domain.routing import NO_ROUTING
 from functions.key_admin.models import patterns
 from functions.key_admin.models.access import AccessFields, access_of, shown_access
+from functions.key_admin.models.content import (
+    ContentSent,
+    ContentShown,
+    patched_content,
+    shown_content,
+)
 from functions.key_admin.models.fields import Sent, Time
 from functions.key_admin.models.routing import (
     FallbacksShown,
@@ -184,19 +191,19 @@ class PolicyShown(CountsShown):
     access: AccessFields
 
 
-class TenantPolicySent(PolicySent):
+class TenantPolicySent(PolicySent, ContentSent):
     """The same of a team; without `client_gone` what the organisation says holds."""
 
     client_gone: ClientGoneFields | None = None
 
 
-class TenantPolicyPatch(PolicyPatch):
+class TenantPolicyPatch(PolicyPatch, ContentSent):
     """The same of a team or the organisation."""
 
     client_gone: ClientGoneFields | None = None
 
 
-class TenantPolicyShown(PolicyShown):
+class TenantPolicyShown(PolicyShown, ContentShown):
     """The same; `client_gone` null: what the organisation says holds, and there `cancel`."""
 
     client_gone: ClientGoneFields | None
@@ -233,6 +240,7 @@ def policy_of(given: CountsSent) -> Policy:
         unpriced_models=getattr(given, "unpriced_models", None),
         client_gone=_client_gone(given),
         routing=patched_routing(NO_ROUTING, given),
+        content=patched_content(NO_CONTENT, given),
     )
 
 
@@ -260,6 +268,7 @@ def patched_policy(policy: Policy, given: BaseModel) -> Policy:
     if "client_gone" in sent:
         changes["client_gone"] = _client_gone(given)
     changes["routing"] = patched_routing(policy.routing, given)
+    changes["content"] = patched_content(policy.content, given)
     return msgspec.structs.replace(policy, **changes)
 
 
@@ -283,7 +292,7 @@ def shown_to_tenants(policy: Policy) -> dict[str, Any]:
     chosen = policy.client_gone
     client_gone = None if chosen is None else ClientGoneFields(**msgspec.to_builtins(chosen))
     routing = shown_routing(policy.routing, "regions", "fallbacks")
-    return shown(policy) | {"client_gone": client_gone} | routing
+    return shown(policy) | {"client_gone": client_gone} | routing | shown_content(policy.content)
 
 
 def _limits(given: RateFields) -> Limits:

@@ -145,6 +145,9 @@ async def _begin_content(services: Services, request: OpenRequest, snapshot: Key
     """Rules of content that this process did not know hold for this request. Raises `Refused`."""
     from functions.relay.content import follow_rules
 
+    if request.upload is not None:
+        message = "The rules of this key's content have changed meanwhile; try again."
+        raise Refused(Refusal(Reason.STATE_UNAVAILABLE, message, retry_after_ms=STATE_RETRY_MS))
     body = request.body
     request.key, request.content = snapshot.record, snapshot.content
     await follow_rules(services, request, fresh=True)

@@ -64,7 +64,9 @@ async def read_body(request: OpenRequest, body: CallerBody) -> None:
         if request.path_id:
             operation = _for_path(request)
         reader = operation.arriving_request(request.content_type)
-        if reader is None or (length is not None and length <= KEPT_BYTES_MAX):
+        short = length is not None and length <= KEPT_BYTES_MAX
+        # Rules of content are about all of it.
+        if reader is None or short or request.content:
             request.body = await body.read_rest(length)
             request.body_size = len(request.body)
             request.parsed = operation.parse_request(request.body, request.content_type)

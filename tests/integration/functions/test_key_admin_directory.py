@@ -6,7 +6,7 @@ import pytest
 
 from common.domain.ids import is_ulid, ulid_to_uuid
 from tests.support.admin_checks import UNKNOWN, fields, kept, overtaken, problem, trail
-from tests.support.key_admin import KEYS, OPEN, UNLIMITED, new_address
+from tests.support.key_admin import KEYS, OPEN, SILENT, UNLIMITED, new_address
 
 USERS, TEAMS = "/internal/users", "/internal/teams"
 TABLES = ("users", "teams", "audit")
@@ -75,7 +75,8 @@ def test_a_team_is_made_shown_changed_and_deleted(key_admin):
     assert answer.headers["location"] == f"{TEAMS}/{made['id']}"
     assert made == {
         "id": made["id"], "name": "Ops & \N{SNOWMAN}", "description": "those", "users": 0,
-        **UNLIMITED, **OPEN, "unpriced_models": None, "client_gone": None, "price_multiplier": "1",
+        **SILENT, **UNLIMITED, **OPEN, "unpriced_models": None, "client_gone": None,
+        "price_multiplier": "1",
         "active_keys": 0, "created_at": made["created_at"], "updated_at": made["created_at"],
         "account_id": None, "group_id": None, "regions": [], "fallbacks": {},
     }  # fmt: skip

@@ -17,6 +17,7 @@ from tests.support.key_admin import (
     KEYS,
     MASTER_KEY,
     OPEN_KEY,
+    SILENT,
     UNLIMITED,
     environment_of,
     served_key_admin,
@@ -64,7 +65,7 @@ def test_a_key_is_made_and_shown_once(key_admin):
     assert made == {
         "id": made["id"], "name": "Ops & \N{SNOWMAN}", "user_id": "alice", "team_id": None,
         "key_prefix": key[:11], "status": "active", "scopes": [],
-        "models": {"allow": [], "deny": []}, **UNLIMITED, **OPEN_KEY, "account_id": None,
+        "models": {"allow": [], "deny": []}, **UNLIMITED, **OPEN_KEY, **SILENT, "account_id": None,
         "group_id": None, "tags": [], "expires_at": None, "activation": None,
         "created_at": made["created_at"],
         "updated_at": made["created_at"], "revoked_at": None, "last_used_at": None,

@@ -15,13 +15,14 @@ from cli.admin import (
     output,
     quarantine,
     receipts,
+    redaction,
     route,
     teams,
     usage,
     users,
 )
 from functions.key_admin.models import accounts as account_models
-from functions.key_admin.models import directory, operations, response_cache
+from functions.key_admin.models import content_trial, directory, operations, response_cache
 from functions.key_admin.models import keys as key_models
 from functions.key_admin.models import limits as limit_models
 from functions.key_admin.models import receipts as receipt_models
@@ -39,6 +40,7 @@ SHAPES = [
     (route.SHAPE, routing_models.AccountExplained, set()),
     (teams.SHAPE, directory.TeamAnswer, set()),
     (organisation.SHAPE, limit_models.OrganisationAnswer, set()),
+    (redaction.SHAPE, content_trial.TrialFinding, set()),
     (usage.RECORDS, usage_models.Record, set()),
     (receipts.SHAPE, receipt_models.AdminReceipt, {"object"}),
     (audit.SHAPE, operations.AuditAnswer, set()),

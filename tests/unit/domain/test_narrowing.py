@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from common.domain.access import ALL_SCOPES
 from common.domain.accounts import AccountRecord
+from common.domain.content_rules import NO_CONTENT, ContentRules
 from common.domain.keys import KeyRecord
 from common.domain.narrowing import (
     narrowed_account,
@@ -132,3 +133,29 @@ def test_active_is_only_what_is_so_before_and_after():
 )  # fmt: skip
 def test_until_a_change_is_committed_the_limits_of_both_hold(old, new, both):
     assert narrowed_policy(old, new) == both
+
+
+MASKED, NOTHING = {"entities": {"CONTACT": "mask"}}, {"threshold": 0.5}
+BLOCKED = {"entities": {"CONTACT": "block"}}
+OFF, ON = {"mode": "off"}, {"mode": "on"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "both"),
+    [
+        (NO_CONTENT, ContentRules(MASKED), ContentRules(MASKED)),
+        (ContentRules(MASKED), ContentRules(BLOCKED), ContentRules(BLOCKED)),
+        (ContentRules(MASKED), NO_CONTENT, ContentRules(MASKED)),
+        # Both say less than what the levels above may say.
+        (ContentRules(MASKED), ContentRules(NOTHING), ContentRules(MASKED)),
+        (NO_CONTENT, ContentRules(NOTHING), NO_CONTENT),
+        (NO_CONTENT, ContentRules(None, {"patterns": []}), ContentRules(None, {"patterns": []})),
+        (ContentRules(None, {"patterns": []}), NO_CONTENT, ContentRules(None, {"patterns": []})),
+        (NO_CONTENT, ContentRules(None, None, ON), ContentRules(None, None, OFF)),
+        (ContentRules(None, None, ON), NO_CONTENT, ContentRules(None, None, OFF)),
+        (ContentRules(None, None, ON), ContentRules(MASKED, None, ON),
+         ContentRules(MASKED, None, ON)),
+    ],
+)  # fmt: skip
+def test_until_a_change_is_committed_the_stricter_rules_of_content_hold(old, new, both):
+    assert narrowed_policy(Policy(content=old), Policy(content=new)).content == both

@@ -5,6 +5,7 @@ import pytest
 
 from common.domain.accounts import AccountRecord, credential_name
 from common.domain.admission import Stale
+from common.domain.content_rules import ContentRules
 from common.domain.credentials import Credential
 from common.domain.keys import KeyRecord
 from common.domain.policies import Limits, Policy
@@ -12,6 +13,7 @@ from common.environment_accounts import BuiltInAccount
 from common.keyring import Keyring
 from functions.relay.snapshots import Snapshots
 
+TEAM, OTHER = "01ARYZ6S41TSV4RRFFQ69G5FAV", "01ARYZ6S41TSV4RRFFQ69G5FAW"
 SECRET = "a secret of the tests, 32 characters"
 BUILT_IN = BuiltInAccount("openai", "https://b", Credential(api_key="sk-b"))
 KEYRING = Keyring("", SECRET)
@@ -79,3 +81,42 @@ def test_a_request_that_came_before_a_change_leaves_no_old_limits_behind():
     (before,) = taken(snapshots, 1, limited(100))
     (after,) = taken(snapshots, 2, limited(5))
     assert [most(before), most(after), most(before), most(after)] == [100, 5, 100, 5]
+
+
+def test_what_levels_say_of_content_is_nearest_first_and_one_object_for_all_keys():
+    def told(redaction):
+        return Policy(content=ContentRules(redaction={"entities": {redaction: "mask"}}))
+
+    def stale(key_id, own, *levels):
+        key = KeyRecord(id=key_id, user_id="alice", team_id=TEAM, policy=own)
+        policies = tuple(b"" if one is None else msgspec.json.encode(one) for one in levels)
+        return Stale(1, msgspec.json.encode(key), 0, b"[]", policies)
+
+    snapshots = Snapshots((), KEYRING)
+    first = snapshots.update("h", stale(TEAM, told("IBAN"), told("CONTACT"), told("JWT"), None))
+    names = [[*one.redaction["entities"]] for one in first.content]
+    assert names == [["IBAN"], ["JWT"], ["CONTACT"]]
+    # A level that says nothing is not there; what a relay compiles from the others is made once.
+    second = snapshots.update("i", stale(OTHER, Policy(), told("CONTACT"), None, None))
+    assert len(second.content) == 1
+    assert second.content[0] is first.content[2]
+    assert snapshots.update("j", stale(OTHER, Policy(Limits(1)), None, None, None)).content == ()
+
+
+def test_rules_of_content_that_nobody_has_any_more_are_forgotten(monkeypatch):
+    monkeypatch.setattr("functions.relay.snapshots.CONTENT_MAX", 2)
+    snapshots = Snapshots((), KEYRING)
+
+    def said(size):
+        own = Policy(content=ContentRules(content_policy={"input_characters_max": size}))
+        key = KeyRecord(id=TEAM, user_id="alice", policy=own)
+        (rules,) = snapshots.update("h", Stale(1, msgspec.json.encode(key), 0, b"[]")).content
+        return rules
+
+    first, _ = said(1), said(2)
+    assert said(1) is first
+    said(3)
+    # The one that was asked for last stayed.
+    assert said(1) is first
+    said(4), said(5)
+    assert said(1) is not first

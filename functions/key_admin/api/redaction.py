@@ -1,0 +1,61 @@
+"""`/internal/redaction/try`: what rules of content make of a text."""
+
+from starlette.responses import Response
+
+from common.domain.content_policy import InvalidContentPolicy
+from common.domain.content_rules import ContentRules, content_policies_of, redaction_of
+from common.redaction.policy import InvalidRedactionPolicy
+from common.store import directory, keys, policies
+from functions.key_admin.content_trial import try_rules
+from functions.key_admin.models.content import kept_rule
+from functions.key_admin.models.content_trial import ContentTrial, ContentTried
+from functions.key_admin.operation import Call, Operation, answered
+from functions.key_admin.problem import invalid_field, not_found
+
+PATH = "/internal/redaction/try"
+
+
+async def try_text(call: Call) -> Response:
+    """What is found in the text, what a provider would see of it, and what refuses it.
+
+    By the rules that are sent, or by those that hold for a key together with its team and the
+    organisation. Nothing is changed, kept or logged.
+    """
+    given = call.sent(ContentTrial)
+    levels = await _levels(call, given)
+    redaction = redaction_of(levels)
+    told = [one.content_policy for one in content_policies_of(levels) if one.content_policy]
+    try:
+        tried = await try_rules(
+            given.text,
+            None if redaction is None else redaction.redaction,
+            told,
+            call.services.model_finder,
+        )
+    except (InvalidRedactionPolicy, InvalidContentPolicy) as error:
+        # One that another release kept.
+        raise invalid_field("key_id", f"a level's rules cannot be followed: {error}") from None
+    return answered(tried)
+
+
+async def _levels(call: Call, given: ContentTrial) -> list[ContentRules]:
+    """What is said of content, nearest first. Raises `Problem`."""
+    if given.key_id is None:
+        redaction = kept_rule("redaction", given.policy)
+        return [ContentRules(redaction, kept_rule("content_policy", given.content_policy))]
+    async with call.services.database.transaction() as connection:
+        key = await keys.find(connection, given.key_id)
+        if key is None:
+            raise not_found(f"There is no key with the id {given.key_id}.")
+        found = [key.record.policy]
+        if key.record.team_id is not None:
+            team = await directory.find_team(connection, key.record.team_id)
+            found += [] if team is None else [team.policy]
+        found.append((await policies.organisation(connection)).policy)
+    return [policy.content for policy in found]
+
+
+OPERATIONS = (
+    Operation("POST", PATH, try_text, "Try rules of content on a text", "Redaction",
+              answer=ContentTried, body=ContentTrial, refusals=(404,)),
+)  # fmt: skip
