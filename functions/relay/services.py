@@ -33,6 +33,7 @@ from functions.relay.watching import Watches
 
 if TYPE_CHECKING:
     from common.job_settlement import JobSettlement
+    from common.redaction.model_findings import ModelFinder
     from common.state.jobs import Jobs
     from common.state.response_cache import ResponseCache
     from common.state.sticky_sessions import StickySessions
@@ -135,6 +136,16 @@ class Services:
         from common.job_settlement import JobSettlement
 
         return JobSettlement(self.admission, self.jobs, self.upstream, self.prices_at)
+
+    @cached_property
+    def placeholder_key(self) -> bytes:
+        """By which redaction makes its placeholders: the same in all processes."""
+        return secrets.derive(self.settings.internal_secret, "placeholders")
+
+    @property
+    def model_finder(self) -> "ModelFinder | None":
+        """Who finds what no pattern describes; None where no language model is configured."""
+        return None
 
     async def follow(self, versions: str) -> None:
         """Read the operator's prices and routing table if Redis has others.
