@@ -120,6 +120,15 @@ SCENARIOS = (
         only=("relay",),
         translated=True,
     ),
+    Scenario("cached", "small chat, kept by the response cache", only=("relay",)),
+    Scenario(
+        "cached-burst",
+        "SSE burst, kept by the response cache",
+        content="[[mock:stream=50]]",
+        stream=True,
+        chunks=50,
+        only=("relay",),
+    ),
     Scenario("limited", "small chat, limits and budgets on three levels", only=("relay",)),
     Scenario("storm-key", "429 storm: the key's own limit", only=("relay",), statuses=("429",)),
     Scenario(
