@@ -63,10 +63,11 @@ def read_cache_policy(value: Any) -> CachePolicy:
         what, _, path = str(error).partition(" - at `$")
         field = path.rstrip("`").lstrip(".") or _named(what) or "response_cache"
         raise InvalidCachePolicy([FieldError(field, what)]) from None
-    errors = []
-    for name in ("ttl_s", "ttl_s_max"):
-        if not 1 <= getattr(policy, name) <= TTL_S_MAX:
-            errors.append(FieldError(name, f"must be from 1 to {TTL_S_MAX} seconds (30 days)"))
+    errors = [
+        FieldError(name, f"must be from 1 to {TTL_S_MAX} seconds (30 days)")
+        for name in ("ttl_s", "ttl_s_max")
+        if not 1 <= getattr(policy, name) <= TTL_S_MAX
+    ]
     if not errors and policy.ttl_s > policy.ttl_s_max:
         message = f"is above ttl_s_max ({policy.ttl_s_max}): raise that, or lower ttl_s"
         errors.append(FieldError("ttl_s", message))

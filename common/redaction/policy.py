@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from common.domain.field_errors import FieldError as FieldError
+from common.domain.field_errors import FieldError as FieldError  # noqa: PLC0414 - for our callers
 from common.redaction.entities import (
     ENTITY_NAME,
     ENTITY_NAME_CHARACTERS_MAX,

@@ -184,9 +184,7 @@ def _plain_offsets(text: str, wanted: Sequence[int]) -> Generator[None, None, li
     return offsets
 
 
-def _in_characters(
-    raw: bytes, edits: Iterable[_Edit]
-) -> Generator[None, None, list[Replacement]]:
+def _in_characters(raw: bytes, edits: Iterable[_Edit]) -> Generator[None, None, list[Replacement]]:
     """Edits of a text's UTF-8 as replacements of its characters."""
     replacements: list[Replacement] = []
     byte = character = 0

@@ -7,7 +7,7 @@ hash of the request, and what is sealed for exactly this key.
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -126,9 +126,7 @@ class ResponseCache:
 
     async def give_back(self, place: Place, token: str) -> None:
         """It was not made: the next one may."""
-        await self._commands.script(
-            Script.load("release_lock"), [self._keys.maker(place)], [token]
-        )
+        await self._commands.script(Script.load("release_lock"), [self._keys.maker(place)], [token])
 
     async def never(self, place: Place) -> None:
         """Such answers are not kept: for a while nobody waits for one."""
@@ -172,7 +170,7 @@ class KeptAnswers:
         forgotten, size = await self._forget(tenant, names)
         return Kept(tenant, forgotten, size)
 
-    async def _of_key(self, facts: str, key_id: bytes):  # type: ignore[no-untyped-def]
+    async def _of_key(self, facts: str, key_id: bytes) -> AsyncIterator[bytes]:
         cursor: bytes | int = 0
         while True:
             reply = await self._commands.call("HSCAN", facts, cursor, "COUNT", FORGET_BATCH)

@@ -87,7 +87,10 @@ def requests():
         yield number, asked("messages")._replace(path="/v1/messages/batches", body=batch)
         number = next(numbers)
         form = form_of(part("purpose", b"user_data"), part("file", text(number).encode(), "a.txt"))
-        yield number, asked("messages")._replace(path="/v1/files", body=form[0], content_type=form[1])
+        yield (
+            number,
+            asked("messages")._replace(path="/v1/files", body=form[0], content_type=form[1]),
+        )
 
 
 @pytest.fixture(scope="module")
@@ -118,9 +121,7 @@ def test_callers_have_their_values_back(served):
     ]
     # A role of no meaning and a file for a provider that keeps none.
     assert {path for path, *_ in failed} <= {"/v1/chat/completions", "/v1/files"}
-    back = [
-        number for number, _, answer in answers if values(number)[0].encode() in answer.content
-    ]
+    back = [number for number, _, answer in answers if values(number)[0].encode() in answer.content]
     assert len(back) >= REQUESTS / 4
     assert not any(b"EMAIL_ADDRESS_" in answer.content for _, _, answer in answers)
     assert not any(b"LEAKleak" in answer.content for _, _, answer in answers)

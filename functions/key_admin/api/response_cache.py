@@ -15,9 +15,7 @@ async def show(call: Call) -> Response:
     """All tenants of whom anything is kept."""
     found = await _answers(call).of_all(now_ms())
     found.sort(key=lambda one: (-one.bytes, one.tenant))
-    items = [
-        KeptAnswer(tenant=one.tenant, entries=one.entries, bytes=one.bytes) for one in found
-    ]
+    items = [KeptAnswer(tenant=one.tenant, entries=one.entries, bytes=one.bytes) for one in found]
     return answered(KeptList(items=items, total=_sum(found)))
 
 

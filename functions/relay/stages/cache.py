@@ -25,7 +25,7 @@ from common.state.commands import RedisReplyError, RedisUnavailable
 from common.state.response_cache import Entry, Place
 from common.telemetry import catalogue, logs
 from functions.relay import respond
-from functions.relay.flights import Flight
+from functions.relay.flights import ALONE, Flight
 from functions.relay.open_request import OpenRequest
 from functions.relay.respond import Send
 from functions.relay.services import Services
@@ -64,7 +64,8 @@ async def serve(
         await forward(services, request, accounts, send)
     elif wish.use == "renew":
         _say(request, "miss")
-        await _make(services, request, accounts, send, Flight(services.flights, place, request.id))
+        flight = Flight(services.flights, place, request.id, ALONE)
+        await _make(services, request, accounts, send, flight)
     else:
         flight = await services.flights.board(place, request.id)
         if flight.taken.entry is not None:

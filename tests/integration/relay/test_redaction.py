@@ -145,9 +145,7 @@ def test_a_value_has_one_placeholder_within_a_tenant_and_others_elsewhere(relay,
         ("/v1beta/models/m:generateContent", {"contents": [{"parts": [{"text": TEXT}]}]}, "text"),
     ],
 )
-def test_a_blocked_value_is_named_by_entity_and_field_never_by_text(
-    relay, echo, path, body, field
-):
+def test_a_blocked_value_is_named_by_entity_and_field_never_by_text(relay, echo, path, body, field):
     present(relay, {"entities": {"EMAIL_ADDRESS": "block"}})
     answer = relay.client.post(path, json=body)
     assert answer.status_code == 400
@@ -165,7 +163,9 @@ def test_the_nearest_level_holds_whole(relay, echo):
     relay.project_policy(team_scope(TEAM), Policy(content=ContentRules(redaction=MASK)))
     key = relay.project_key(team_id=TEAM)
     headers = {"authorization": f"Bearer {key}"}
-    assert relay.client.post("/v1/messages", json=ask("anthropic", TEXT), headers=headers).is_success
+    assert relay.client.post(
+        "/v1/messages", json=ask("anthropic", TEXT), headers=headers
+    ).is_success
     masked(echo)
     present(relay, {"entities": {}}, team_id=TEAM)
     assert relay.client.post("/v1/messages", json=ask("anthropic", TEXT)).is_success

@@ -38,12 +38,11 @@ def caching(mode="on", **said):
 
 def post(relay, key, path=CHAT, body=None, **headers):
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    answer = relay.client.post(
+    return relay.client.post(
         path,
         json=body if body is not None else ask("openai", SECRET_WORD),
         headers={"authorization": f"Bearer {key}", **named},
     )
-    return answer
 
 
 def said(answer):
@@ -65,7 +64,8 @@ def test_a_hit_is_the_same_answer_at_no_cost_and_asks_nobody(relay, echo, key):
     again = post(relay, key, user_agent="another/1")
     assert [said(first), said(again)] == ["miss", "hit"]
     assert again.content == first.content
-    assert "age" not in first.headers and again.headers["age"].isdecimal()
+    assert "age" not in first.headers
+    assert again.headers["age"].isdecimal()
     assert again.headers["x-request-id"] != first.headers["x-request-id"]
     assert "x-relay-account" not in again.headers
     assert upstream(echo) == 1
@@ -85,13 +85,16 @@ def test_a_hit_is_the_same_answer_at_no_cost_and_asks_nobody(relay, echo, key):
 def test_a_streamed_hit_has_the_same_bytes(relay, echo, key, dialect, usage):
     path = CHAT if dialect == "openai" else MESSAGES
     more = {"stream_options": {"include_usage": usage}} if dialect == "openai" else {}
-    body = ask(dialect, f"{SECRET_WORD} [[echo words=5000]]", stream=True, **more)
+    body = ask(dialect, f"{SECRET_WORD} [[echo words=1000]]", stream=True, **more)
     first, again = (post(relay, key, path, body) for _ in range(2))
     assert [said(first), said(again)] == ["miss", "hit"]
-    assert again.content == first.content and len(first.content) > 100_000
+    assert again.content == first.content
+    assert len(first.content) > 64 * 1024  # sent in parts
     assert again.headers["content-type"].startswith("text/event-stream")
     # Streamed and whole answers are kept apart.
-    assert said(post(relay, key, path, ask(dialect, f"{SECRET_WORD} [[echo words=5000]]"))) == "miss"
+    assert (
+        said(post(relay, key, path, ask(dialect, f"{SECRET_WORD} [[echo words=1000]]"))) == "miss"
+    )
     assert upstream(echo) == 2
 
 
@@ -132,11 +135,11 @@ def test_a_request_with_personal_data_hits_and_gets_its_own_back(relay, echo, st
     first, again = (post(relay, key, body=body) for _ in range(2))
     assert [said(first), said(again)] == ["miss", "hit"]
     assert [written(answer) for answer in (first, again)] == [f"Write to {mail}"] * 2
-    assert upstream(echo) == 1 and mail not in json.dumps(echo.received())
+    assert upstream(echo) == 1
+    assert mail not in json.dumps(echo.received())
     assert relay.record(again.headers["x-request-id"]).redactions > 0
     with redis.Redis.from_url(relay.redis.url) as client:
-        names = [name for name in client.keys("relay:cache:*")]
-        (place,) = names
+        (place,) = client.keys("relay:cache:*")
         keyring = Keyring([], INTERNAL_SECRET)
         assert mail.encode() not in keyring.unseal_bytes(client.get(place), place.decode())
 
@@ -256,15 +259,17 @@ def kept(relay, work):
 
 
 def test_bounds_push_out_what_ends_first(tmp_path, redis_server, echo):
-    bounds = {"RELAY_CACHE_TENANT_BYTES_MAX": "12000", "RELAY_CACHE_ENTRY_BYTES_MAX": "8000"}
+    bounds = {"RELAY_CACHE_TENANT_BYTES_MAX": "14000", "RELAY_CACHE_ENTRY_BYTES_MAX": "8000"}
     with RelayProcess(tmp_path, redis_server, echo.url, **bounds) as relay:
         relay.reset()
         key = relay.project_key(policy=caching(), team_id=TEAM)
         bodies = [ask("openai", f"{at} [[echo bytes=3000]]") for at in range(4)]
         for body in bodies:
             assert said(post(relay, key, body=body)) == "miss"
+            # Each is there before the next one is made.
+            eventually(lambda body=body: said(post(relay, key, body=body)) == "hit")
         found = kept(relay, lambda answers: answers.of(TEAM, 0))
-        assert (found.entries, found.bytes <= 12_000) == (3, True)
+        assert (found.entries, found.bytes <= 14_000) == (3, True)
         assert [said(post(relay, key, body=body)) for body in bodies[1:]] == ["hit"] * 3
         assert said(post(relay, key, body=bodies[0])) == "miss"
         large = ask("openai", "[[echo bytes=9000]]")
@@ -358,7 +363,7 @@ def test_a_maker_that_is_killed_is_succeeded(two, echo):
 
 
 async def until(holds):
-    while not await asyncio.to_thread(holds):
+    while not await asyncio.to_thread(holds):  # noqa: ASYNC110 - another process does it
         await asyncio.sleep(0.02)
 
 

@@ -93,7 +93,8 @@ def test_it_shows_its_keys_names_only():
 def test_bytes_are_sealed_as_texts_are(plain, place):
     old, both = Keyring([("old", OLD)], SECRET), Keyring([("new", NEW), ("old", OLD)], SECRET)
     sealed = old.seal_bytes(plain, place)
-    assert sealed.startswith(b"old:") and both.unseal_bytes(sealed, place) == plain
+    assert sealed.startswith(b"old:")
+    assert both.unseal_bytes(sealed, place) == plain
     with pytest.raises(ValueError, match="does not open"):
         both.unseal_bytes(sealed, place + "?")
     with pytest.raises(ValueError, match="which is not there"):

@@ -1,6 +1,7 @@
 """What the cache's layer keeps of answers, and that it changes nothing."""
 
 import asyncio
+import itertools
 
 import pytest
 from hypothesis import given
@@ -23,7 +24,7 @@ STREAM = EVENTS + b"data: [DONE]\n\n"
 def streamed(capture, stream, cuts=(), *, end=True):
     copy = capture.around(CHAT).stream_copy(PARSED)
     edges = [0, *sorted(cut % len(stream) for cut in cuts), len(stream)]
-    sent = [copy.feed(stream[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    sent = [copy.feed(stream[a:b]) for a, b in itertools.pairwise(edges)]
     return b"".join(sent) + (copy.end() if end else b"")
 
 
@@ -34,7 +35,7 @@ def test_a_stream_is_kept_as_it_was_sent_and_replayed_the_same(cuts):
     assert capture.kept() == STREAM
     copy = Replayed(CHAT).stream_copy(PARSED)
     edges = [0, *sorted(cut % len(STREAM) for cut in cuts), len(STREAM)]
-    sent = [copy.feed(STREAM[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    sent = [copy.feed(STREAM[a:b]) for a, b in itertools.pairwise(edges)]
     assert b"".join(sent) + copy.end() == STREAM
 
 

@@ -43,7 +43,8 @@ async def test_those_of_a_process_look_once_and_get_what_is_made():
     flights = Flights(cache, 10)
     pilot, *waiting = await others(flights, 5)
     flight = pilot.result()
-    assert flight.taken.then == "make" and not any(one.done() for one in waiting)
+    assert flight.taken.then == "make"
+    assert not any(one.done() for one in waiting)
     flight.begin()
     flight.land(ENTRY, never=False)
     assert {(await one).taken.entry for one in waiting} == {ENTRY}
@@ -88,7 +89,8 @@ async def test_without_redis_a_process_still_asks_once():
     flights = Flights(Cache(RedisUnavailable("away", sent=False)), 10)
     pilot, waiting = await others(flights, 2)
     flight = await pilot
-    assert flight.unseen and flight.taken.then == "make"
+    assert flight.unseen
+    assert flight.taken.then == "make"
     flight.begin()
     flight.land(ENTRY, never=False)
     assert (await waiting).taken.entry == ENTRY
