@@ -132,6 +132,10 @@ class ResponseCache:
         """Such answers are not kept: for a while nobody waits for one."""
         await self._commands.call("SET", self._keys.maker(place), "-", "PX", ALONE_MS)
 
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._commands.close()
+
 
 class KeptAnswers:
     """What is kept, to be shown and forgotten. Its methods raise `RedisUnavailable`."""

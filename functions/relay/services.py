@@ -110,12 +110,17 @@ class Services:
 
     @cached_property
     def response_cache(self) -> "ResponseCache":
-        """Kept answers: only where a policy keeps some."""
+        """Kept answers: only where a policy keeps some.
+
+        On a connection of their own: they are large, and in a Cluster on other nodes, and neither
+        may hold up an admission.
+        """
         from common.state.response_cache import ResponseCache
 
         settings = self.settings
+        connection = MultiplexedConnection.from_url(settings.redis_url)
         return ResponseCache(
-            self.redis, settings.state_prefix, self.keyring, settings.internal_secret
+            connection, settings.state_prefix, self.keyring, settings.internal_secret
         )
 
     @cached_property
@@ -220,6 +225,8 @@ class Services:
         await self.heartbeat.stop()
         await self.upstream.close()
         await self.key_lookup.close()
+        if "response_cache" in self.__dict__:
+            await self.response_cache.close()
         await self.redis.close()
 
     async def _finish(self, end: float) -> None:

@@ -24,9 +24,7 @@ def keep(key_admin, *made, most=ROOMY):
         cache = ResponseCache(commands, "{relay}", Keyring([], INTERNAL_SECRET), INTERNAL_SECRET)
         for tenant, key_id, asked in made:
             place, entry = cache.place_of(tenant, [asked]), Entry(now_ms(), b"x" * 1000)
-            await cache.put(
-                place, entry, token="t", key_id=key_id, ttl_s=60, tenant_bytes_max=most
-            )
+            await cache.put(place, entry, token="t", key_id=key_id, ttl_s=60, tenant_bytes_max=most)
         await commands.close()
 
     asyncio.run(work())
