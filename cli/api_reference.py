@@ -162,6 +162,7 @@ with `unpriced_models: quarantine` served, recorded as `unpriced` at $0 and pric
 problem details (RFC 9457) with `request_id` and `errors: [{"field", "message"}]`. A name that is
 not known is an error, in a body and in a query. `Idempotency-Key`: the same call again gets the
 same answer for 15 minutes, then 409. `ETag` and `If-Match`: 412 when somebody was faster.
+`redaction`, `content_policy` and `response_cache`: [privacy.md](privacy.md#how-policies-are-set).
 """
 
 

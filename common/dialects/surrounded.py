@@ -114,8 +114,11 @@ class Surrounded:
 
     def stream_error_event(self, refusal: Refusal, request_id: str) -> bytes:
         """See `Operation`. What was held back was served, and comes before the error."""
+        *held, error = EventCutter().feed(self._operation.stream_error_event(refusal, request_id))
+        if self._copy is None:
+            return b"".join([*held, error])
         try:
-            held = self._copy.rest() if self._copy is not None else b""
+            said = b"".join([self._copy.changed(event) for event in held]) + self._copy.rest()
         except Refused:
-            held = b""  # what was held back must not pass
-        return held + self._operation.stream_error_event(refusal, request_id)
+            said = b""  # what was held back must not pass
+        return said + error

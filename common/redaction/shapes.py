@@ -179,6 +179,7 @@ ANSWERS: Mapping[str, Shape] = {
     "responses": _WRITTEN_ITEMS,
     "messages": Shape({**_PROTOCOL, "content": _BLOCKS, "usage": None}, rest=_BLOCKS),
     "gemini.generate": _WRITTEN_PARTS,
+    "gemini.stream": _WRITTEN_PARTS,
     "completions": Shape(_GENERATED),
     "audio.transcriptions": Shape(_GENERATED),
     "audio.translations": Shape(_GENERATED),

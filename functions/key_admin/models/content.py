@@ -219,11 +219,8 @@ def kept_rule(member: str, given: BaseModel | None) -> dict[str, Any] | None:
     return kept
 
 
-_REDACTION = (
-    "of the nearest level that says something (key before team before organisation) all of it "
-    "holds; null says nothing"
-)
-_CONTENT_POLICY = "what organisation, team and key say holds together; null says nothing"
+_NEAREST = "the nearest level that says something holds, whole; null says nothing"
+_TOGETHER = "what all levels say holds together; null says nothing"
 Redaction = Annotated[RedactionFields, _followed("redaction")]
 ContentPolicy = Annotated[ContentPolicyFields, _followed("content_policy")]
 ResponseCache = Annotated[ResponseCacheFields, _followed("response_cache")]
@@ -232,17 +229,17 @@ ResponseCache = Annotated[ResponseCacheFields, _followed("response_cache")]
 class ContentSent(Sent):
     """What is sent of them takes the old one's place; `null` takes it away."""
 
-    redaction: Redaction | None = Field(default=None, description=_REDACTION)
-    content_policy: ContentPolicy | None = Field(default=None, description=_CONTENT_POLICY)
-    response_cache: ResponseCache | None = Field(default=None, description=_REDACTION)
+    redaction: Redaction | None = Field(default=None, description=_NEAREST)
+    content_policy: ContentPolicy | None = Field(default=None, description=_TOGETHER)
+    response_cache: ResponseCache | None = Field(default=None, description=_NEAREST)
 
 
 class ContentShown(BaseModel):
     """What the level itself says; what other levels say may hold as well, or instead."""
 
-    redaction: RedactionFields | None = Field(description=_REDACTION)
-    content_policy: ContentPolicyFields | None = Field(description=_CONTENT_POLICY)
-    response_cache: ResponseCacheFields | None = Field(description=_REDACTION)
+    redaction: RedactionFields | None = Field(description=_NEAREST)
+    content_policy: ContentPolicyFields | None = Field(description=_TOGETHER)
+    response_cache: ResponseCacheFields | None = Field(description=_NEAREST)
 
 
 def patched_content(content: ContentRules, given: BaseModel) -> ContentRules:

@@ -58,10 +58,9 @@ class KeyCreate(CountsSent, KeyRoutingSent, ContentSent):
 class KeyPatch(CountsPatch, KeyRoutingPatch, ContentSent):
     """What is to change; what is left out stays.
 
-    `null` takes `team_id`, `account_id`, `group_id`, `access`, `expires_at`, `activation` and rules of
-    content away.
-    Other days of an activation count from the first use that there was; it is forgotten when the
-    activation is taken away.
+    `null` takes `team_id`, `account_id`, `group_id`, `access`, `expires_at`, `activation` and rules
+    of content away. Other days of an activation count from the first use that there was; it is
+    forgotten when the activation is taken away.
     """
 
     name: Annotated[Name, Kept] = LEFT_OUT

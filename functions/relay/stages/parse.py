@@ -65,7 +65,7 @@ async def read_body(request: OpenRequest, body: CallerBody) -> None:
             operation = _for_path(request)
         reader = operation.arriving_request(request.content_type)
         short = length is not None and length <= KEPT_BYTES_MAX
-        # What is to be searched, or judged, is read whole.
+        # Rules of content are about all of it.
         if reader is None or short or request.content:
             request.body = await body.read_rest(length)
             request.body_size = len(request.body)

@@ -122,6 +122,11 @@ def test_only_what_can_be_taken_away_may_be_null_in_a_change():
         for name in ("TeamPatch", "OrganisationPatch")
         for field in ("client_gone", "unpriced_models")
     }
+    taken_away |= {
+        (name, field)
+        for name in ("KeyPatch", "TeamPatch", "OrganisationPatch")
+        for field in ("redaction", "content_policy", "response_cache")
+    }
     taken_away |= {("AccountPatch", "expires_at"), ("AccountPatch", "egress_proxy")}
     taken_away |= {("KeyPatch", "activation"), *((name, "access") for name in levels)}
     taken_away |= {

@@ -334,7 +334,7 @@ def answer(endpoint, name):
         "audio.translations": {"text": name},
         "images.generations": {"data": [{"revised_prompt": name, "b64_json": "PERSON_7K3QX2MA"}]},
         "images.edits": {"data": [{"revised_prompt": name}]},
-    }[endpoint]
+    }[endpoint.replace("gemini.stream", "gemini.generate")]
 
 
 @pytest.mark.parametrize("endpoint", ANSWERS)

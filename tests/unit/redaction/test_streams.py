@@ -15,6 +15,7 @@ from common.redaction.answers import AnswerRedaction
 from common.redaction.planned import scanner
 from common.redaction.policy import plan, read_policy
 from common.redaction.restoring import Restorer
+from common.redaction.shapes import ANSWERS
 from common.redaction.stream_forms import FORMS
 from functions.relay.redacted_answers import RedactedAnswer
 from tests.support.splits import copy_of, splits
@@ -325,4 +326,5 @@ def test_what_an_answer_may_not_say_ends_it(dialect):
 
 
 def test_each_dialect_that_streams_text_has_its_form():
+    assert set(FORMS) <= set(ANSWERS)
     assert set(EVENTS) | {"audio.transcriptions"} == set(FORMS)

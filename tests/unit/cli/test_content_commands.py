@@ -1,0 +1,56 @@
+"""Rules of content on a command line: where they come from, and trying them."""
+
+import json
+
+from tests.support.admin_cli import run
+
+__all__ = ["run"]
+ID = "01ARYZ6S41TSV4RRFFQ69G5FAW"
+
+
+def test_rules_of_content_come_from_a_file_the_input_or_the_argument(run, tmp_path):
+    rules = {"entities": {"CONTACT": "mask"}}
+    file = tmp_path / "rules.json"
+    file.write_text(json.dumps(rules))
+    run.server.says(*[{"id": ID}] * 3)
+    for given, stdin in ((str(file), ""), ("-", json.dumps(rules)), (json.dumps(rules), "")):
+        said = run("keys", "create", "--name", "a", "--redaction", given, stdin=stdin)
+        assert said.exit_code == 0, said.output
+    assert [asked.body["redaction"] for asked in run.server.asked] == [rules] * 3
+    (tmp_path / "list.json").write_text("[]")
+    for wrong, why in (("nowhere.json", "cannot be read"), ("{", "no JSON"),
+                       (str(tmp_path / "list.json"), "no JSON object")):  # fmt: skip
+        said = run("keys", "update", ID, "--content-policy", wrong)
+        assert (said.exit_code, why in said.output) == (2, True), said.output
+    said = run("keys", "update", ID, "--redaction", "{}", "--no-redaction")
+    assert (said.exit_code, "not both" in said.output) == (2, True)
+    assert len(run.server.asked) == 3
+
+
+TRIED = {
+    "findings": [{"start": 3, "end": 9, "entity": "EMAIL_ADDRESS", "action": "mask", "score": 1.0}],
+    "redacted_text": "to EMAIL_ADDRESS_7K3QX2MA\nA", "model": "not_needed",
+    "verdicts": [{"by": "content_policy", "rule": "a", "verdict": "flag", "where": "both"}],
+}  # fmt: skip
+
+
+def test_rules_are_tried_on_a_text(run, tmp_path):
+    rules = {"entities": {"CONTACT": "mask"}}
+    run.server.says(TRIED, TRIED, TRIED | {"redacted_text": None})
+    tried = ("redaction", "try", "--redaction", json.dumps(rules))
+    said = run(*tried, stdin="to ann@b.c\nA")
+    assert said.exit_code == 0, said.output
+    assert said.stdout.splitlines()[1:] == [
+        "    3    9  EMAIL_ADDRESS  mask      1.0", "", "to EMAIL_ADDRESS_7K3QX2MA", "A",
+    ]  # fmt: skip
+    assert "flag: a (content_policy, both)" in said.stderr
+    assert json.loads(run(*tried, "--output", "json", stdin="x").stdout) == TRIED
+    (tmp_path / "text").write_text("x")
+    said = run("redaction", "try", str(tmp_path / "text"), "--key", ID)
+    assert "would be refused" in said.stderr
+    assert [asked.body for asked in run.server.asked] == [
+        {"text": "to ann@b.c\nA", "policy": rules}, {"text": "x", "policy": rules},
+        {"text": "x", "key_id": ID},
+    ]  # fmt: skip
+    assert run("redaction", "try").exit_code == 2
+    assert run(*tried, "--key", ID).exit_code == 2
