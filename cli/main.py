@@ -35,6 +35,11 @@ _COMMANDS = {
         "Counters against the ledger, the ledger against providers.",
     ),
     "quarantine": ("cli.admin.quarantine", "quarantine", "Usage that the ledger cannot take."),
+    "content-policy": (
+        "cli.admin.content_policy",
+        "content_policy",
+        "What content policies' webhooks need.",
+    ),
     "redaction": ("cli.admin.redaction", "redaction", "Trying rules of content."),
     "serve": ("cli.serve_command", "serve", "Run one function by itself."),
     "master-key": ("cli.admin.master_key", "master_key", "Replace the administrators' key."),

@@ -89,6 +89,9 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "master-key rotate": ("relayctl master-key rotate --minutes 60",),
     "quarantine list": ("relayctl quarantine list --reason no_partition",),
     "quarantine retry": ("relayctl quarantine retry --all",),
+    "content-policy webhook-secret": (
+        "relayctl content-policy webhook-secret https://guard.example.com/judge",
+    ),
     "redaction try": (
         """relayctl redaction try letter.txt --redaction '{"entities": {"CONTACT": "mask"}}'""",
         f"relayctl redaction try --key {_KEY} --output json",

@@ -30,6 +30,18 @@ RESERVATION_EXCEEDED = Counter(
     ("model",),
 )
 DENIALS = Counter("relay_denials_total", "Requests refused by Relay, by reason", ("reason",))
+CONTENT_VERDICTS = Counter(
+    "relay_content_verdicts_total",
+    "Verdicts of content policies other than to allow, by phase (input, output), by whom (size, "
+    "pattern, webhook) and verdict (block, flag; unavailable: a webhook gave none)",
+    ("phase", "by", "verdict"),
+)
+GUARDRAIL_SECONDS = Histogram(
+    "relay_guardrail_duration_seconds",
+    "From asking a content policy's webhook to its verdict, or to its having given none",
+    ("phase",),
+    buckets=_LATENCY_S,
+)
 REDACTIONS = Counter(
     "relay_redactions_total",
     "Values found by redaction in requests and answers, by entity (custom: a policy's own) and "

@@ -36,6 +36,7 @@ from functions.key_admin.api import (
     teams,
     usage,
     users,
+    webhook_secrets,
 )
 from functions.key_admin.callers import is_of_callers, of_callers
 from functions.key_admin.docs import Docs
@@ -54,6 +55,7 @@ OPERATIONS = (
     *teams.OPERATIONS,
     *organisation.OPERATIONS,
     *redaction.OPERATIONS,
+    *webhook_secrets.OPERATIONS,
     *usage.OPERATIONS,
     *prices.OPERATIONS,
     *audit.OPERATIONS,

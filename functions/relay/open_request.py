@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from common.dialects.base import (
@@ -72,6 +72,9 @@ class OpenRequest:
     # and its caller, from the provider's side outwards.
     content: tuple[ContentRules, ...] = ()
     layers: tuple[Layer, ...] = ()
+    # What content policies found, by name; and what is to be done before a stream's end is sent.
+    content_flags: tuple[str, ...] = ()
+    before_end: Callable[[], Awaitable[None]] | None = None
     # How many values were found by redaction, in the request and in its answer.
     redactions: int = 0
     # What it wants of the response cache, where its policy keeps answers; and whether it was

@@ -121,7 +121,7 @@ def _record(
         redactions=request.redactions,
         client=_client(request),
         error_code=request.reason.value if request.reason else None,
-        tags=request.key.tags,
+        tags=_tags(request.key.tags, request.content_flags),
         service_tier=service_tier,
         searches=searches,
         unit_prices=unit_prices,
@@ -130,6 +130,11 @@ def _record(
         reported_usage=reported,
         policy=_policy(request),
     )
+
+
+def _tags(own: list[str], flags: tuple[str, ...]) -> list[str]:
+    """The key's, and what content policies found."""
+    return own if not flags else [*own, *(f"content:{flag}" for flag in flags)]
 
 
 def _service_tier(request: OpenRequest) -> str | None:

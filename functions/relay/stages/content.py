@@ -4,7 +4,11 @@ Only for requests of those who say something: nobody else imports it. It stands 
 arrival and `admit`, so that bounds, budgets, translation, cache and provider see one text.
 """
 
-from common.domain.content_rules import redaction_of, response_cache_of
+from common.domain.content_rules import (
+    content_policies_of,
+    redaction_of,
+    response_cache_of,
+)
 from functions.relay.content import rules_of
 from functions.relay.open_request import OpenRequest
 from functions.relay.services import Services
@@ -21,10 +25,17 @@ async def check(services: Services, request: OpenRequest) -> None:
         from functions.relay.stages.cache import choose
 
         choose(request, cached.response_cache)
-    # Content policy: size and patterns, of the caller's own text.
+    guard = None
+    if content_policies_of(levels):
+        from functions.relay.stages import content_policy
+
+        guard = content_policy.guard_for(levels)
+        await content_policy.check_input(request, guard)
     redaction = redaction_of(levels)
     if redaction is not None and redaction.redaction:
         from functions.relay.stages.redact import redact_request
 
         await redact_request(services, request, redaction)
-    # Content policy: the webhook, of the redacted text.
+    if guard is not None:
+        await content_policy.judge_input(services, request, guard)
+        content_policy.watch_output(services, request, guard)
