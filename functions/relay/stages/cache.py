@@ -197,6 +197,8 @@ async def _replay_stream(request: OpenRequest, entry: Entry, send: Send) -> None
     for at in range(0, len(entry.body), _PART_BYTES):
         if ready := copy.feed(entry.body[at : at + _PART_BYTES]):
             await respond.part(send, ready)
+    if request.before_end is not None:
+        await request.before_end()
     await respond.end(send, copy.end())
 
 

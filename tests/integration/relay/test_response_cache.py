@@ -144,6 +144,40 @@ def test_a_request_with_personal_data_hits_and_gets_its_own_back(relay, echo, st
         assert mail.encode() not in keyring.unseal_bytes(client.get(place), place.decode())
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_kept_answer_is_judged_like_a_new_one(relay, echo, stream):
+    def judging(verdict):
+        pattern = {"name": "nuts", "pattern": SECRET_WORD, "verdict": verdict, "where": "output"}
+        content = ContentRules(
+            content_policy={"patterns": [pattern]}, response_cache={"mode": "on"}
+        )
+        return relay.project_key(policy=Policy(content=content), team_id=TEAM)
+
+    body = ask("openai", SECRET_WORD, stream=stream)
+    flagging, blocking = judging("flag"), judging("block")
+    first, again = (post(relay, flagging, body=body) for _ in range(2))
+    assert [said(first), said(again)] == ["miss", "hit"]
+    assert again.content == first.content
+    blocked = post(relay, blocking, body=body)
+    assert blocked.headers["x-relay-cache"] == "hit"
+    assert "content_blocked" in blocked.text
+    assert SECRET_WORD not in blocked.text
+    assert relay.record(blocked.headers["x-request-id"]).status == "error"
+    assert upstream(echo) == 1
+
+
+def test_whatever_is_wrong_with_the_cache_a_provider_is_asked(relay, echo, key):
+    assert [said(post(relay, key)) for _ in range(2)] == ["miss", "hit"]
+    with redis.Redis.from_url(relay.redis.url) as client:
+        (entry,) = client.keys("relay:cache:*")
+        client.delete(entry)
+        client.lpush(entry, "no string")
+    for _ in range(2):
+        assert said(post(relay, key)) == "bypass"
+    assert relay.log_lines("cache_unavailable")
+    assert upstream(echo) == 3
+
+
 def written(answer):
     """The text of a chat's answer."""
     if not answer.headers["content-type"].startswith("text/event-stream"):
