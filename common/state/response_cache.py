@@ -75,19 +75,20 @@ class ResponseCache:
         said = msgspec.msgpack.encode([tenant, *asked])
         return Place(tenant, hmac.new(self._secret, said, hashlib.sha256).hexdigest())
 
-    async def take(self, place: Place, token: str) -> Taken:
-        """The kept answer; else the right to make it, unless another one has that.
+    async def take(self, place: Place, token: str, age_s_max: int) -> Taken:
+        """The kept answer, if young enough; else the right to make it, unless another has that.
 
         What cannot be opened, as its key is gone or Redis was tampered with, is made anew.
         """
         keys = self._keys
         entry, maker = keys.entry(place), keys.maker(place)
         script = Script.load("take_cached")
-        reply = await self._commands.script(script, [entry, maker], [token, MAKE_MS])
+        arguments = [token, MAKE_MS, age_s_max * 1000]
+        reply = await self._commands.script(script, [entry, maker], arguments)
         if reply[0] != b"kept":
             return Taken(reply[0].decode())
         try:
-            opened = self._keyring.unseal_bytes(reply[1], entry)
+            opened = self._keyring.unseal_bytes(reply[1].partition(b" ")[2], entry)
             return Taken("use", _decoder.decode(opened))
         except (ValueError, msgspec.DecodeError):
             await self._commands.call("DEL", entry)
@@ -115,11 +116,12 @@ class ResponseCache:
         await self._commands.call("ZADD", keys.tenants, "GT", ends_ms, place.tenant)
         name = keys.entry(place)
         sealed = self._keyring.seal_bytes(msgspec.msgpack.encode(entry), name)
+        value = b"%d %b" % (entry.made_ms, sealed)
         return bool(
             await self._commands.script(
                 Script.load("put_cached"),
                 [name, keys.maker(place), *keys.lists(place.tenant)],
-                [token, keys.beginning(place.tenant), place.name, sealed, ttl_ms, key_id,
+                [token, keys.beginning(place.tenant), place.name, value, ttl_ms, key_id,
                  tenant_bytes_max, ENTRY_OVERHEAD_BYTES],
             )
         )  # fmt: skip

@@ -29,15 +29,17 @@ class Flights:
     def __init__(self, cache: ResponseCache, wait_s: float) -> None:
         self._cache = cache
         self._wait_s = wait_s
-        self._piloted: dict[str, asyncio.Future[Taken | None]] = {}
+        self._piloted: dict[tuple[str, int], asyncio.Future[Taken | None]] = {}
 
-    async def board(self, place: Place, token: str) -> "Flight":
-        """Wait for a kept answer, or for the right to make it.
+    async def board(self, place: Place, token: str, age_s_max: int) -> "Flight":
+        """Wait for a kept answer that is young enough, or for the right to make it.
 
         A flight with `taken.then == "make"` must be `land`ed.
         """
         end = time.monotonic() + self._wait_s
-        while (piloted := self._piloted.get(place.name)) is not None:
+        # What is young enough for one is not for another.
+        sought = (place.name, age_s_max)
+        while (piloted := self._piloted.get(sought)) is not None:
             left_s = end - time.monotonic()
             done, _ = await asyncio.wait({piloted}, timeout=left_s) if left_s > 0 else (None, None)
             if not done:
@@ -45,37 +47,28 @@ class Flights:
             taken = piloted.result()
             if taken is not _AGAIN:
                 return Flight(self, place, token, taken)
-        future = self._piloted[place.name] = asyncio.get_running_loop().create_future()
+        future = self._piloted[sought] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(lambda _: self._piloted.pop(sought, None))
         flight = Flight(self, place, token, Taken("make"), future)
         try:
-            flight.taken = await self._look(place, token, end)
+            flight.taken = await self._look(flight, age_s_max, end)
         except RedisUnavailable as error:
             # Those of this process wait for it all the same.
             flight.unseen = True
             logs.log("cache_unavailable", level="warning", error=str(error))
         except BaseException:
-            self.leave(place, future, _AGAIN)
+            flight.tell(_AGAIN)
             raise
-        if flight.taken.then == "make":
-            return flight
-        self.leave(place, future, flight.taken)
+        if flight.taken.then != "make":
+            flight.tell(flight.taken)
         return flight
 
-    def leave(
-        self, place: Place, future: "asyncio.Future[Taken | None]", taken: Taken | None
-    ) -> None:
-        """The pilot tells the others what it has: an answer, that there is none, or nothing."""
-        if self._piloted.get(place.name) is future:
-            del self._piloted[place.name]
-        if not future.done():
-            future.set_result(taken)
-
-    async def _look(self, place: Place, token: str, end: float) -> Taken:
+    async def _look(self, flight: "Flight", age_s_max: int, end: float) -> Taken:
         pause_s = PAUSE_S_FIRST
         while True:
             try:
                 async with asyncio.timeout(LOOK_S_MAX):
-                    taken = await self._cache.take(place, token)
+                    taken = await self._cache.take(flight.place, flight.token, age_s_max)
             except TimeoutError:
                 raise RedisUnavailable("it did not answer in time", sent=True) from None
             except RedisReplyError as error:
@@ -126,5 +119,9 @@ class Flight:
         if self._holding is not None:
             self._holding.cancel()
         taken = _AGAIN if entry is None else Taken("use", entry)
-        if self._future is not None:
-            self._flights.leave(self.place, self._future, ALONE if never else taken)
+        self.tell(ALONE if never else taken)
+
+    def tell(self, taken: Taken | None) -> None:
+        """Tell those of this process: an answer, that none is kept, or that the next may try."""
+        if self._future is not None and not self._future.done():
+            self._future.set_result(taken)

@@ -67,7 +67,7 @@ async def serve(
         flight = Flight(services.flights, place, request.id, ALONE)
         await _make(services, request, accounts, send, flight)
     else:
-        flight = await services.flights.board(place, request.id)
+        flight = await services.flights.board(place, request.id, wish.ttl_s)
         if flight.taken.entry is not None:
             await _replay(request, flight.taken.entry, send)
         elif flight.taken.then == "make":

@@ -141,7 +141,9 @@ def test_a_request_with_personal_data_hits_and_gets_its_own_back(relay, echo, st
     with redis.Redis.from_url(relay.redis.url) as client:
         (place,) = client.keys("relay:cache:*")
         keyring = Keyring([], INTERNAL_SECRET)
-        assert mail.encode() not in keyring.unseal_bytes(client.get(place), place.decode())
+        assert mail.encode() not in keyring.unseal_bytes(
+            client.get(place).partition(b" ")[2], place.decode()
+        )
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -209,6 +211,17 @@ def test_a_refreshed_answer_takes_the_place_of_the_old_one(relay, echo, key):
     assert renewed.json()["id"] != first.json()["id"]
     eventually(lambda: post(relay, key).json()["id"] == renewed.json()["id"])
     assert upstream(echo) == 2
+
+
+def test_an_answer_may_be_too_old_for_a_request(relay, echo, key):
+    assert [said(post(relay, key)) for _ in range(2)] == ["miss", "hit"]
+    with redis.Redis.from_url(relay.redis.url) as client:
+        (name,) = client.keys("relay:cache:*")
+        made, _, sealed = client.get(name).partition(b" ")
+        client.set(name, b"%d %b" % (int(made) - 100_000, sealed), keepttl=True)
+    assert said(post(relay, key, x_relay_cache_ttl="500")) == "hit"
+    assert said(post(relay, key, x_relay_cache_ttl="50")) == "miss"
+    assert said(post(relay, key, x_relay_cache_ttl="50")) == "hit"
 
 
 def test_answers_end(relay, echo, key):
@@ -421,7 +434,8 @@ def test_what_does_not_open_is_made_anew(relay, echo, key):
     assert [said(post(relay, key)) for _ in range(2)] == ["miss", "hit"]
     with redis.Redis.from_url(relay.redis.url) as client:
         (name,) = client.keys("relay:cache:*")
-        client.set(name, b"internal:" + b"x" * 64, keepttl=True)
+        made = client.get(name).partition(b" ")[0]
+        client.set(name, made + b" internal:" + b"x" * 64, keepttl=True)
     assert [said(post(relay, key)) for _ in range(3)] == ["miss", "miss", "hit"]
 
 

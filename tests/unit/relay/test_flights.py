@@ -20,7 +20,7 @@ class Cache:
         self.looks = 0
         self.held = 0
 
-    async def take(self, place, token):
+    async def take(self, place, token, age_s_max):
         self.looks += 1
         await asyncio.sleep(0)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -33,7 +33,7 @@ class Cache:
 
 
 async def others(flights, count):
-    asking = [asyncio.ensure_future(flights.board(PLACE, str(at))) for at in range(count)]
+    asking = [asyncio.ensure_future(flights.board(PLACE, str(at), 60)) for at in range(count)]
     await asyncio.sleep(0.01)
     return asking
 
@@ -54,7 +54,7 @@ async def test_those_of_a_process_look_once_and_get_what_is_made():
 async def test_a_kept_answer_is_everybodys():
     cache = Cache(Taken("wait"), Taken("use", ENTRY))
     flights = Flights(cache, 10)
-    found = await asyncio.gather(*(flights.board(PLACE, str(at)) for at in range(5)))
+    found = await asyncio.gather(*(flights.board(PLACE, str(at), 60) for at in range(5)))
     assert {flight.taken.entry for flight in found} == {ENTRY}
     assert cache.looks == 2
 
@@ -81,7 +81,7 @@ async def test_what_is_never_kept_is_made_by_each():
 @pytest.mark.parametrize("wait_s", [0, 0.03])
 async def test_a_wait_has_an_end(wait_s):
     flights = Flights(Cache(Taken("wait")), wait_s)
-    found = await asyncio.gather(*(flights.board(PLACE, str(at)) for at in range(3)))
+    found = await asyncio.gather(*(flights.board(PLACE, str(at), 60) for at in range(3)))
     assert {flight.taken.then for flight in found} == {"alone"}
 
 
