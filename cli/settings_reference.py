@@ -171,6 +171,11 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
         Variable("RELAY_STICKY_SESSION_S", "3600",
                  "seconds that a conversation stays with the account that served it, from each of "
                  "its requests on, where several could; 0: it does not", "300"),
+        Variable("RELAY_CACHE_ENTRY_BYTES_MAX", "1048576",
+                 "bytes of an answer that the response cache keeps, at most (16 MiB)", "262144"),
+        Variable("RELAY_CACHE_TENANT_BYTES_MAX", "67108864",
+                 "bytes of Redis that a tenant's kept answers may take; what ends first goes "
+                 "first; 0: nothing is kept of anybody", "16777216"),
         Variable("RELAY_BUDGET_THRESHOLDS", "50,80,100",
                  "percents of a budget at which an event tells of its spending; others for a level "
                  "after a `;`, nothing for none", "80,100;key=100;user="),

@@ -72,6 +72,8 @@ class RelaySettings(msgspec.Struct, frozen=True):
     default_token_limit: int
     unpriced_models: Literal["quarantine", "deny"]
     sticky_session_seconds: int
+    cache_entry_bytes_max: int
+    cache_tenant_bytes_max: int
     budget_thresholds: dict[Level, tuple[int, ...]]
     price_book_directory: str
     timeout_s: int
@@ -173,6 +175,12 @@ def relay_settings(environment: Environment = os.environ) -> RelaySettings:
             environment, "RELAY_UNPRICED_MODELS", "deny", ("deny", "quarantine")
         ),
         sticky_session_seconds=whole(environment, "RELAY_STICKY_SESSION_S", 3600, 0, 604_800),
+        cache_entry_bytes_max=whole(
+            environment, "RELAY_CACHE_ENTRY_BYTES_MAX", 1 << 20, 1, 16 << 20
+        ),
+        cache_tenant_bytes_max=whole(
+            environment, "RELAY_CACHE_TENANT_BYTES_MAX", 64 << 20, 0, 1 << 40
+        ),
         budget_thresholds=parsed(
             environment,
             "RELAY_BUDGET_THRESHOLDS",

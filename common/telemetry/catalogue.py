@@ -61,6 +61,17 @@ QUEUED_SECONDS = Histogram(
     "How long requests waited for a limit of concurrency, admitted in the end or not",
     buckets=_LATENCY_S,
 )
+CACHE_REQUESTS = Counter(
+    "relay_response_cache_requests_total",
+    "Requests whose policy keeps answers, by result (hit, miss, bypass)",
+    ("result",),
+)
+CACHE_MADE = Counter(
+    "relay_response_cache_answers_total",
+    "Answers made for the response cache, by result (kept, not_kept: too large or of a kind that "
+    "is not kept, failed: no whole answer, or Redis was away)",
+    ("result",),
+)
 OPEN_LEASES = Gauge("relay_open_leases", "Requests that this process has open")
 UPSTREAM_ATTEMPTS = Counter(
     "relay_upstream_attempts_total",

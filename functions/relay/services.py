@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from common.job_settlement import JobSettlement
     from common.redaction.model_findings import ModelFinder
     from common.state.jobs import Jobs
+    from common.state.response_cache import ResponseCache
     from common.state.sticky_sessions import StickySessions
+    from functions.relay.flights import Flights
 
 EMIT_S_MAX = 4.0
 # What is read for its figures alone ends this much earlier, to be settled like the rest.
@@ -53,9 +55,10 @@ class Services:
         self.admission = Admission(self.redis, settings.state_prefix)
         self.stored = StoredResponses(self.redis, settings.state_prefix)
         self.upstream = UpstreamClient(settings.connect_timeout_s * 1000)
+        self.keyring = Keyring(settings.encryption_keys, settings.internal_secret)
         self.snapshots = Snapshots(
             settings.accounts,
-            Keyring(settings.encryption_keys, settings.internal_secret),
+            self.keyring,
             settings.budget_thresholds,
             default_token_limit=settings.default_token_limit,
         )
@@ -104,6 +107,33 @@ class Services:
         from common.state.jobs import Jobs
 
         return Jobs(self.redis, self.settings.state_prefix)
+
+    @cached_property
+    def response_cache(self) -> "ResponseCache":
+        """Kept answers: only where a policy keeps some.
+
+        On a connection of their own: they are large, and in a Cluster on other nodes, and neither
+        may hold up an admission.
+        """
+        from common.state.response_cache import ResponseCache
+
+        settings = self.settings
+        connection = MultiplexedConnection.from_url(settings.redis_url)
+        return ResponseCache(
+            connection, settings.state_prefix, self.keyring, settings.internal_secret
+        )
+
+    @cached_property
+    def flights(self) -> "Flights":
+        """Who waits for an answer that is being made."""
+        from functions.relay.flights import Flights
+
+        return Flights(self.response_cache, self.settings.first_byte_timeout_s)
+
+    @property
+    def routing_version(self) -> int:
+        """Which routing table is followed."""
+        return self._routing_version
 
     @cached_property
     def job_settlement(self) -> "JobSettlement":
@@ -195,6 +225,8 @@ class Services:
         await self.heartbeat.stop()
         await self.upstream.close()
         await self.key_lookup.close()
+        if "response_cache" in self.__dict__:
+            await self.response_cache.close()
         await self.redis.close()
 
     async def _finish(self, end: float) -> None:

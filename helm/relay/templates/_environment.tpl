@@ -83,6 +83,10 @@ vertexLocation: GOOGLE_CLOUD_LOCATION
   value: {{ .Values.config.unpricedModels }}
 - name: RELAY_STICKY_SESSION_S
   value: {{ int64 .Values.config.stickySessionSeconds | quote }}
+- name: RELAY_CACHE_ENTRY_BYTES_MAX
+  value: {{ int64 .Values.config.responseCache.entryBytesMax | quote }}
+- name: RELAY_CACHE_TENANT_BYTES_MAX
+  value: {{ int64 .Values.config.responseCache.tenantBytesMax | quote }}
 - name: RELAY_BUDGET_THRESHOLDS
   value: {{ .Values.config.budgetThresholds | quote }}
 - name: RELAY_DEFAULT_TOKEN_LIMIT
