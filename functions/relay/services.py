@@ -33,6 +33,7 @@ from functions.relay.watching import Watches
 
 if TYPE_CHECKING:
     from common.job_settlement import JobSettlement
+    from common.pii.finder import PiiFinder
     from common.state.jobs import Jobs
     from common.state.sticky_sessions import StickySessions
 
@@ -111,6 +112,16 @@ class Services:
 
         return JobSettlement(self.admission, self.jobs, self.upstream, self.prices_at)
 
+    @cached_property
+    def model_finder(self) -> "PiiFinder | None":
+        """Who finds names in texts: only where a policy asks for it. None without its address."""
+        if not self.settings.pii.url:
+            return None
+        from common.pii.finder import PiiFinder
+
+        own, secret = self.settings, self.settings.internal_secret
+        return PiiFinder.make(own.pii, secret, self.upstream, self.redis, own.state_prefix)
+
     async def follow(self, versions: str) -> None:
         """Read the operator's prices and routing table if Redis has others.
 
@@ -182,6 +193,8 @@ class Services:
         if self.emitter is not None:
             await self.emitter.stop(min(EMIT_S_MAX, within_s / 2))
         await self.heartbeat.stop()
+        if (finder := self.__dict__.get("model_finder")) is not None:
+            await finder.close()
         await self.upstream.close()
         await self.key_lookup.close()
         await self.redis.close()

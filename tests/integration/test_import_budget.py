@@ -43,6 +43,7 @@ OURS_ABSENT = {
     "common.dialects.openai.moderations",
     "common.dialects.openai.responses",
     "common.dialects.worst_cases",
+    "common.pii",
     "common.providers.proxied",
     "common.telemetry.exposition",
     "common.telemetry.log_files",

@@ -1,0 +1,200 @@
+"""From a model's labels to entities: how sure, and where exactly; dates of birth by their context.
+
+A recogniser of spaCy gives no scores. A label's own is what such a label is worth in running text;
+a word that names its kind nearby makes it surer, the look of a product, a hash or a command makes
+it so unsure that the default threshold (0.5) leaves it out.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from common.redaction.found import Found, resolve
+
+# Goes up with whatever changes findings: what was found by other rules is not recalled.
+RULES_VERSION = 1
+# Before a finding, in characters: as far as a word of context may stand.
+CONTEXT_CHARACTERS = 40
+
+
+class Labelled(NamedTuple):
+    """Characters `start` to `end` (exclusive) have the model's own label."""
+
+    start: int
+    end: int
+    label: str
+
+
+class Kind(NamedTuple):
+    """What a label stands for, and how sure it is with and without a word of context."""
+
+    entity: str
+    score: float
+    score_in_context: float
+
+
+PERSON = Kind("PERSON", 0.8, 0.95)
+LOCATION = Kind("LOCATION", 0.75, 0.9)
+ORGANIZATION = Kind("ORGANIZATION", 0.6, 0.85)
+NRP = Kind("NRP", 0.75, 0.9)
+DATE_OF_BIRTH = "DATE_OF_BIRTH"
+DATE_OF_BIRTH_SCORE = 0.9
+UNSURE = 0.3
+# spaCy's labels: OntoNotes (English and others), WikiNER (German, French, Spanish and others).
+KINDS = {
+    "PERSON": PERSON,
+    "PER": PERSON,
+    "GPE": LOCATION,
+    "LOC": LOCATION,
+    "FAC": LOCATION,
+    "ORG": ORGANIZATION,
+    "NORP": NRP,
+}
+_DATES = ("DATE",)
+
+_CONTEXT = {
+    "PERSON": re.compile(
+        r"\b(?:mr|mrs|ms|miss|mx|dr|prof|sir|dear|hi|hello|hey|regards|sincerely|cheers|name|named"
+        r"|called|patient|customer|client|employee|applicant|tenant|colleague|contact|attn"
+        r"|herrn?|frau|name|madame|monsieur|mme|señora?|sra?|signora?|pan|pani)\b\.?[\s:,]*"
+        r"(?:is\s+)?$",
+        re.IGNORECASE,
+    ),
+    "LOCATION": re.compile(
+        r"\b(?:lives?|living|based|located|born|moved|flying|flight|travel(?:s|led|ling)?|city"
+        r"|country|address|office|wohnt|habite|vive)\b[^.!?\n]{0,20}$",
+        re.IGNORECASE,
+    ),
+    "ORGANIZATION": re.compile(
+        r"\b(?:works?|working|worked|employed|employer|company|firm|bank|supplier|vendor|hired)\b"
+        r"[^.!?\n]{0,20}$",
+        re.IGNORECASE,
+    ),
+    "NRP": re.compile(r"\b(?:nationality|citizen|religion|ethnicity)\b[^.!?\n]{0,12}$", re.I),
+}
+_COMPANY = re.compile(
+    r"\b(?:Inc|Corp|Corporation|Co|Company|Ltd|Limited|LLC|LLP|PLC|plc|GmbH|AG|KG|SE|S\.?A|SARL"
+    r"|B\.?V|N\.?V|S\.?p\.?A|Group|Holdings?|Bank|University|Hospital|Institute|Foundation"
+    r"|Ministry|Department)\b\.?"
+)
+# What belongs to no name: marks around it, a possessive, a title, an article.
+_BEFORE = re.compile(r"(?:[\s\"'“”‘’(\[{<*_`#>|:;,.-]|\b(?:the|an?|mr|mrs|ms|dr|prof)\b\.?\s)+", re.I)
+_AFTER = re.compile(r"(?:['’]s?\b|[\s\"“”‘’)\]}>*_`#|:;,-])+$")
+_LINE = re.compile(r"[^\n\r\t|]+")
+# A digit, a path, a command, an identifier: `S3`, `C4`, `v2.1`, `foo_bar`, `git@`, `camelCase`.
+_TECHNICAL = re.compile(r"[0-9_/\\@=<>{}()\[\]$%^~`+*#|:;]|[a-z][A-Z]|::|--|\.\w+\(|\.[a-z]{2,4}$")
+_MIXED_NAME = re.compile(r"\b(?:Ma?c|De|La|Le|Di|Fitz|Van|O['’])[A-Z][a-z]+")
+_UPPER = re.compile(r"[A-Z][A-Z&.-]*")
+_PLACES_IN_CAPITALS = frozenset(
+    {"USA", "UK", "UAE", "EU", "NYC", "U.S", "U.S.", "U.K", "U.K.", "US", "LA", "DC", "D.C."}
+)
+# Names of techniques that the small models take for names of people, places and companies.
+_TECHNIQUES = frozenset(
+    """
+    ansible api apis app apt arm ascii bash bearer bert blob bool boolean brew cache cd chrome ci cli
+    cmake cobol commit config copilot cors cpu crud css csv ctrl curl debian delete django dns docker
+    dockerfile dto elasticsearch enum env exception express false fastapi figma firefox flask
+    float foo get git gitlab go golang gpt gpu grafana graphql grpc gui gzip hash head helm
+    html http https ide iframe int integer ios ip iso jenkins jira jpeg json jwt kafka kotlin
+    kubectl kubernetes lambda latex linux llm localhost lru macos main markdown maven md5 merge
+    minio mongo mongodb mqtt mutex mypy mysql nan nginx node nodejs nosql npm null numpy oauth
+    ocr ok orm os pandas patch pdf php pip png podman post postgres postgresql posix powershell
+    prometheus prompt pull push put pytest python pytorch qa rabbitmq rag ram react readme rebase
+    redis regex repo request response rest rfc ruby ruff rust saas scala schema sdk sha sha256 sla
+    slack smtp soap spacy sql sqlite ssd ssh ssl sso stderr stdin stdout str string struct svelte
+    svg swagger swift tcp tensorflow terraform thread tls todo token true ttl typescript ubuntu
+    udp ui unicode unix uri url utc utf uuid uvicorn ux vim vm void vpc vpn vue webhook webpack
+    websocket wifi windows xml yaml yarn zip
+    """.split()
+)
+_BORN = re.compile(
+    r"\b(?:born|birth(?:day|date)?|d\.?\s?o\.?\s?b\b|geb(?:oren|urtsdatum)?\b|née?\b|naissance"
+    r"|nacid[oa]|nacimiento|nat[oa]\b|nascita|nascid[oa]|nascimento|geboortedatum|urodzon[ya]"
+    r"|urodzenia)",
+    re.IGNORECASE,
+)
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+)
+_DATE = re.compile(
+    rf"\b(?:\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}|\d{{1,2}}[-/.]\d{{1,2}}[-/.](?:\d{{4}}|\d{{2}})"
+    rf"|\d{{1,2}}(?:st|nd|rd|th|\.)?\s+(?:of\s+)?{_MONTH}\.?,?\s+\d{{4}}"
+    rf"|{_MONTH}\.?\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+\d{{4}})\b",
+    re.IGNORECASE,
+)
+_YEAR = re.compile(r"\b(?:1[89]|20)\d\d\b")
+
+
+def find(text: str, labelled: Sequence[Labelled]) -> list[Found]:
+    """The entities of a text whose labels a model gave; in order, without overlaps."""
+    return resolve([*_named(text, labelled), *_births(text, labelled)])
+
+
+def _named(text: str, labelled: Iterable[Labelled]) -> Iterator[Found]:
+    for one in labelled:
+        if (kind := KINDS.get(one.label)) is None:
+            continue
+        # A name does not go on in another line or column, whatever the model says.
+        for line in _LINE.finditer(text, one.start, one.end):
+            start, end = _trimmed(text, *line.span())
+            if start < end:
+                score = _score(text, start, end, kind)
+                if score is not None:
+                    yield Found(start, end, kind.entity, score)
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    if (before := _BEFORE.match(text, start, end)) is not None:
+        start = before.end()
+    if (after := _AFTER.search(text, start, end)) is not None:
+        end = after.start()
+    return start, end
+
+
+def _score(text: str, start: int, end: int, kind: Kind) -> float | None:
+    """How sure; None where there is no letter in it."""
+    name = text[start:end]
+    if not any(character.isalpha() for character in name):
+        return None
+    if _is_technical(name, kind):
+        return UNSURE
+    before = text[max(start - CONTEXT_CHARACTERS, 0) : start]
+    if _CONTEXT[kind.entity].search(before) is not None:
+        return kind.score_in_context
+    if kind is ORGANIZATION and _COMPANY.search(name) is not None:
+        return kind.score_in_context
+    return kind.score
+
+
+def _is_technical(name: str, kind: Kind) -> bool:
+    if len(name) == 1 or name.casefold() in _TECHNIQUES:
+        return True
+    words = name.split()
+    if all(word.casefold().strip(".,") in _TECHNIQUES for word in words):
+        return True
+    if _TECHNICAL.search(_MIXED_NAME.sub("", name)) is not None:
+        return True
+    if kind is not ORGANIZATION and _UPPER.fullmatch(name) and len(name) < 6:
+        return name not in _PLACES_IN_CAPITALS
+    # Names of people and places begin with a capital where the script has capitals.
+    return kind in (PERSON, LOCATION) and name.islower()
+
+
+def _births(text: str, labelled: Iterable[Labelled]) -> Iterator[Found]:
+    """Dates that stand behind a word of birth, in the same sentence or field."""
+    words = [word.end() for word in _BORN.finditer(text)]
+    if not words:
+        return
+    dates = [date.span() for date in _DATE.finditer(text)]
+    dates += [
+        (one.start, one.end)
+        for one in labelled
+        if one.label in _DATES and _YEAR.search(text, one.start, one.end) is not None
+    ]
+    for start, end in dates:
+        if any(
+            0 <= start - word <= CONTEXT_CHARACTERS and "\n\n" not in text[word:start]
+            for word in words
+        ):
+            yield Found(start, end, DATE_OF_BIRTH, DATE_OF_BIRTH_SCORE)
