@@ -192,8 +192,8 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
                  "http://relay-pii.default.svc.cluster.local",
                  "for `relayctl dev` one of yours instead of its own"),
         Variable("RELAY_PII_TIMEOUT_MS", "10000",
-                 "milliseconds that a request waits for all its findings, a cold start and refusals "
-                 "included; then the policy's `on_failure` holds", "3000"),
+                 "milliseconds that a request waits for all its findings, a cold start and "
+                 "refusals included; then the policy's `on_failure` holds", "3000"),
         Variable("RELAY_PII_CACHE_TTL_S", "86400",
                  "seconds that findings (offsets, types and scores, never text) are remembered in "
                  "Redis; 0: not", "3600"),

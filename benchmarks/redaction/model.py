@@ -1,7 +1,7 @@
 """The language model of `pii` beside Presidio's analyzer on the same model: how well, how fast.
 
-Figures are of CPU time (user and system) of this process, one core. Needs `requirements/pii.txt`; and
-Presidio for its columns: `pip install presidio-analyzer==2.2.363`.
+Figures are of CPU time (user and system) of this process, one core. Needs `requirements/pii.txt`,
+and for Presidio's columns `pip install presidio-analyzer==2.2.363`.
 """
 
 import asyncio
@@ -75,9 +75,10 @@ def one_kilobyte_texts() -> list[str]:
     found = []
     for number in range(TEXTS):
         text = f"Note {number}. "
+        chosen = number
         while len(text) < TEXT_CHARACTERS:
-            number = (number * 31 + 17) % len(sentences)
-            text += sentences[number] + " "
+            chosen = (chosen * 31 + 17) % len(sentences)
+            text += sentences[chosen] + " "
         found.append(text[:TEXT_CHARACTERS])
     return found
 
@@ -114,7 +115,7 @@ class _Service:
         self._model = model
         self.characters = 0
 
-    async def ask(self, texts: Sequence[str], language: str | None, until: float) -> Findings:
+    async def ask(self, texts: Sequence[str], *_: object) -> Findings:
         self.characters += sum(map(len, texts))
         found = zip(texts, self._model.labels(texts), strict=True)
         spans = [[tuple(one) for one in find(text, labels)] for text, labels in found]

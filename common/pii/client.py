@@ -51,9 +51,7 @@ class PiiService:
         finally:
             self._is_tried = False
 
-    async def _counted(
-        self, texts: Sequence[str], language: str | None, until: float
-    ) -> Findings:
+    async def _counted(self, texts: Sequence[str], language: str | None, until: float) -> Findings:
         try:
             findings = await self._ask(texts, language, until)
         except ModelUnavailable as error:

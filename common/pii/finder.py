@@ -1,4 +1,4 @@
-"""`ModelFinder` by the function `pii`: only pieces of text that are new to a tenant are asked for."""
+"""`ModelFinder` by the function `pii`, which is asked for what is new to a tenant only."""
 
 import asyncio
 import time

@@ -11,10 +11,15 @@ from typing import NamedTuple
 # A piece ends at the first good place after so many characters; it never has more than the most.
 PIECE_CHARACTERS = 1_000
 PIECE_CHARACTERS_MAX = 2_000
-# Best first: between paragraphs, lines, sentences, then words.
+# Best first: between paragraphs, lines, sentences (of Chinese and Japanese too), then words.
 _CUTS = tuple(
     re.compile(pattern)
-    for pattern in (r"\n[^\S\n]*\n\s*", r"\n\s*", r"[.!?…]['\")\]]*\s+|[。！？]\s*", r"\s+")
+    for pattern in (
+        r"\n[^\S\n]*\n\s*",
+        r"\n\s*",
+        r"[.!?…]['\")\]]*\s+|[\u3002\uff01\uff1f]\s*",
+        r"\s+",
+    )
 )
 _HAS_WORD = re.compile(r"[^\W\d_]{2}")
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from common.redaction.found import Found, resolve
+from functions.pii.techniques import TECHNIQUES
 
 # Goes up with whatever changes findings: what was found by other rules is not recalled.
 RULES_VERSION = 1
@@ -70,7 +71,9 @@ _CONTEXT = {
         r"[^.!?\n]{0,20}$",
         re.IGNORECASE,
     ),
-    "NRP": re.compile(r"\b(?:nationality|citizen|religion|ethnicity)\b[^.!?\n]{0,12}$", re.I),
+    "NRP": re.compile(
+        r"\b(?:nationality|citizen|religion|ethnicity)\b[^.!?\n]{0,12}$", re.IGNORECASE
+    ),
 }
 _COMPANY = re.compile(
     r"\b(?:Inc|Corp|Corporation|Co|Company|Ltd|Limited|LLC|LLP|PLC|plc|GmbH|AG|KG|SE|S\.?A|SARL"
@@ -78,39 +81,26 @@ _COMPANY = re.compile(
     r"|Ministry|Department)\b\.?"
 )
 # What belongs to no name: marks around it, a possessive, a title, an article.
-_BEFORE = re.compile(r"(?:[\s\"'“”‘’(\[{<*_`#>|:;,.-]|\b(?:the|an?|mr|mrs|ms|dr|prof)\b\.?\s)+", re.I)
-_AFTER = re.compile(r"(?:['’]s?\b|[\s\"“”‘’)\]}>*_`#|:;,-])+$")
+_APOSTROPHES = "'\u2019"
+_QUOTES = "\"'\u201c\u201d\u2018\u2019"
+_BEFORE = re.compile(
+    rf"(?:[\s{_QUOTES}(\[{{<*_`#>|:;,.-]|\b(?:the|an?|mr|mrs|ms|dr|prof)\b\.?\s)+", re.IGNORECASE
+)
+_AFTER = re.compile(rf"(?:[{_APOSTROPHES}]s?\b|[\s{_QUOTES})\]}}>*_`#|:;,-])+$")
 _LINE = re.compile(r"[^\n\r\t|]+")
 # A digit, a path, a command, an identifier: `S3`, `C4`, `v2.1`, `foo_bar`, `git@`, `camelCase`.
 _TECHNICAL = re.compile(r"[0-9_/\\@=<>{}()\[\]$%^~`+*#|:;]|[a-z][A-Z]|::|--|\.\w+\(|\.[a-z]{2,4}$")
-_MIXED_NAME = re.compile(r"\b(?:Ma?c|De|La|Le|Di|Fitz|Van|O['’])[A-Z][a-z]+")
+_MIXED_NAME = re.compile(rf"\b(?:Ma?c|De|La|Le|Di|Fitz|Van|O[{_APOSTROPHES}])[A-Z][a-z]+")
+_IN_CODE_BEFORE = re.compile(r"(?:[_/\\@$]|--|(?:^|\s)-)$")
+_IN_CODE_AFTER = re.compile(r"[_(=\\]|[/.:]\w|::")
 _UPPER = re.compile(r"[A-Z][A-Z&.-]*")
 _PLACES_IN_CAPITALS = frozenset(
     {"USA", "UK", "UAE", "EU", "NYC", "U.S", "U.S.", "U.K", "U.K.", "US", "LA", "DC", "D.C."}
 )
-# Names of techniques that the small models take for names of people, places and companies.
-_TECHNIQUES = frozenset(
-    """
-    ansible api apis app apt arm ascii bash bearer bert blob bool boolean brew cache cd chrome ci cli
-    cmake cobol commit config copilot cors cpu crud css csv ctrl curl debian delete django dns docker
-    dockerfile dto elasticsearch enum env exception express false fastapi figma firefox flask
-    float foo get git gitlab go golang gpt gpu grafana graphql grpc gui gzip hash head helm
-    html http https ide iframe int integer ios ip iso jenkins jira jpeg json jwt kafka kotlin
-    kubectl kubernetes lambda latex linux llm localhost lru macos main markdown maven md5 merge
-    minio mongo mongodb mqtt mutex mypy mysql nan nginx node nodejs nosql npm null numpy oauth
-    ocr ok orm os pandas patch pdf php pip png podman post postgres postgresql posix powershell
-    prometheus prompt pull push put pytest python pytorch qa rabbitmq rag ram react readme rebase
-    redis regex repo request response rest rfc ruby ruff rust saas scala schema sdk sha sha256 sla
-    slack smtp soap spacy sql sqlite ssd ssh ssl sso stderr stdin stdout str string struct svelte
-    svg swagger swift tcp tensorflow terraform thread tls todo token true ttl typescript ubuntu
-    udp ui unicode unix uri url utc utf uuid uvicorn ux vim vm void vpc vpn vue webhook webpack
-    websocket wifi windows xml yaml yarn zip
-    """.split()
-)
 _BORN = re.compile(
-    r"\b(?:born|birth(?:day|date)?|d\.?\s?o\.?\s?b\b|geb(?:oren|urtsdatum)?\b|née?\b|naissance"
-    r"|nacid[oa]|nacimiento|nat[oa]\b|nascita|nascid[oa]|nascimento|geboortedatum|urodzon[ya]"
-    r"|urodzenia)",
+    r"(?<![A-Za-z])(?:born|birth(?:day|date)?|d\.?\s?o\.?\s?b|geb(?:oren|urtsdatum)?|née?|naissance"
+    r"|nacid[oa]|nacimiento|nat[oa]|nascita|nascid[oa]|nascimento|geboortedatum|urodzon[ya]"
+    r"|urodzenia)(?![A-Za-z])",
     re.IGNORECASE,
 )
 _MONTH = (
@@ -157,7 +147,7 @@ def _score(text: str, start: int, end: int, kind: Kind) -> float | None:
     name = text[start:end]
     if not any(character.isalpha() for character in name):
         return None
-    if _is_technical(name, kind):
+    if _is_technical(text, start, end, kind):
         return UNSURE
     before = text[max(start - CONTEXT_CHARACTERS, 0) : start]
     if _CONTEXT[kind.entity].search(before) is not None:
@@ -167,11 +157,14 @@ def _score(text: str, start: int, end: int, kind: Kind) -> float | None:
     return kind.score
 
 
-def _is_technical(name: str, kind: Kind) -> bool:
-    if len(name) == 1 or name.casefold() in _TECHNIQUES:
+def _is_technical(text: str, start: int, end: int, kind: Kind) -> bool:
+    name = text[start:end]
+    if len(name) == 1 or name.casefold() in TECHNIQUES:
+        return True
+    if _IN_CODE_BEFORE.search(text, max(start - 3, 0), start) or _IN_CODE_AFTER.match(text, end):
         return True
     words = name.split()
-    if all(word.casefold().strip(".,") in _TECHNIQUES for word in words):
+    if all(word.casefold().strip(".,") in TECHNIQUES for word in words):
         return True
     if _TECHNICAL.search(_MIXED_NAME.sub("", name)) is not None:
         return True

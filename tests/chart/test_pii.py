@@ -9,7 +9,9 @@ PLAIN = (*KNATIVE, "--set", "runtime=kubernetes")
 def test_by_default_there_is_none_and_relay_knows_of_none():
     objects = render()
     assert not [written for written in objects if "pii" in written["metadata"]["name"]]
-    assert not [name for name in environment(knative_service(objects, "relay-relay")) if "PII" in name]
+    assert not [
+        name for name in environment(knative_service(objects, "relay-relay")) if "PII" in name
+    ]
 
 
 def test_it_runs_its_own_image_and_scales_to_zero_slowly():

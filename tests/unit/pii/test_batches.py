@@ -64,7 +64,7 @@ async def test_a_long_request_holds_nobody_up(model):
 
 async def test_too_much_waiting_is_refused_with_a_time_and_an_empty_queue_takes_anything(model):
     batches = Batches({"en": model.analyse}, 1_000)
-    waiting = await begun(batches, ["x" * 5_000, "y" * 900])
+    waiting = await begun(batches, ["x" * 5_000, "y" * 15_000])
     with pytest.raises(QueueFull) as refusal:
         await batches.find("en", ["z" * 200])
     assert refusal.value.retry_after_s >= 1
@@ -76,7 +76,8 @@ async def test_too_much_waiting_is_refused_with_a_time_and_an_empty_queue_takes_
 
 async def test_texts_of_a_caller_who_left_are_not_analysed_and_make_room(model):
     batches = Batches({"en": model.analyse}, 1_000)
-    first, leaving = await begun(batches, ["first"], ["left" * 200])
+    first = (await begun(batches, ["first"]))[0]
+    leaving = (await begun(batches, ["left" * 200]))[0]
     leaving.cancel()
     await asyncio.gather(leaving, return_exceptions=True)
     staying = (await begun(batches, ["stays" * 150]))[0]

@@ -78,7 +78,7 @@ class Answer:
 
 @pytest.fixture
 def pauses(monkeypatch):
-    """Pauses between two attempts, none of which is waited for."""
+    """How long was slept; none of it is waited for."""
     taken = []
     real = asyncio.sleep
 
@@ -176,8 +176,9 @@ async def test_what_is_on_its_way_already_is_asked_once():
 async def test_a_start_and_refusals_are_waited_for(pauses):
     pii = Pii(UNREACHABLE, UNREACHABLE, 503, 502, 504)
     assert len(await finder_of(pii, SmallRedis()).find(["Ann"], ALL, "t")) == 1
-    assert len(pauses) == 5
-    assert pauses[2] >= 1  # as its retry-after says
+    waits = [pause for pause in pauses if pause]
+    assert len(waits) == 5
+    assert waits[2] >= 1  # as its retry-after says
 
 
 @pytest.mark.parametrize(
