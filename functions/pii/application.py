@@ -152,7 +152,7 @@ def _load(settings: PiiSettings) -> "dict[str, LanguageModel]":
 def _analyse(model: "LanguageModel", texts: Sequence[str]) -> list[list[Span]]:
     labelled = model.labels(texts)
     return [
-        [tuple(one) for one in find(text, labels)]
+        [(one.start, one.end, one.entity, one.score) for one in find(text, labels)]
         for text, labels in zip(texts, labelled, strict=True)
     ]
 

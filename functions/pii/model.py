@@ -71,7 +71,7 @@ def _load(package: str, components: Sequence[str]) -> Any:
 
 
 def _meta_file(language: str, package: str) -> Path:
-    folder = get_package_path(package)
+    folder = Path(get_package_path(package))
     for file in (folder / "meta.json", *sorted(folder.glob("*/meta.json"))):
         if file.is_file():
             return file
