@@ -213,8 +213,8 @@ def _is_technical(text: str, start: int, end: int, kind: Kind) -> bool:
         return True
     if kind is not ORGANIZATION and _UPPER.fullmatch(name) and len(name) < 6:
         return name not in _PLACES_IN_CAPITALS
-    # Names of people and places begin with a capital where the script has capitals.
-    return kind in (PERSON, LOCATION) and name.islower()
+    # Names begin with a capital where the script has capitals.
+    return kind is not NRP and name.islower()
 
 
 def _births(text: str, labelled: Iterable[Labelled]) -> Iterator[Found]:
