@@ -106,6 +106,7 @@ class KeyAdminSettings(msgspec.Struct, frozen=True):
     sink_url: str
     ce_overrides: str
     log_level: str
+    pii: PiiClient = PiiClient()
 
     def __repr__(self) -> str:
         return f"KeyAdminSettings({self.state_prefix})"
@@ -214,6 +215,7 @@ def key_admin_settings(environment: Environment = os.environ) -> KeyAdminSetting
         sink_url=_sink_url(environment),
         ce_overrides=environment.get("K_CE_OVERRIDES", ""),
         log_level=_log_level(environment),
+        pii=pii_client_of(environment),
     )
 
 

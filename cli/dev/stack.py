@@ -136,7 +136,7 @@ class Stack:
             "RELAY_EDGE_TOKEN": self._edge_token,
             "K_SINK": self._sink,
         }
-        if name == "relay" and self._options.pii_models:
+        if name in ("relay", "key_admin") and self._options.pii_models:
             environment["RELAY_PII_URL"] = self._url("pii")
         if name == "key_admin":
             environment["PROXY_MASTER_KEY"] = self._master_key

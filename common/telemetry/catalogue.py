@@ -30,6 +30,17 @@ RESERVATION_EXCEEDED = Counter(
     ("model",),
 )
 DENIALS = Counter("relay_denials_total", "Requests refused by Relay, by reason", ("reason",))
+REDACTIONS = Counter(
+    "relay_redactions_total",
+    "Values found by redaction in requests and answers, by entity (custom: a policy's own) and "
+    "action",
+    ("entity", "action"),
+)
+MODEL_UNAVAILABLE = Counter(
+    "relay_redaction_model_unavailable_total",
+    "Requests whose text the language model could not search in time, by what became of them",
+    ("outcome",),
+)
 QUEUE_WAITING = Gauge(
     "relay_queue_waiting", "Requests of this process that wait for a limit of concurrency"
 )

@@ -113,6 +113,11 @@ class Services:
         return JobSettlement(self.admission, self.jobs, self.upstream, self.prices_at)
 
     @cached_property
+    def placeholder_key(self) -> bytes:
+        """By which redaction makes its placeholders: the same in all processes."""
+        return secrets.derive(self.settings.internal_secret, "placeholders")
+
+    @cached_property
     def model_finder(self) -> "PiiFinder | None":
         """Who finds names in texts: only where a policy asks for it. None without its address."""
         if not self.settings.pii.url:

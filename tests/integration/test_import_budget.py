@@ -47,7 +47,12 @@ OURS_ABSENT = {
     "common.providers.proxied",
     "common.telemetry.exposition",
     "common.telemetry.log_files",
+    "common.dialects.surrounded",
+    "common.redaction",
+    "functions.relay.content",
+    "functions.relay.stages.content",
     "functions.relay.stages.list_models",
+    "functions.relay.stages.redact",
     "functions.relay.stages.show_key",
     "functions.relay.stages.stored",
 }

@@ -13,9 +13,11 @@ import pytest
 FIRST_PARTY = ("cli", "common", "echo_provider", "functions")
 ALLOWED = {
     # cryptography at the first stored account, psycopg at the first key that Redis does not
-    # know, prometheus by the metrics port, pyreqwest for accounts behind an egress proxy.
+    # know, prometheus by the metrics port, pyreqwest for accounts behind an egress proxy,
+    # phonenumbers and re2 at the first request whose rules of content need them.
     "functions.relay": {
-        *("cryptography", "hiredis", "msgspec", "psycopg", "psycopg_pool", "pyreqwest"),
+        *("cryptography", "hiredis", "msgspec", "phonenumbers", "psycopg", "psycopg_pool"),
+        *("pyreqwest", "re2"),
     },
     # pyreqwest at a test call of an account, phonenumbers and re2 at the first rule of content that
     # has a pattern or phone numbers.

@@ -4,6 +4,7 @@ Only for requests of those who say something: nobody else imports it. It stands 
 arrival and `admit`, so that bounds, budgets, translation, cache and provider see one text.
 """
 
+from common.domain.content_rules import redaction_of
 from functions.relay.content import rules_of
 from functions.relay.open_request import OpenRequest
 from functions.relay.services import Services
@@ -14,13 +15,11 @@ async def check(services: Services, request: OpenRequest) -> None:
 
     Raises `Refused` for what a policy does not let pass.
     """
-    rules = rules_of(request)
-    if not rules:
-        return
+    levels = rules_of(request)
     # Content policy: size and patterns, of the caller's own text.
-    policy = next((one.redaction for one in rules if one.redaction is not None), None)
-    if policy is not None:
+    redaction = redaction_of(levels)
+    if redaction is not None and redaction.redaction:
         from functions.relay.stages.redact import redact_request
 
-        await redact_request(services, request, policy)
+        await redact_request(services, request, redaction)
     # Content policy: the webhook, of the redacted text.

@@ -12,6 +12,7 @@ from common.asgi import BodyTooLarge
 from common.dialects.base import FORM, BadRequest
 from common.dialects.openai.batches import ENDPOINTS, INPUT_BYTES_MAX, endpoint_of, read_input
 from common.domain.accounts import draw_of
+from common.domain.content_rules import redaction_of
 from common.domain.refusals import Reason, Refusal, Refused
 from common.providers import PROVIDERS
 from common.providers.base import Ask, Failure
@@ -48,7 +49,13 @@ async def upload_file(
     length = _check_form(request)
     account = _account_for(services, request)
     upload = _PassedOn(body)
-    exchange = _open_upload(services, request, account, StreamedBody(upload.chunks(), length))
+    streamed = StreamedBody(upload.chunks(), length)
+    if (rules := redaction_of(request.content)) is not None:
+        from functions.relay.stages.redact_files import redacted_upload
+
+        whole = await redacted_upload(services, request, body, rules)
+        streamed = StreamedBody(_at_once(whole), len(whole))
+    exchange = _open_upload(services, request, account, streamed)
     services.heartbeat.reading[request.id] = request
     try:
         await exchange.open()
@@ -89,6 +96,10 @@ async def load_batch(services: Services, request: OpenRequest) -> None:
             message = f"{account.provider} does not give the file (status {exchange.status})"
             raise Refused(Refusal(Reason.UPSTREAM_ERROR, message, field="input_file_id"))
         file = await _read_bounded(exchange)
+        if (rules := redaction_of(request.content)) is not None:
+            from functions.relay.stages.redact_files import check_batch_file
+
+            await check_batch_file(services, request, file, rules)
         request.parsed, request.bound = read_input(request.body, file)
     except BadRequest as error:
         raise Refused(refusal_of(error)) from None
@@ -117,6 +128,10 @@ class _PassedOn:
         except ConnectionResetError:
             self.gone = True
             raise UpstreamFailed(Failure(Reason.INVALID_REQUEST, "the caller left")) from None
+
+
+async def _at_once(whole: bytes) -> AsyncIterator[bytes]:
+    yield whole
 
 
 def _check_form(request: OpenRequest) -> int | None:

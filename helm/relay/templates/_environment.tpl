@@ -49,7 +49,20 @@
 {{ include "relay.env.sink" . }}
 {{ include "relay.secretVariable" (dict "name" "RELAY_ENCRYPTION_KEYS" "secret" (printf "%s-internal" .Release.Name) "key" "RELAY_ENCRYPTION_KEYS" "optional" true) }}
 {{ include "relay.secretVariable" (dict "name" "RELAY_EDGE_TOKEN" "secret" (printf "%s-internal" .Release.Name) "key" "RELAY_EDGE_TOKEN" "optional" true) }}
+{{- include "relay.env.piiClient" . }}
 {{- include "relay.env.providers" . }}
+{{- end -}}
+
+{{/* Where `pii` is, for who asks it. */}}
+{{- define "relay.env.piiClient" -}}
+{{- if .Values.pii.enabled }}
+- name: RELAY_PII_URL
+  value: http://{{ include "relay.host" (dict "root" . "name" "pii") }}
+- name: RELAY_PII_TIMEOUT_MS
+  value: {{ int .Values.pii.timeoutMs | quote }}
+- name: RELAY_PII_CACHE_TTL_S
+  value: {{ int .Values.pii.cacheTtlSeconds | quote }}
+{{- end }}
 {{- end -}}
 
 {{/* The built-in accounts, for who asks providers. */}}
@@ -108,14 +121,6 @@ vertexLocation: GOOGLE_CLOUD_LOCATION
   value: {{ int .Values.config.firstByteTimeoutSeconds | quote }}
 - name: RELAY_IDLE_TIMEOUT_S
   value: {{ int .Values.config.idleTimeoutSeconds | quote }}
-{{- if .Values.pii.enabled }}
-- name: RELAY_PII_URL
-  value: http://{{ include "relay.host" (dict "root" . "name" "pii") }}
-- name: RELAY_PII_TIMEOUT_MS
-  value: {{ int .Values.pii.timeoutMs | quote }}
-- name: RELAY_PII_CACHE_TTL_S
-  value: {{ int .Values.pii.cacheTtlSeconds | quote }}
-{{- end }}
 {{- end -}}
 
 {{- define "relay.env.key-admin" -}}

@@ -159,7 +159,12 @@ containers:
       {{- end }}
       periodSeconds: 10
     resources:
+      {{- if .image }}
+      {{- /* `resources` is for the light functions. */}}
+      {{- toYaml .resources | nindent 6 }}
+      {{- else }}
       {{- include "relay.resources" (dict "root" .root "own" .resources) | nindent 6 }}
+      {{- end }}
     securityContext:
       {{- include "relay.containerSecurity" . | nindent 6 }}
     volumeMounts:
