@@ -14,6 +14,7 @@ _COMMANDS = {
     "accounts": ("cli.admin.accounts", "accounts", "The providers' accounts that serve requests."),
     "aliases": ("cli.admin.aliases", "aliases", "Names that stand for models."),
     "audit": ("cli.admin.audit", "audit", "What administrators did."),
+    "cache": ("cli.admin.cache", "cache", "Answers that the response cache keeps."),
     "cleanup": ("cli.cleanup_command", "cleanup", "Run a task of cleanup now."),
     "completion": ("cli.admin.completion", "completion", "Completion for your shell."),
     "dead-letters": ("cli.admin.dead_letters", "dead_letters", "Events that nobody took."),

@@ -36,6 +36,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "relayctl audit list --action key.revoke --since 2026-11-01",
         f"relayctl audit list --subject-id {_KEY} --output json",
     ),
+    "cache show": ("relayctl cache show",),
+    "cache purge": (f"relayctl cache purge --team {_KEY}", "relayctl cache purge --all"),
     "dead-letters list": ("relayctl dead-letters list --limit 10",),
     "dead-letters retry": (
         f"relayctl dead-letters retry {_KEY}",

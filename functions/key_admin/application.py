@@ -32,6 +32,7 @@ from functions.key_admin.api import (
     prices,
     quarantine,
     redaction,
+    response_cache,
     teams,
     usage,
     users,
@@ -61,6 +62,7 @@ OPERATIONS = (
     *quarantine.OPERATIONS,
     *dead_letters.OPERATIONS,
     *master_key.OPERATIONS,
+    *response_cache.OPERATIONS,
 )
 # A user's id is its caller's own string, and a model's its provider's: both may have slashes.
 _ANY_TEXT = {"{user_id}": "{user_id:path}", "{name}": "{name:path}"}

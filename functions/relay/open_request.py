@@ -29,6 +29,7 @@ from functions.relay.snapshots import UsableAccount
 from functions.relay.upload import Upload
 
 if TYPE_CHECKING:
+    from common.domain.response_cache import CacheWish
     from functions.relay.translating import Translation
 
 # Why a request was ended from outside its own coroutine.
@@ -76,6 +77,10 @@ class OpenRequest:
     before_end: Callable[[], Awaitable[None]] | None = None
     # How many values were found by redaction, in the request and in its answer.
     redactions: int = 0
+    # What it wants of the response cache, where its policy keeps answers; and whether it was
+    # answered by one.
+    cache_wish: "CacheWish | None" = None
+    cache_hit: bool = False
     # The format in which the account is asked, and its name for the model.
     target: str = ""
     served: str = ""

@@ -93,7 +93,12 @@ async def _serve(
     services.heartbeat.enter(request)
     services.watches.begin(request, body)
     try:
-        await forward(services, request, accounts, send)
+        if request.cache_wish is None:
+            await forward(services, request, accounts, send)
+        else:
+            from functions.relay.stages.cache import serve
+
+            await serve(services, request, accounts, send)
     except Interrupted as interrupted:
         await _end_interrupted(request, send, interrupted.why)
     finally:
@@ -209,6 +214,7 @@ def _report(request: OpenRequest) -> None:
         model=request.parsed.model if request.parsed else None,
         admitted=request.admitted,
         stream=request.streaming,
+        cache_hit=request.cache_hit,
         reason=request.reason.value if request.reason else None,
         interruption=request.interruption,
         tokens_input=request.tokens.input,

@@ -4,7 +4,11 @@ Only for requests of those who say something: nobody else imports it. It stands 
 arrival and `admit`, so that bounds, budgets, translation, cache and provider see one text.
 """
 
-from common.domain.content_rules import content_policies_of, redaction_of
+from common.domain.content_rules import (
+    content_policies_of,
+    redaction_of,
+    response_cache_of,
+)
 from common.domain.refusals import Reason, Refusal, Refused
 from functions.relay.content import rules_of
 from functions.relay.open_request import OpenRequest
@@ -21,6 +25,11 @@ async def check(services: Services, request: OpenRequest) -> None:
         # They were set while it arrived.
         message = "The rules of this API key changed while the request arrived: send it again"
         raise Refused(Refusal(Reason.STATE_UNAVAILABLE, message, retry_after_ms=0))
+    cached = response_cache_of(levels)
+    if cached is not None and cached.response_cache is not None:
+        from functions.relay.stages.cache import choose
+
+        choose(request, cached.response_cache)
     guard = None
     if content_policies_of(levels):
         from functions.relay.stages import content_policy

@@ -6,6 +6,7 @@ from cli.admin import (
     accounts,
     aliases,
     audit,
+    cache,
     content_policy,
     dead_letters,
     groups,
@@ -22,7 +23,13 @@ from cli.admin import (
     users,
 )
 from functions.key_admin.models import accounts as account_models
-from functions.key_admin.models import content_trial, directory, operations, webhook_secrets
+from functions.key_admin.models import (
+    content_trial,
+    directory,
+    operations,
+    response_cache,
+    webhook_secrets,
+)
 from functions.key_admin.models import keys as key_models
 from functions.key_admin.models import limits as limit_models
 from functions.key_admin.models import receipts as receipt_models
@@ -46,6 +53,7 @@ SHAPES = [
     (receipts.SHAPE, receipt_models.AdminReceipt, {"object"}),
     (audit.SHAPE, operations.AuditAnswer, set()),
     (quarantine.SHAPE, operations.QuarantineAnswer, set()),
+    (cache.SHAPE, response_cache.KeptAnswer, set()),
     (dead_letters.SHAPE, operations.DeadLetterAnswer, set()),
 ]
 
