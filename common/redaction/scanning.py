@@ -12,7 +12,7 @@ from common.redaction.detectors.base import REACH, THRESHOLD, Detector
 from common.redaction.found import Found, clusters, resolve
 
 STEP_CHARACTERS = 16_384
-STEP_CANDIDATES = 32
+STEP_CANDIDATES = 16
 # What begins before the part where its anchor stands: an e-mail's local part, a URL's scheme.
 _LOOK_BACK = 72
 
