@@ -16,7 +16,7 @@ from benchmarks.targets import Target
 
 WHOLE = ("small", "20k", "1m", "burst")
 PACED = ("paced-100", "paced-1000", "paced-5000")
-OWN = ("small", "limited", "storm-key", "storm-provider", "failover-500", "failover-429")
+OWN = ("small", "cached", "limited", "storm-key", "storm-provider", "failover-500", "failover-429")
 TITLES = {name: scenario.title for name, scenario in BY_NAME.items()}
 PHASES = {
     "interpreter": "interpreter",

@@ -32,6 +32,7 @@ from tests.support.servers import RedisServer
 
 PREFIX = "{relay}"
 KEY, LIMITED_KEY, SPENT_KEY = "cr_benchmark", "cr_benchmark_limited", "cr_benchmark_spent"
+CACHED_KEY = "cr_benchmark_cached"
 REDACTED_KEY = "cr_benchmark_redacted"
 NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"
 GENEROUS = Policy(
@@ -81,6 +82,8 @@ def relay(directory: Path, provider: int, **added: str) -> Iterator[Running]:
         ) as pid:
             keys = {
                 "limited": {"authorization": f"Bearer {LIMITED_KEY}"},
+                "cached": {"authorization": f"Bearer {CACHED_KEY}"},
+                "cached-burst": {"authorization": f"Bearer {CACHED_KEY}"},
                 "storm-key": {"authorization": f"Bearer {SPENT_KEY}"},
                 **{name: {"authorization": f"Bearer {REDACTED_KEY}"} for name in REDACTED},
             }
@@ -118,7 +121,15 @@ async def project(url: str, provider: int) -> None:
     redaction = ContentRules(redaction={"entities": dict.fromkeys(GROUPS, "mask")})
     masking = Policy(content=redaction)
     redacted = KeyRecord(id=new_ulid(), user_id="redacted", version=9, policy=masking)
-    of_keys = {KEY: plain, LIMITED_KEY: limited, SPENT_KEY: spent, REDACTED_KEY: redacted}
+    keeping = Policy(content=ContentRules(response_cache={"mode": "on"}))
+    cached = KeyRecord(id=new_ulid(), user_id="cached", version=10, policy=keeping)
+    of_keys = {
+        KEY: plain,
+        LIMITED_KEY: limited,
+        SPENT_KEY: spent,
+        REDACTED_KEY: redacted,
+        CACHED_KEY: cached,
+    }
     for secret, record in of_keys.items():
         await put_key(commands, PREFIX, hash_key(secret), record, "active", None)
     scopes = (user_scope("limited"), team_scope(str(limited.team_id)))

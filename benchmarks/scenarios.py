@@ -129,6 +129,15 @@ SCENARIOS = (
         only=("relay",),
         translated=True,
     ),
+    Scenario("cached", "small chat, kept by the response cache", only=("relay",)),
+    Scenario(
+        "cached-burst",
+        "SSE burst, kept by the response cache",
+        content="[[mock:stream=50]]",
+        stream=True,
+        chunks=50,
+        only=("relay",),
+    ),
     *(
         Scenario(
             f"{kind}-{name}",

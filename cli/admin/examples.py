@@ -36,6 +36,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "relayctl audit list --action key.revoke --since 2026-11-01",
         f"relayctl audit list --subject-id {_KEY} --output json",
     ),
+    "cache show": ("relayctl cache show",),
+    "cache purge": (f"relayctl cache purge --team {_KEY}", "relayctl cache purge --all"),
     "dead-letters list": ("relayctl dead-letters list --limit 10",),
     "dead-letters retry": (
         f"relayctl dead-letters retry {_KEY}",
@@ -87,6 +89,9 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "master-key rotate": ("relayctl master-key rotate --minutes 60",),
     "quarantine list": ("relayctl quarantine list --reason no_partition",),
     "quarantine retry": ("relayctl quarantine retry --all",),
+    "content-policy webhook-secret": (
+        "relayctl content-policy webhook-secret https://guard.example.com/judge",
+    ),
     "redaction try": (
         """relayctl redaction try letter.txt --redaction '{"entities": {"CONTACT": "mask"}}'""",
         f"relayctl redaction try --key {_KEY} --output json",

@@ -32,9 +32,11 @@ from functions.key_admin.api import (
     prices,
     quarantine,
     redaction,
+    response_cache,
     teams,
     usage,
     users,
+    webhook_secrets,
 )
 from functions.key_admin.callers import is_of_callers, of_callers
 from functions.key_admin.docs import Docs
@@ -53,12 +55,14 @@ OPERATIONS = (
     *teams.OPERATIONS,
     *organisation.OPERATIONS,
     *redaction.OPERATIONS,
+    *webhook_secrets.OPERATIONS,
     *usage.OPERATIONS,
     *prices.OPERATIONS,
     *audit.OPERATIONS,
     *quarantine.OPERATIONS,
     *dead_letters.OPERATIONS,
     *master_key.OPERATIONS,
+    *response_cache.OPERATIONS,
 )
 # A user's id is its caller's own string, and a model's its provider's: both may have slashes.
 _ANY_TEXT = {"{user_id}": "{user_id:path}", "{name}": "{name:path}"}
