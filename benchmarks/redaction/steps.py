@@ -16,7 +16,7 @@ from common.redaction.planned import scanner
 from common.redaction.policy import plan, read_policy
 from common.redaction.redacting import Outcome, redact
 from common.redaction.shapes import REQUESTS
-from functions.relay.stepping import in_steps
+from functions.relay.stepping import in_steps, without_full_collections
 
 MEGABYTE = 1_000_000
 REGIONS = ["US", "GB", "DE", "FR"]
@@ -35,14 +35,15 @@ def work(name: str, size: int) -> Generator[None, None, Outcome]:
 def longest_step_ms(name: str, size: int) -> tuple[float, int]:
     """CPU time of the longest step, and how many values were found."""
     steps, longest = work(name, size), 0
-    while True:
-        began = time.thread_time_ns()
-        try:
-            next(steps)
-        except StopIteration as stop:
+    with without_full_collections():
+        while True:
+            began = time.thread_time_ns()
+            try:
+                next(steps)
+            except StopIteration as stop:
+                longest = max(longest, time.thread_time_ns() - began)
+                return longest / 1e6, sum(stop.value.counts.values())
             longest = max(longest, time.thread_time_ns() - began)
-            return longest / 1e6, sum(stop.value.counts.values())
-        longest = max(longest, time.thread_time_ns() - began)
 
 
 async def _longest_wait_ms(name: str, size: int) -> float:

@@ -5,17 +5,24 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from common.domain.content_policy import ContentPattern, ContentPolicy, Phase, Webhook
-from common.guardrails.watching import Watched, watched
+from common.guardrails.watching import Patterns
+
+NO_PATTERNS = Patterns(())
 
 
 class Guard(msgspec.Struct, frozen=True):
     """All that is asked of a request and of its answer."""
 
     input_characters_max: int | None = None
-    input_patterns: tuple[Watched, ...] = ()
-    output_patterns: tuple[Watched, ...] = ()
+    input_patterns: Patterns = NO_PATTERNS
+    output_patterns: Patterns = NO_PATTERNS
     input_webhooks: tuple[Webhook, ...] = ()
     output_webhooks: tuple[Webhook, ...] = ()
+
+    @property
+    def checks_input(self) -> bool:
+        """Whether a request's text is looked at here."""
+        return self.input_characters_max is not None or bool(self.input_patterns)
 
     @property
     def watches_output(self) -> bool:
@@ -35,8 +42,8 @@ def guard_of(policies: Sequence[ContentPolicy]) -> Guard:
     bounds = [one.input_characters_max for one in policies if one.input_characters_max is not None]
     return Guard(
         min(bounds, default=None),
-        watched(_at(patterns, "input")),
-        watched(_at(patterns, "output")),
+        Patterns(_at(patterns, "input")),
+        Patterns(_at(patterns, "output")),
         tuple(one for one in webhooks if "input" in one.phases),
         tuple(one for one in webhooks if "output" in one.phases),
     )

@@ -5,7 +5,7 @@ import re
 from common.dialects.bodies import loads
 from common.dialects.events import event_data
 from common.guardrails.message_texts import texts_of, written
-from common.guardrails.watching import TextWatch, Watched
+from common.guardrails.watching import Patterns, TextWatch, Watched
 from common.guardrails.whole_texts import Text
 from common.redaction.places import places
 from common.redaction.shapes import ALL
@@ -25,7 +25,7 @@ _OPEN_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*(\\(?:u[0-9a-fA-F]{0,3})?)\Z")
 class StreamWatch:
     """All texts of one streamed answer; each pattern is told once a text."""
 
-    def __init__(self, endpoint: str, patterns: tuple[Watched, ...], *, keeps: bool) -> None:
+    def __init__(self, endpoint: str, patterns: Patterns, *, keeps: bool) -> None:
         """`keeps`: its texts are wanted when it has ended."""
         form = FORMS.get(endpoint)
         self._form = None if form is None else form()
@@ -106,7 +106,7 @@ class StreamWatch:
 class _Piecewise:
     """A text that goes on from event to event."""
 
-    def __init__(self, patterns: tuple[Watched, ...]) -> None:
+    def __init__(self, patterns: Patterns) -> None:
         self.watch = TextWatch(patterns)
 
     def feed(self, text: str) -> list[Watched]:
@@ -119,7 +119,7 @@ class _Piecewise:
 class _JsonPiecewise(_Piecewise):
     """JSON text: watched as it comes with its escapes read, and by its strings when it is whole."""
 
-    def __init__(self, patterns: tuple[Watched, ...]) -> None:
+    def __init__(self, patterns: Patterns) -> None:
         super().__init__(patterns)
         self._patterns = patterns
         self._open = ""
@@ -153,7 +153,7 @@ def _read_escape(escape: "re.Match[str]") -> str:
     return read if isinstance(read, str) else escape[0]
 
 
-def _searched(text: str, patterns: tuple[Watched, ...]) -> list[Watched]:
+def _searched(text: str, patterns: Patterns) -> list[Watched]:
     watch = TextWatch(patterns)
     return watch.feed(text) + watch.end()
 

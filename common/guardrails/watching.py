@@ -4,13 +4,14 @@ A match may need a character more to be certain (`\b`, `$`): then it is `pending
 there. A match of more than `REACH_CHARACTERS` may be missed.
 """
 
-from collections.abc import Generator, Iterable, Sequence
+import contextlib
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from common.domain.content_policy import ContentPattern, Verdict
-from common.domain.linear_patterns import compiled
+from common.domain.linear_patterns import InvalidPattern, compiled, compiled_together
 
-REACH_CHARACTERS = 4_096
+REACH_CHARACTERS = 1_024
 STEP_CHARACTERS = 8_192
 # What says something of the character after a match, or of there being none.
 _LOOKS_AHEAD = ("$", r"\b", r"\B", r"\z")
@@ -25,8 +26,30 @@ class Watched(NamedTuple):
     looks_ahead: bool
 
 
-def watched(patterns: Iterable[ContentPattern]) -> tuple[Watched, ...]:
-    """The patterns, ready; those that block first. Raises `InvalidPattern`."""
+class Patterns:
+    """Patterns, ready to be searched; `any` finds something wherever one of them does.
+
+    It is None where they are too large to be searched together.
+    """
+
+    def __init__(self, patterns: Iterable[ContentPattern]) -> None:
+        """Raises `InvalidPattern`."""
+        patterns = list(patterns)
+        self._each = _watched(patterns)
+        self.any: Any = None
+        if self._each:
+            with contextlib.suppress(InvalidPattern):
+                self.any = compiled_together([one.pattern for one in patterns])
+
+    def __iter__(self) -> Iterator[Watched]:
+        return iter(self._each)
+
+    def __bool__(self) -> bool:
+        return bool(self._each)
+
+
+def _watched(patterns: Iterable[ContentPattern]) -> tuple[Watched, ...]:
+    """Those that block come first."""
     made = [
         Watched(
             one.name,
@@ -42,8 +65,9 @@ def watched(patterns: Iterable[ContentPattern]) -> tuple[Watched, ...]:
 class TextWatch:
     """One text, given piece by piece. Each pattern is told once."""
 
-    def __init__(self, patterns: Sequence[Watched]) -> None:
-        self._patterns = patterns
+    def __init__(self, patterns: Patterns) -> None:
+        self._any = patterns.any
+        self._patterns = list(patterns)
         # The end of what was searched, with one character before it for `\\b` and `^`.
         self._tail = ""
         self._begun = False
@@ -60,7 +84,8 @@ class TextWatch:
         start = len(text[0].encode("utf-8", "replace")) if self._begun else 0
         before_last = len(encoded) - len(text[-1].encode("utf-8", "replace"))
         found, self.pending = [], False
-        for one in self._patterns:
+        nothing = self._any is not None and self._any.search(encoded, start) is None
+        for one in () if nothing else self._patterns:
             stop = before_last if one.looks_ahead else len(encoded)
             if one.regex.search(encoded, start, stop) is not None:
                 found.append(one)
@@ -92,7 +117,7 @@ class TextWatch:
             self._patterns = [one for one in self._patterns if one not in found]
 
 
-def search(text: str, patterns: Sequence[Watched]) -> Generator[None, None, list[Watched]]:
+def search(text: str, patterns: Patterns) -> Generator[None, None, list[Watched]]:
     """What matches in a whole text; yields after each piece of work."""
     if not patterns:
         return []

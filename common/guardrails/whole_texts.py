@@ -1,9 +1,10 @@
 """Checks of texts that are whole: a request's, an answer's."""
 
-from collections.abc import Generator, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable
 from typing import NamedTuple
 
-from common.guardrails.watching import Watched, search
+from common.guardrails.watching import Patterns, search
 
 # So many texts without a match are looked at in one piece of work.
 STEP_TEXTS = 50
@@ -24,7 +25,7 @@ class Match(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How many characters all texts have, which pattern blocks, and which ones flag."""
+    """How many characters a request's texts have, which pattern blocks, and which ones flag."""
 
     characters: int
     blocked: Match | None
@@ -32,13 +33,18 @@ class Outcome(NamedTuple):
 
 
 def check(
-    texts: Iterable[Text | None], patterns: Sequence[Watched], characters_max: int | None = None
+    texts: Iterable[Text | None],
+    patterns: Patterns,
+    characters_max: int | None = None,
+    *,
+    request_of: Callable[[str], str] = lambda _field: "",
 ) -> Generator[None, None, Outcome]:
     """Search all texts, up to the first that is blocked; yields after each piece of work.
 
-    Past `characters_max` nothing is searched any more, and the count goes on.
+    Past `characters_max` nothing is searched any more, and the count goes on. `request_of` tells
+    by a field which of a batch's requests it belongs to: the longest one counts.
     """
-    characters = 0
+    characters: Counter[str] = Counter()
     blocked: Match | None = None
     flagged: dict[str, None] = {}
     for number, one in enumerate(texts, 1):
@@ -46,12 +52,14 @@ def check(
             yield
         if one is None:
             continue
-        characters += len(one.text)
-        if blocked is not None or (characters_max is not None and characters > characters_max):
+        belongs_to = request_of(one.field)
+        characters[belongs_to] += len(one.text)
+        too_long = characters_max is not None and characters[belongs_to] > characters_max
+        if blocked is not None or too_long:
             continue
         for found in (yield from search(one.text, patterns)):
             if found.verdict == "flag":
                 flagged[found.name] = None
             elif blocked is None:
                 blocked = Match(found.name, one.field)
-    return Outcome(characters, blocked, tuple(flagged))
+    return Outcome(max(characters.values(), default=0), blocked, tuple(flagged))

@@ -79,7 +79,11 @@ def apply(
             if not changes or changes[-1][0] is not place:
                 changes.append((place, []))
             changes[-1][1].append(new)
-    return Outcome((yield from rewrite(body, changes)), counts, ())
+    new_body = yield from rewrite(body, changes)
+    while changes:  # to let go of so much at once is long work too
+        del changes[-STEP_FINDINGS:]
+        yield
+    return Outcome(new_body, counts, ())
 
 
 def _field(place: Place) -> str:

@@ -198,14 +198,18 @@ def _in_characters(raw: bytes, edits: Iterable[_Edit]) -> Generator[None, None, 
     return replacements
 
 
-def _spliced(body: bytes, edits: Iterable[_Edit]) -> Generator[None, None, bytes]:
+def _spliced(body: bytes, edits: list[_Edit]) -> Generator[None, None, bytes]:
+    """The body with the edits, in order; takes them out of the list."""
+    chunks: list[bytes] = []
     parts: list[bytes] = []
     position = 0
-    for number, edit in enumerate(edits, 1):
-        if number % STEP_UNITS == 0:
-            yield
+    edits.reverse()
+    while edits:
+        edit = edits.pop()
         parts += (body[position : edit.start], edit.new)
         position = edit.end
-    parts.append(body[position:])
-    yield
-    return b"".join(parts)
+        if len(parts) >= STEP_UNITS:
+            chunks.append(b"".join(parts))
+            parts.clear()
+            yield
+    return b"".join([*chunks, *parts, body[position:]])

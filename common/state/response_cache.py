@@ -83,8 +83,8 @@ class ResponseCache:
         keys = self._keys
         entry, maker = keys.entry(place), keys.maker(place)
         script = Script.load("take_cached")
-        arguments: list[str | int] = [token, MAKE_MS, age_s_max * 1000]
-        reply = await self._commands.script(script, [entry, maker], [*arguments])
+        arguments: list[str | bytes | int] = [token, MAKE_MS, age_s_max * 1000]
+        reply = await self._commands.script(script, [entry, maker], arguments)
         if reply[0] != b"kept":
             return Taken(reply[0].decode())
         try:

@@ -168,6 +168,26 @@ LEDGER_COST_USD = Gauge(
     ("period",),
 )
 
+PII_PIECES = Counter(
+    "relay_pii_pieces_total",
+    "Pieces of text that needed the language model, by result (remembered, asked)",
+    ("result",),
+)
+PII_ASKS = Counter(
+    "relay_pii_asks_total",
+    "Requests of `relay` to `pii`, retries included in one, by result (ok, unavailable)",
+    ("result",),
+)
+PII_CHARACTERS = Counter(
+    "relay_pii_characters_total", "Characters that `pii` has analysed, by language", ("language",)
+)
+PII_BATCH_SECONDS = Histogram(
+    "relay_pii_batch_duration_seconds",
+    "How long the language model took for a batch of texts (at most 16,000 characters)",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+PII_WAITING = Gauge("relay_pii_waiting_characters", "Characters that wait for the language model")
+
 
 def table() -> str:
     """The catalogue as a Markdown table."""

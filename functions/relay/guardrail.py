@@ -32,13 +32,14 @@ async def judge(
     services: Services, request: OpenRequest, webhook: Webhook, phase: Phase, texts: Sequence[Text]
 ) -> Judged:
     """The webhook's verdict. Raises `NoVerdict` where it gives none in time."""
-    if request.endpoint is None or request.parsed is None or request.key is None:
-        raise ValueError("only a parsed request of a known key is judged")
+    if request.endpoint is None or request.key is None:
+        raise ValueError("only a request of a known key is judged")
     asked = Asked(
         request.id,
         phase,
         request.endpoint.name,
-        request.parsed.model,
+        # An upload asks no model.
+        request.parsed.model if request.parsed is not None else "",
         request.key.team_id,
         request.key.id,
         texts_of(texts),

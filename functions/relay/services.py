@@ -33,7 +33,7 @@ from functions.relay.watching import Watches
 
 if TYPE_CHECKING:
     from common.job_settlement import JobSettlement
-    from common.redaction.model_findings import ModelFinder
+    from common.pii.finder import PiiFinder
     from common.state.jobs import Jobs
     from common.state.response_cache import ResponseCache
     from common.state.sticky_sessions import StickySessions
@@ -147,10 +147,15 @@ class Services:
         """By which redaction makes its placeholders: the same in all processes."""
         return secrets.derive(self.settings.internal_secret, "placeholders")
 
-    @property
-    def model_finder(self) -> "ModelFinder | None":
-        """Who finds what no pattern describes; None where no language model is configured."""
-        return None
+    @cached_property
+    def model_finder(self) -> "PiiFinder | None":
+        """Who finds names in texts: only where a policy asks for it. None without its address."""
+        if not self.settings.pii.url:
+            return None
+        from common.pii.finder import PiiFinder
+
+        own, secret = self.settings, self.settings.internal_secret
+        return PiiFinder.make(own.pii, secret, self.upstream, self.redis, own.state_prefix)
 
     async def follow(self, versions: str) -> None:
         """Read the operator's prices and routing table if Redis has others.
@@ -223,6 +228,8 @@ class Services:
         if self.emitter is not None:
             await self.emitter.stop(min(EMIT_S_MAX, within_s / 2))
         await self.heartbeat.stop()
+        if (finder := self.__dict__.get("model_finder")) is not None:
+            await finder.close()
         await self.upstream.close()
         await self.key_lookup.close()
         if "response_cache" in self.__dict__:

@@ -46,6 +46,7 @@ OURS_ABSENT = {
     "common.dialects.openai.responses",
     "common.dialects.worst_cases",
     "common.domain.response_cache",
+    "common.pii",
     "common.providers.proxied",
     "common.state.response_cache",
     "common.telemetry.exposition",

@@ -7,6 +7,7 @@ from cli.settings_reference import ENOUGH
 from common.settings import (
     exporter_settings,
     key_admin_settings,
+    pii_settings,
     relay_settings,
     serve_settings,
     worker_settings,
@@ -27,8 +28,9 @@ READERS: dict[str, Callable[[dict[str, str]], Any]] = {
     "usage-aggregation": worker_settings,
     "cleanup": worker_settings,
     "exporter": exporter_settings,
+    "pii": pii_settings,
 }
-OPTIONAL = {"exporter"}
+OPTIONAL = {"exporter", "pii"}
 
 
 def check_settings(objects: list[Object]) -> None:
@@ -48,7 +50,8 @@ def check_settings(objects: list[Object]) -> None:
         }
         serve_settings(variables)
         settings = READERS[component](variables)
-        RedisAddress(settings.redis_url)
+        if component != "pii":
+            RedisAddress(settings.redis_url)
         if component in ("relay", "key-admin"):
             assert len(settings.encryption_keys) == 1
     assert set(READERS) - OPTIONAL <= found

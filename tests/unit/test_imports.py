@@ -35,12 +35,13 @@ ALLOWED = {
         "redis",
     },
     "functions.exporter": {"msgspec", "psycopg", "psycopg_pool", "redis"},
+    "functions.pii": {"msgspec", "spacy", "thinc"},
     "common.serve": {"msgspec", "prometheus_client"},
 }
-# The packages that the product is built on; spacy comes with the function `pii`.
+# The packages that the product is built on.
 FIXED = {
     *("cloudevents", "functions_framework", "httpx", "prometheus_client", "psycopg", "pydantic"),
-    "redis",
+    *("redis", "spacy"),
 }
 
 

@@ -9,6 +9,7 @@ from common.domain.content_rules import (
     redaction_of,
     response_cache_of,
 )
+from common.domain.refusals import Reason, Refusal, Refused
 from functions.relay.content import rules_of
 from functions.relay.open_request import OpenRequest
 from functions.relay.services import Services
@@ -20,6 +21,10 @@ async def check(services: Services, request: OpenRequest) -> None:
     Raises `Refused` for what a policy does not let pass.
     """
     levels = rules_of(request)
+    if request.upload is not None and (redaction_of(levels) or content_policies_of(levels)):
+        # They were set while it arrived.
+        message = "The rules of this API key changed while the request arrived: send it again"
+        raise Refused(Refusal(Reason.STATE_UNAVAILABLE, message, retry_after_ms=0))
     cached = response_cache_of(levels)
     if cached is not None and cached.response_cache is not None:
         from functions.relay.stages.cache import choose

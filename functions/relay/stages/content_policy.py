@@ -1,13 +1,15 @@
 """Content policies: how long a request's text may be, what it may say, and who is asked of it."""
 
 from collections.abc import Generator, Iterator, Sequence
+from functools import partial
 
 from common.domain.content_policy import read_content_policy
 from common.domain.content_rules import ContentRules, content_policies_of
 from common.domain.refusals import Reason, Refusal, Refused
-from common.guardrails.message_texts import request_texts
+from common.guardrails.message_texts import request_texts, texts_of
 from common.guardrails.policies import Guard, guard_of
 from common.guardrails.whole_texts import Text, check
+from common.redaction.file_places import file_places
 from functions.relay import verdicts
 from functions.relay.open_request import OpenRequest
 from functions.relay.services import Services
@@ -30,20 +32,9 @@ def guard_for(levels: Sequence[ContentRules]) -> Guard:
 
 async def check_input(request: OpenRequest, guard: Guard) -> None:
     """The caller's own text, before anything is redacted. Raises `Refused`."""
-    most = guard.input_characters_max
-    if most is not None or guard.input_patterns:
+    if guard.checks_input:
         texts = request_texts(request.body, request.content_type, _endpoint(request))
-        outcome = await in_steps(check(texts, guard.input_patterns, most))
-        verdicts.flag(request, "input", outcome.flagged)
-        if most is not None and outcome.characters > most:
-            verdicts.told(request, "input", "size", "block", "input_characters_max")
-            message = (
-                f"The request's text has {outcome.characters} characters; the content policy that "
-                f"holds for this key allows {most}"
-            )
-            raise Refused(Refusal(Reason.CONTENT_BLOCKED, message))
-        if outcome.blocked is not None:
-            raise verdicts.blocked_by_pattern(request, "input", *outcome.blocked)
+        await _check(request, guard, texts)
 
 
 async def judge_input(services: Services, request: OpenRequest, guard: Guard) -> None:
@@ -52,6 +43,45 @@ async def judge_input(services: Services, request: OpenRequest, guard: Guard) ->
         found = request_texts(request.body, request.content_type, _endpoint(request))
         texts = await in_steps(_listed(found))
         await verdicts.ask(services, request, guard.input_webhooks, "input", texts)
+
+
+async def check_file(request: OpenRequest, guard: Guard, content: bytes, field: str) -> None:
+    """A file that requests are read from, or that they may name. Raises `Refused`."""
+    if guard.checks_input:
+        await _check(request, guard, texts_of(await in_steps(file_places(content, field))))
+
+
+async def judge_file(
+    services: Services, request: OpenRequest, guard: Guard, content: bytes, field: str
+) -> None:
+    """What webhooks say of a file. Raises `Refused`."""
+    if guard.input_webhooks:
+        texts = await in_steps(_listed(texts_of(await in_steps(file_places(content, field)))))
+        if texts:
+            await verdicts.ask(services, request, guard.input_webhooks, "input", texts)
+
+
+async def _check(request: OpenRequest, guard: Guard, texts: Iterator[Text | None]) -> None:
+    most = guard.input_characters_max
+    request_of = partial(_request_of, _endpoint(request))
+    outcome = await in_steps(check(texts, guard.input_patterns, most, request_of=request_of))
+    verdicts.flag(request, "input", outcome.flagged)
+    if most is not None and outcome.characters > most:
+        verdicts.told(request, "input", "size", "block", "input_characters_max")
+        message = (
+            f"The request's text has {outcome.characters} characters; the content policy that "
+            f"holds for this key allows {most}"
+        )
+        raise Refused(Refusal(Reason.CONTENT_BLOCKED, message))
+    if outcome.blocked is not None:
+        raise verdicts.blocked_by_pattern(request, "input", *outcome.blocked)
+
+
+def _request_of(endpoint: str, field: str) -> str:
+    """Which request of a batch a field is of: by the list's index, or by the file's line."""
+    if endpoint == "messages.batches":
+        return field.partition(".")[0]
+    return field.partition(":")[0] if endpoint in ("batches", "files") else ""
 
 
 def watch_output(services: Services, request: OpenRequest, guard: Guard) -> None:

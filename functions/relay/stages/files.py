@@ -12,7 +12,6 @@ from common.asgi import BodyTooLarge
 from common.dialects.base import FORM, BadRequest
 from common.dialects.openai.batches import ENDPOINTS, INPUT_BYTES_MAX, endpoint_of, read_input
 from common.domain.accounts import draw_of
-from common.domain.content_rules import redaction_of
 from common.domain.refusals import Reason, Refusal, Refused
 from common.providers import PROVIDERS
 from common.providers.base import Ask, Failure
@@ -50,11 +49,12 @@ async def upload_file(
     account = _account_for(services, request)
     upload = _PassedOn(body)
     streamed = StreamedBody(upload.chunks(), length)
-    if (rules := redaction_of(request.content)) is not None:
-        from functions.relay.stages.redact_files import redacted_upload
+    if request.content:
+        from functions.relay.stages.content_files import checked_upload
 
-        whole = await redacted_upload(services, request, body, rules)
-        streamed = StreamedBody(_at_once(whole), len(whole))
+        whole = await checked_upload(services, request, body)
+        if whole is not None:
+            streamed = StreamedBody(_at_once(whole), len(whole))
     exchange = _open_upload(services, request, account, streamed)
     services.heartbeat.reading[request.id] = request
     try:
@@ -96,10 +96,10 @@ async def load_batch(services: Services, request: OpenRequest) -> None:
             message = f"{account.provider} does not give the file (status {exchange.status})"
             raise Refused(Refusal(Reason.UPSTREAM_ERROR, message, field="input_file_id"))
         file = await _read_bounded(exchange)
-        if (rules := redaction_of(request.content)) is not None:
-            from functions.relay.stages.redact_files import check_batch_file
+        if request.content:
+            from functions.relay.stages.content_files import check_batch
 
-            await check_batch_file(services, request, file, rules)
+            await check_batch(services, request, file)
         request.parsed, request.bound = read_input(request.body, file)
     except BadRequest as error:
         raise Refused(refusal_of(error)) from None

@@ -66,10 +66,6 @@ async def redact_request(services: Services, request: OpenRequest, rules: Conten
         return
     if request.endpoint is None or request.operation is None or request.parsed is None:
         raise ValueError("only a parsed request is redacted")
-    if request.upload is not None:
-        # Its policy was set while it arrived.
-        message = "The rules of this API key changed while the request arrived: send it again"
-        raise Refused(Refusal(Reason.STATE_UNAVAILABLE, message, retry_after_ms=0))
     placeholders = Placeholders(services.placeholder_key, request.tenant)
     is_form = request.operation.media_type == FORM
     shape = REQUESTS.get(request.endpoint.name)

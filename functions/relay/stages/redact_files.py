@@ -4,15 +4,12 @@ A file is kept by its provider and used by other requests than the one that brou
 that a batch writes can be put back: who stands behind a placeholder is forgotten with the upload.
 """
 
-from common.asgi import BodyTooLarge
-from common.dialects.base import BadRequest
 from common.dialects.forms import Part, read_form
 from common.domain.content_rules import ContentRules
 from common.domain.refusals import Reason, Refusal, Refused
 from common.redaction.file_places import file_places
 from common.redaction.form_places import form_places
 from common.redaction.placeholders import Placeholders
-from functions.relay.caller_body import CallerBody, refusal_of
 from functions.relay.open_request import OpenRequest
 from functions.relay.services import Services
 from functions.relay.stages.redact import Engine, engine_of, found_in, redact_places
@@ -23,21 +20,14 @@ SEARCHED_BYTES_MAX = 8 * 1024 * 1024
 
 
 async def redacted_upload(
-    services: Services, request: OpenRequest, body: CallerBody, rules: ContentRules
+    services: Services, request: OpenRequest, form: bytes, rules: ContentRules
 ) -> bytes:
-    """The form with its file, redacted. Raises `Refused`, `ConnectionResetError`."""
+    """The form with its file, redacted. Raises `Refused`, and `BadRequest` for what is no form."""
     engine = await engine_of(rules)
-    services.heartbeat.reading[request.id] = request
-    try:
-        form = await body.read_rest()
-        parts = read_form(form, request.content_type).parts
-        if engine.plan.is_empty:
-            return form
-        places = form_places(form, request.content_type)
-    except (BodyTooLarge, BadRequest) as error:
-        raise Refused(refusal_of(error)) from None
-    finally:
-        services.heartbeat.reading.pop(request.id, None)
+    if engine.plan.is_empty:
+        return form
+    parts = read_form(form, request.content_type).parts
+    places = form_places(form, request.content_type)
     placeholders = Placeholders(services.placeholder_key, request.tenant)
     # From the last to the first: what stands before a changed file stays where it is.
     for part in reversed([one for one in parts if one.is_file]):

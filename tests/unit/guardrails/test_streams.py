@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from common.domain.content_policy import ContentPattern
 from common.guardrails.message_texts import answer_texts
 from common.guardrails.streams import StreamWatch
-from common.guardrails.watching import watched
+from common.guardrails.watching import Patterns
 from common.guardrails.whole_texts import check
 from functions.relay.stepping import in_steps
 
-WORDS = watched(
+WORDS = Patterns(
     [
         ContentPattern("word", r"\bblue bird\b", "block"),
         ContentPattern("part", "secre", "flag"),
@@ -173,7 +173,7 @@ def test_escapes_that_are_cut_apart_are_read():
 
 def test_what_is_kept_is_bounded(monkeypatch):
     monkeypatch.setattr("common.guardrails.streams.KEPT_CHARACTERS_MAX", 10)
-    watch = StreamWatch(MESSAGES, (), keeps=True)
+    watch = StreamWatch(MESSAGES, Patterns(()), keeps=True)
     watch.read(block("text", "12345"))
     watch.read(block("text", "67890"))
     assert not watch.too_long

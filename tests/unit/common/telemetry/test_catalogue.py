@@ -35,15 +35,18 @@ def test_labels_have_few_values(metric):
         *("account", "class", "direction", "endpoint", "function", "model", "provider", "reason"),
         *(
             "action",
+            "by",
             "entity",
             "outcome",
             "period",
+            "phase",
             "result",
             "state",
             "status",
             "store",
             "task",
             "type",
+            "verdict",
         ),
     }
 
