@@ -27,6 +27,11 @@ _COMMANDS = {
     "events": ("cli.events", "events", "Show what the local broker could not deliver."),
     "groups": ("cli.admin.groups", "groups", "Groups of accounts that serve some keys."),
     "keys": ("cli.admin.keys", "keys", "The keys of callers."),
+    "notifications": (
+        "cli.admin.notifications",
+        "notifications",
+        "Where people are told what happens.",
+    ),
     "prices": ("cli.admin.prices", "prices", "What models cost, and pricing records again."),
     "reconcile": (
         "cli.reconcile_providers",  # which completes the group of cli.reconcile_command

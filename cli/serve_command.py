@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-FUNCTIONS = ("relay", "key_admin", "usage_aggregation", "cleanup", "exporter")
+FUNCTIONS = ("relay", "key_admin", "usage_aggregation", "cleanup", "notifications", "exporter")
 _SOURCES = Path(__file__).parents[1] / "functions"
 
 

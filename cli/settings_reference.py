@@ -12,6 +12,7 @@ from common.settings import (
     cleanup_settings,
     exporter_settings,
     key_admin_settings,
+    notifications_settings,
     relay_settings,
     serve_settings,
     worker_settings,
@@ -41,6 +42,7 @@ READERS: dict[str, tuple[Callable[[Mapping[str, str]], Any], ...]] = {
     "key_admin": (serve_settings, key_admin_settings),
     "usage_aggregation": (serve_settings, worker_settings),
     "cleanup": (serve_settings, cleanup_settings),
+    "notifications": (serve_settings, notifications_settings),
     "exporter": (serve_settings, exporter_settings),
 }
 
@@ -94,7 +96,7 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
                  "what events are signed and replies kept with, the same in all functions; at "
                  "least 32 characters", "0123456789abcdef0123456789abcdef"),
         Variable("RELAY_ENCRYPTION_KEYS", "one derived from `RELAY_INTERNAL_SECRET`",
-                 "what accounts' credentials are sealed with: `id:base64 of 32 bytes`, several "
+                 "what secrets of accounts and channels are sealed with: `id:base64 of 32 bytes`, several "
                  "with commas, the current one first",
                  "2026-11:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
         Variable("RELAY_TRUSTED_PROXIES", NONE,

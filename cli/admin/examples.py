@@ -64,6 +64,29 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "relayctl models set gpt-4 --deprecated-on 2027-01-31 --successor gpt-4o",
     ),
     "models delete": ("relayctl models delete our-llama",),
+    "notifications create": (
+        "relayctl notifications create --name ops --kind slack --secret-file webhook.txt",
+        "relayctl notifications create --name pager --kind webhook --url https://example.org/relay "
+        "--secret-file signing.txt --severity critical",
+        "relayctl notifications create --name mail --kind email --smtp-host smtp.example.com "
+        "--smtp-user relay --secret-file - --sender relay@example.com "
+        "--recipient ops@example.com --event budget.threshold --event keys.expiring",
+        "relayctl notifications create --name chat --kind telegram --chat-id -1001234567 "
+        "--secret-file token.txt",
+    ),
+    "notifications list": ("relayctl notifications list",),
+    "notifications show": ("relayctl notifications show ops",),
+    "notifications update": (
+        "relayctl notifications update ops --severity warning --disabled",
+        "relayctl notifications update mail --all-events --recipient ops@example.com",
+    ),
+    "notifications delete": ("relayctl notifications delete ops",),
+    "notifications test": ("relayctl notifications test ops",),
+    "notifications messages": (
+        "relayctl notifications messages --state given_up",
+        "relayctl notifications messages --channel ops --all --output csv",
+    ),
+    "notifications retry": (f"relayctl notifications retry {_KEY}",),
     "route explain": (f"relayctl route explain --model gpt-4o --key {_KEY}",),
     "keys create": (
         "relayctl keys create --name app --user-id alice --allow 'gpt-*' --scope chat",

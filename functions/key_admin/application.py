@@ -27,6 +27,7 @@ from functions.key_admin.api import (
     keys,
     master_key,
     models,
+    notifications,
     organisation,
     own_usage,
     prices,
@@ -58,6 +59,7 @@ OPERATIONS = (
     *audit.OPERATIONS,
     *quarantine.OPERATIONS,
     *dead_letters.OPERATIONS,
+    *notifications.OPERATIONS,
     *master_key.OPERATIONS,
 )
 # A user's id is its caller's own string, and a model's its provider's: both may have slashes.

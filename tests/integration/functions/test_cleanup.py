@@ -20,7 +20,7 @@ from tests.support.usage_records import make_record
 
 TASKS = (
     *("leases", "outbox", "partitions", "projection", "key_expiry", "retention", "reconcile"),
-    "jobs",
+    *("jobs", "notifications"),
 )
 
 
