@@ -96,8 +96,8 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
                  "what events are signed and replies kept with, the same in all functions; at "
                  "least 32 characters", "0123456789abcdef0123456789abcdef"),
         Variable("RELAY_ENCRYPTION_KEYS", "one derived from `RELAY_INTERNAL_SECRET`",
-                 "what secrets of accounts and channels are sealed with: `id:base64 of 32 bytes`, several "
-                 "with commas, the current one first",
+                 "what secrets of accounts and channels are sealed with: `id:base64 of 32 "
+                 "bytes`, several with commas, the current one first",
                  "2026-11:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
         Variable("RELAY_TRUSTED_PROXIES", NONE,
                  "where no edge stands before the function: how many proxies do, or their networks "

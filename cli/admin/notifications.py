@@ -67,7 +67,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 def _settings(command: _Command) -> _Command:
     """What both create and update set."""
     for option in (
-        click.option("--enabled/--disabled", "enabled", default=None, help="Whether it is sent to."),
+        click.option("--enabled/--disabled", "enabled", default=None, help="Whether it is used."),
         click.option("--severity", type=click.Choice(SEVERITIES), help="At least (info)."),
         click.option("--team-id", "team_ids", metavar="ID", multiple=True,
                      help="Only what is this team's; repeatable (everything)."),
@@ -138,7 +138,9 @@ def update(
     events = replaced(given["events"], all_events, "--event", "--all-events")
     team_ids = replaced(given["team_ids"], all_teams, "--team-id", "--all-teams")
     path = _found(session.client, channel)
-    kind = session.client.get(path)["kind"] if given["secret_file"] else "webhook"
+    kind: ChannelKind = "webhook"
+    if given["secret_file"]:
+        kind = session.client.get(path)["kind"]
     body = _body(given, kind) | members(events=events, team_ids=team_ids)
     send_change(session, SHAPE, path, something(body), ())
 

@@ -5,7 +5,7 @@ import binascii
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
@@ -172,7 +172,9 @@ def secrets_of(kind: ChannelKind, settings: Mapping[str, Any]) -> Settings:
 def without_secrets(text: str, channel: Channel) -> str:
     """A text of somebody else's, such as an error, without the channel's secrets."""
     for secret in secrets_of(channel.kind, channel.settings).values():
-        parts = {secret, *urlsplit(secret).path.split("/"), *secret.split(":")}
+        address = urlsplit(secret)
+        queried = [value for _, value in parse_qsl(address.query)]
+        parts = {secret, *address.path.split("/"), *queried, *secret.split(":")}
         for part in sorted(parts, key=len, reverse=True):
             if len(part) >= 8:
                 text = text.replace(part, "…")

@@ -9,9 +9,7 @@ from common.keyring import Keyring
 from common.store.notifications import StoredChannel
 
 
-def sealed_secrets(
-    keyring: Keyring, channel_id: str, kind: ChannelKind, settings: Settings
-) -> str:
+def sealed_secrets(keyring: Keyring, channel_id: str, kind: ChannelKind, settings: Settings) -> str:
     """The secret ones of the settings, sealed by the current key, bound to the channel."""
     return keyring.seal(json.dumps(_secrets_of(kind, settings)), channel_name(channel_id))
 

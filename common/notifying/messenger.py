@@ -19,6 +19,7 @@ CONNECT_S = 5.0
 READ_S = 10.0
 # An address that a message is sent to is the one that was checked, and no other.
 _ALWAYS = {"redirect": False, "verify": True, "cto": CONNECT_S, "rto": READ_S, "overflow": "split"}
+_EXCEPTION = "Socket Exception: "
 _TYPES: dict[Severity, str] = {"info": "info", "warning": "warning", "critical": "failure"}
 
 
@@ -41,49 +42,52 @@ def _deliver(channel: Channel, notice: Notice) -> str:
 
 def _plugin(channel: Channel) -> "NotifyBase":
     settings = channel.settings
-    made: Any
     match channel.kind:
         case "slack":
             from apprise.plugins.slack import NotifySlack
 
-            made = NotifySlack(**_native(NotifySlack, settings), include_footer=False)
+            return _native(NotifySlack, settings, include_footer=False)
         case "discord":
             from apprise.plugins.discord import NotifyDiscord
 
-            made = NotifyDiscord(**_native(NotifyDiscord, settings))
+            return _native(NotifyDiscord, settings, avatar=False)
         case "teams":
             from apprise.plugins.workflows import NotifyWorkflows
 
-            made = NotifyWorkflows(**_native(NotifyWorkflows, settings))
+            return _native(NotifyWorkflows, settings)
         case "telegram":
             from apprise.plugins.telegram import NotifyTelegram
 
-            made = NotifyTelegram(
+            return _made(
+                NotifyTelegram,
                 bot_token=settings["bot_token"],
                 targets=settings["chat_id"],
                 detect_owner=False,
-                **_ALWAYS,
             )
         case _:
-            made = _email(settings)
-    plugin: NotifyBase = made
-    return plugin
+            return _email(settings)
 
 
-def _native(plugin: Any, settings: Settings) -> dict[str, Any]:
-    """What the plugin makes of the address that its service gives out. Raises `ValueError`."""
-    given: dict[str, Any] | None = plugin.parse_native_url(settings["webhook_url"])
-    if given is None:
+def _made(plugin: Any, **given: Any) -> "NotifyBase":
+    made: NotifyBase = plugin(**given | _ALWAYS)
+    return made
+
+
+def _native(plugin: Any, settings: Settings, **given: Any) -> "NotifyBase":
+    """For the address that its service gives out. Raises `ValueError`."""
+    parsed: dict[str, Any] | None = plugin.parse_native_url(settings["webhook_url"])
+    if parsed is None:
         raise ValueError("the address is not one of the service's webhooks")
     # No picture from somebody else's server.
-    return {**given, **_ALWAYS, "include_image": False}
+    return _made(plugin, **parsed | given | {"include_image": False})
 
 
-def _email(settings: Settings) -> Any:
+def _email(settings: Settings) -> "NotifyBase":
     from apprise.plugins.email.base import NotifyEmail
 
     security = settings["smtp_security"]
-    return NotifyEmail(
+    return _made(
+        NotifyEmail,
         host=settings["smtp_host"],
         smtp_host=settings["smtp_host"],
         port=settings["smtp_port"],
@@ -95,15 +99,18 @@ def _email(settings: Settings) -> Any:
         cc=settings["recipients"][1:],
         secure=security != "none",
         secure_mode={"none": "insecure", "tls": "ssl"}.get(security, security),
-        **{**_ALWAYS, "format": "text"},
+        format="text",
     )
 
 
 class _Said(logging.Handler):
-    """What apprise says in this thread: its only words about what went wrong."""
+    """What apprise says in this thread: its only words about what went wrong.
+
+    Why a connection failed it says for debugging alone, beside much that is not for anybody's eyes.
+    """
 
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__(logging.DEBUG)
         self._thread = threading.get_ident()
         self._lines: list[str] = []
         self._logger = logging.getLogger("apprise")
@@ -115,12 +122,19 @@ class _Said(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a line of this thread."""
-        if record.thread == self._thread:
-            self._lines.append(record.getMessage())
+        if record.thread != self._thread:
+            return
+        said = record.getMessage()
+        if record.levelno >= logging.WARNING:
+            self._lines.append(said)
+        elif said.startswith(_EXCEPTION):
+            # Of exceptions within each other the innermost: the others repeat the address.
+            self._lines.append(said.removeprefix(_EXCEPTION).rpartition("Caused by ")[2])
 
     def __enter__(self) -> "_Said":
         # Nothing of it goes to the process's own log: it may hold an address's secret part.
         self._logger.propagate = False
+        self._logger.setLevel(logging.DEBUG)
         self._logger.addHandler(self)
         return self
 

@@ -77,7 +77,7 @@ TASK_RUNS = Counter(
 )
 NOTIFICATIONS = Counter(
     "relay_notifications_total",
-    "Attempts to send a message, by kind of channel and what became of it (sent, waiting, given_up)",
+    "Attempts to send a message, by kind of channel and result (sent, waiting, given_up)",
     ("kind", "result"),
 )
 LOG_LINES_DROPPED = Counter(

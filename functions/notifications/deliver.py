@@ -32,9 +32,7 @@ async def deliver_due(worker: Worker) -> None:
             claimed = await notifications.claim(connection, AT_ONCE, LEASE_S)
             kept = await notifications.channels(connection, enabled=True) if claimed else []
         channels = {channel.id: channel for channel in kept}
-        await asyncio.gather(
-            *(_try(worker, one, channels.get(one.channel_id)) for one in claimed)
-        )
+        await asyncio.gather(*(_try(worker, one, channels.get(one.channel_id)) for one in claimed))
         if len(claimed) < AT_ONCE:
             return
 

@@ -39,7 +39,10 @@ class Stack:
         self._image = image
         self._backend_port = free_port()
         self._ports = dict.fromkeys(("relay", "key_admin"), self._backend_port)
-        self._ports |= {name: free_port() for name in ("usage_aggregation", "cleanup", "notifications", "broker")}
+        self._ports |= {
+            name: free_port()
+            for name in ("usage_aggregation", "cleanup", "notifications", "broker")
+        }
         self._echo_port = free_port()
         # Postgres listens on a socket in a directory of its own, closed to all others.
         self._sockets = parse_qs(urlsplit(database_url).query)["host"][0]

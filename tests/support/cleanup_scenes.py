@@ -350,7 +350,7 @@ def counters_of_key(record: KeyRecord) -> list[Counter]:
 
 
 async def expiries(scene: Scene) -> Check:
-    """Keys that end in 12 hours, in 3 days (of which one was told), in 30 days; a message is due."""
+    """Keys that end in 12 hours, in 3 days (one of them was told) and in 30 days."""
     ends = {"hours": 0.5, "days": 3, "told": 3, "later": 30}
     ids = {name: await scene.key(name) for name in ends}
     for name, days in ends.items():

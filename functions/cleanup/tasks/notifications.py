@@ -47,9 +47,9 @@ async def _tell_expiring(worker: Worker, turn: Turn, days: int) -> None:
 def _together(keys: list[Expiring]) -> list[list[Expiring]]:
     """Those of a team in one event, as many as one carries; the soonest first."""
     by_team = sorted(keys, key=lambda key: (key.team_id or "", key.expires_at, key.id))
-    found = []
-    for _, of_team in groupby(by_team, key=lambda key: key.team_id):
-        members = list(of_team)
-        for start in range(0, len(members), EXPIRING_PER_EVENT_MAX):
-            found.append(members[start : start + EXPIRING_PER_EVENT_MAX])
-    return found
+    teams = [list(keys) for _, keys in groupby(by_team, key=lambda key: key.team_id)]
+    return [
+        members[start : start + EXPIRING_PER_EVENT_MAX]
+        for members in teams
+        for start in range(0, len(members), EXPIRING_PER_EVENT_MAX)
+    ]

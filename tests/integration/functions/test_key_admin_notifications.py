@@ -189,7 +189,13 @@ def test_messages_are_listed_and_one_that_did_not_arrive_is_sent_again(key_admin
             connection.execute(
                 "INSERT INTO notification_deliveries (id, channel_id, event_id, notice, state,"
                 " attempts, last_error) VALUES (%s, %s, %s, %s, %s, 9, 'no answer')",
-                [ulid_to_uuid(delivery_id), ulid_to_uuid(made["id"]), state, json.dumps(notice), state],
+                [
+                    ulid_to_uuid(delivery_id),
+                    ulid_to_uuid(made["id"]),
+                    state,
+                    json.dumps(notice),
+                    state,
+                ],
             )
     listed = key_admin.get(DELIVERIES, channel_id=made["id"]).json()["items"]
     assert {one["id"] for one in listed} == set(ids.values())
@@ -206,4 +212,3 @@ def test_messages_are_listed_and_one_that_did_not_arrive_is_sent_again(key_admin
     key_admin.call("PATCH", f"{PATH}/{made['id']}", json={"enabled": False})
     again = key_admin.get(DELIVERIES, channel_id=made["id"], state="given_up").json()["items"]
     assert [one["error"] for one in again] == ["the channel was disabled"]
-

@@ -1,11 +1,12 @@
-"""What Slack, Teams, Discord and Telegram are sent, by real HTTP, and what an error of theirs says."""
+"""What Slack, Teams, Discord and Telegram are sent by real HTTP, and what their errors say."""
 
 import json
+import logging
 
 import pytest
 
 from common.domain.notices import Notice
-from common.domain.notification_channels import Channel
+from common.domain.notification_channels import MEMBERS, Channel
 from common.notifying import sending
 from common.providers.http import UpstreamClient
 from tests.support.event_receiver import Answer, Receiver
@@ -35,14 +36,14 @@ def receiver(monkeypatch):
     import requests
 
     receiver = Receiver()
-    asked = requests.post
+    asked = requests.Session.request
 
-    def post(url, **options):
+    def request(session, method, url, **options):
         receiver.options = options
         path = url.partition("://")[2].partition("/")[2]
-        return asked(f"{receiver.url}/{path}", **options)
+        return asked(session, method, f"{receiver.url}/{path}", **options)
 
-    monkeypatch.setattr(requests, "post", post)
+    monkeypatch.setattr(requests.Session, "request", request)
     yield receiver
     receiver.close()
 
@@ -70,7 +71,7 @@ async def test_a_message_has_title_and_text_and_follows_no_redirect(receiver, ki
     assert await send(kind) is None
     [delivered] = receiver.delivered
     assert delivered.path.partition("?")[0] == path
-    said = json.dumps(json.loads(delivered.body), ensure_ascii=False)
+    said = json.dumps(json.loads(delivered.body), ensure_ascii=False).replace("\\\\.", ".")
     for words in ("100 % spent", "What to do: look.", "relayctl teams show 01K"):
         assert words in said
     assert receiver.options["allow_redirects"] is False
@@ -93,8 +94,22 @@ async def test_a_refusal_says_why_without_the_secret(receiver, kind):
     assert failed is not None
     assert not failed.final
     assert failed.reason
-    for secret in SETTINGS[kind].values():
+    for name in MEMBERS[kind].secret:
+        assert SETTINGS[kind][name] not in failed.reason
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+async def test_what_cannot_be_reached_is_said_without_the_secret(receiver, kind):
+    receiver.close()
+    failed = await send(kind)
+    assert failed is not None
+    assert "refused" in failed.reason
+    for name in MEMBERS[kind].secret:
+        secret = SETTINGS[kind][name]
         assert secret not in failed.reason
+        assert secret.rpartition("/")[2] not in failed.reason
+    # What apprise logs goes nowhere else.
+    assert logging.getLogger("apprise").propagate is False
 
 
 async def test_an_answer_that_never_comes_is_a_failure(receiver, monkeypatch):

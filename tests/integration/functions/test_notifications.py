@@ -47,9 +47,7 @@ HEALTH = AccountHealth(ACCOUNT, "openai", "unauthorized", "unauthorized", "2026-
 @pytest.fixture
 async def worker(postgres_url, redis_url, monkeypatch):
     monkeypatch.setattr(deliver, "REPEAT_AFTER_S", 0.0)
-    worker = Worker(
-        WorkerSettings(redis_url, postgres_url, PREFIX, INTERNAL_SECRET, "info")
-    )
+    worker = Worker(WorkerSettings(redis_url, postgres_url, PREFIX, INTERNAL_SECRET, "info"))
     yield worker
     await worker.stop()
 
@@ -211,7 +209,9 @@ async def test_a_channel_that_fails_holds_no_other_back(function, worker, receiv
     assert {row.state for row in await rows(worker)} == {"sent", "waiting"}
 
 
-async def test_whoever_dies_after_claiming_leaves_the_message_to_another(function, worker, receiver):
+async def test_whoever_dies_after_claiming_leaves_the_message_to_another(
+    function, worker, receiver
+):
     await channel(worker, settings=hook(receiver))
     receiver.default = Answer(500)
     assert await send(function, ACCOUNT_HEALTH, HEALTH) == 204
@@ -279,8 +279,9 @@ async def test_mail_is_one_mail_to_all_and_tried_again(function, worker):
             "the provider refuses its credential"
         )
         text = mail.get_body(("plain",)).get_content()
-        assert f"What to do: Give the account a new credential: relayctl accounts update {ACCOUNT}" in (
-            text.replace("\r\n", " ")
+        assert (
+            f"What to do: Give the account a new credential: relayctl accounts update {ACCOUNT}"
+            in (text.replace("\r\n", " "))
         )
     finally:
         server.close()

@@ -101,7 +101,9 @@ def test_an_error_of_the_receivers_is_shown_without_the_secret(kind):
     for secret in secrets_of(kind, RIGHT[kind]).values():
         assert secret not in without_secrets(f"cannot reach {secret}!", channel)
     if kind == "slack":
-        assert "abcDEF123" not in without_secrets("for url: /services/T0123/B0123/abcDEF123", channel)
+        assert "abcDEF123" not in without_secrets(
+            "for url: /services/T0123/B0123/abcDEF123", channel
+        )
 
 
 def notice(kind="budget.threshold", severity="warning", team_id=None):

@@ -29,9 +29,7 @@ BUDGET = BudgetThreshold(
 )
 HEALTH = AccountHealth(ID, "openai", "unauthorized", "unauthorized", "2026-11-26T01:00:00Z")
 KEY = ExpiringKey(ID, "ci", "cr_abcd", "alice", "2026-12-01T00:00:00Z")
-DRIFT = SpendDrift(
-    *("key", ID, "day:2026-11-26", "spent", "1.5", "2", "0.5"), repaired=False
-)
+DRIFT = SpendDrift(*("key", ID, "day:2026-11-26", "spent", "1.5", "2", "0.5"), repaired=False)
 LOGIN = LoginFailures("alice", "10.0.0.9", 10, "2026-11-26T01:00:00Z", "2026-11-26T01:15:00Z")
 EVENTS = {
     "budget.threshold": (BUDGET_THRESHOLD, BUDGET),
@@ -42,7 +40,10 @@ EVENTS = {
 }
 
 
-def told(event_type, data, subject=Subject("Research", ID)):
+RESEARCH = Subject("Research", ID)
+
+
+def told(event_type, data, subject=RESEARCH):
     plain = msgspec.to_builtins(data)
     event = Event(id="e1", source="/s", type=event_type, time="2026-11-26T02:00:00Z", data=plain)
     read = data_of(event)
