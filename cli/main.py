@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "accounts": ("cli.admin.accounts", "accounts", "The providers' accounts that serve requests."),
     "aliases": ("cli.admin.aliases", "aliases", "Names that stand for models."),
+    "apply": ("cli.admin.apply", "apply", "Make what a file declares so."),
     "audit": ("cli.admin.audit", "audit", "What administrators did."),
     "cleanup": ("cli.cleanup_command", "cleanup", "Run a task of cleanup now."),
     "completion": ("cli.admin.completion", "completion", "Completion for your shell."),

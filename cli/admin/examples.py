@@ -32,6 +32,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "aliases list": ("relayctl aliases list",),
     "aliases show": ("relayctl aliases show fast",),
     "aliases delete": ("relayctl aliases delete fast",),
+    "apply": (
+        "relayctl apply -f config.yaml --dry-run",
+        "relayctl apply -f config.yaml --keys-file new-keys.jsonl",
+        "relayctl apply -f config.yaml --prune --dry-run --detailed-exitcode",
+    ),
     "audit list": (
         "relayctl audit list --action key.revoke --since 2026-11-01",
         f"relayctl audit list --subject-id {_KEY} --output json",
