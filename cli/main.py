@@ -26,6 +26,8 @@ _COMMANDS = {
         "Make the Secrets of a release, once.",
     ),
     "events": ("cli.events", "events", "Show what the local broker could not deliver."),
+    "export": ("cli.admin.configuration", "export", "Write the configuration into a file."),
+    "import": ("cli.admin.configuration", "import_", "Write another installation's configuration."),
     "groups": ("cli.admin.groups", "groups", "Groups of accounts that serve some keys."),
     "keys": ("cli.admin.keys", "keys", "The keys of callers."),
     "notifications": (

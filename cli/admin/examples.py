@@ -41,6 +41,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "relayctl audit list --action key.revoke --since 2026-11-01",
         f"relayctl audit list --subject-id {_KEY} --output json",
     ),
+    "export": ("relayctl export --file relay.json --passphrase-file passphrase.txt",),
+    "import": (
+        "relayctl import --file relay.json --passphrase-file passphrase.txt --dry-run",
+        "relayctl import --file relay.json --passphrase-file passphrase.txt",
+    ),
     "dead-letters list": ("relayctl dead-letters list --limit 10",),
     "dead-letters retry": (
         f"relayctl dead-letters retry {_KEY}",
@@ -71,8 +76,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "models delete": ("relayctl models delete our-llama",),
     "notifications create": (
         "relayctl notifications create --name ops --kind slack --secret-file webhook.txt",
-        "relayctl notifications create --name pager --kind webhook --url https://example.org/relay "
-        "--secret-file signing.txt --severity critical",
+        "relayctl notifications create --name pager --kind webhook "
+        "--hook-url https://example.org/relay --secret-file signing.txt --severity critical",
         "relayctl notifications create --name mail --kind email --smtp-host smtp.example.com "
         "--smtp-user relay --secret-file - --sender relay@example.com "
         "--recipient ops@example.com --event budget.threshold --event keys.expiring",

@@ -60,7 +60,7 @@ MESSAGES = Shape(
         *("team_id", "state", "attempts", "next_attempt_at", "error", "created_at", "updated_at"),
     ),
 )
-_PLAIN = ("url", "chat_id", "smtp_host", "smtp_port", "smtp_security", "smtp_user", "sender")
+_PLAIN = ("chat_id", "smtp_host", "smtp_port", "smtp_security", "smtp_user", "sender")
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -82,7 +82,7 @@ def _settings(command: _Command) -> _Command:
         click.option("--smtp-port", type=click.IntRange(1, 65535), help="email: (587)."),
         click.option("--smtp-host", metavar="HOST", help="email: the mail server."),
         click.option("--chat-id", metavar="ID", help="telegram: the chat, or channel's @name."),
-        click.option("--url", metavar="URL", help="webhook: where it is sent."),
+        click.option("--hook-url", metavar="URL", help="webhook: where it is sent."),
         click.option("--secret-file", metavar="FILE",
                      help="Where the secret is: the webhook's address of Slack, Teams, Discord; "
                      "the bot's token; the signing secret, whsec_…; the mail server's password; "
@@ -195,7 +195,7 @@ def retry(session: Session, message_id: str) -> None:
 
 
 def _body(given: dict[str, Any], kind: ChannelKind) -> dict[str, Any]:
-    settings = members(**{name: given[name] for name in _PLAIN})
+    settings = members(url=given["hook_url"], **{name: given[name] for name in _PLAIN})
     if given["recipients"]:
         settings["recipients"] = list(given["recipients"])
     if (file := given["secret_file"]) is not None:

@@ -21,6 +21,7 @@ from functions.key_admin.api import (
     accounts,
     aliases,
     audit,
+    configuration,
     dead_letters,
     explain,
     groups,
@@ -60,6 +61,7 @@ OPERATIONS = (
     *quarantine.OPERATIONS,
     *dead_letters.OPERATIONS,
     *notifications.OPERATIONS,
+    *configuration.OPERATIONS,
     *master_key.OPERATIONS,
 )
 # A user's id is its caller's own string, and a model's its provider's: both may have slashes.

@@ -64,7 +64,7 @@ def _stored(item: dict[str, Any]) -> bool:
 
 
 def _usable(item: dict[str, Any]) -> bool:
-    return item["status"] != "revoked"
+    return bool(item["status"] != "revoked")
 
 
 _TEAM = Reference("team", "team_id", "teams")

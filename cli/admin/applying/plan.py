@@ -73,7 +73,7 @@ def read_present(items: Items, organisation: dict[str, Any], sections: Iterable[
         ids = present.ids.setdefault(kind.section, {})
         found = raw.setdefault(kind.section, {})
         for item in items(kind.path):
-            name = item[kind.name_member or "name"]
+            name: str = item[kind.name_member or "name"]
             if kind.section == "accounts":
                 ids.setdefault(name, item["id"])  # built-in ones can be named, too
             if not kind.is_ours(item):
