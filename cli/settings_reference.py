@@ -220,6 +220,8 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
                  "`relayctl`"),
         Variable("RELAY_ACCOUNT_API_KEY", NONE, "a provider's API key, for `accounts create` and "
                  "`accounts update --api-key-from-env`", "sk-...", "`relayctl accounts`"),
+        Variable("RELAY_EXPORT_PASSPHRASE", NONE, "what an export's credentials are sealed with",
+                 "correct horse battery staple", "`relayctl export`, `import`"),
         Variable("RELAY_PORT", "8000", "the one address of the local stack", "8455",
                  "`relayctl dev`"),
         Variable("RELAY_STATE_DIR", ".relay", "what the local stack keeps, its master key too",

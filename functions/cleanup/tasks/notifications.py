@@ -18,8 +18,9 @@ KEYS_MAX = 500
 async def run(worker: Worker, turn: Turn) -> dict[str, int]:
     """Send the events. Raises `DatabaseUnavailable`."""
     done = turn.counts("expiring", "due")
+    told: set[str] = set()
     for days in DAYS:
-        await _tell_expiring(worker, turn, days)
+        await _tell_expiring(worker, turn, days, told)
     async with worker.database.transaction() as connection:
         done["due"] = await notifications.count_due(connection)
     if done["due"] and not turn.dry_run:
@@ -27,12 +28,14 @@ async def run(worker: Worker, turn: Turn) -> dict[str, int]:
     return done
 
 
-async def _tell_expiring(worker: Worker, turn: Turn, days: int) -> None:
+async def _tell_expiring(worker: Worker, turn: Turn, days: int, told: set[str]) -> None:
+    """Those of `told` were in this turn; a dry run writes that nowhere else."""
     async with worker.database.transaction() as connection:
         found = await notifications.expiring_keys(connection, turn.now, days, KEYS_MAX)
-    for keys in _together(found):
+    for keys in _together([key for key in found if key.id not in told]):
         if turn.over:
             return
+        told |= {key.id for key in keys}
         if turn.dry_run:
             turn.done["expiring"] += len(keys)
             continue
