@@ -5,6 +5,7 @@ may make a server fail, and every answer has a status, a type and a shape of the
 """
 
 import itertools
+import json
 import os
 import re
 
