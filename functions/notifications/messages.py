@@ -25,6 +25,7 @@ from common.events.types import (
 )
 from common.store.notifications import Subject
 
+TYPED_MAX = 64
 _CENT = Decimal("0.01")
 _CAUSES = {
     "rate_limited": "the provider limits its rate",
@@ -167,7 +168,8 @@ def _drift(data: SpendDrift, subject: Subject) -> Told:
 
 def _logins(data: LoginFailures, subject: Subject) -> Told:
     del subject
-    who = f"user {data.user}" if data.user else "the master key"
+    # What was typed into a form: anybody's text, of any length.
+    who = f"user {_tame(data.user)}" if data.user else "the master key"
     happened = (
         f"{data.failures} attempts to sign in as {who} failed since {data.since}, from the address "
         f"{data.address}."
@@ -197,6 +199,10 @@ _TELLERS: dict[type[msgspec.Struct], Callable[[Any, Subject], Told]] = {
     SpendDrift: _drift,
     LoginFailures: _logins,
 }
+
+
+def _tame(text: str) -> str:
+    return "".join(one if one.isprintable() else "?" for one in text[:TYPED_MAX])
 
 
 def _whose(scope: str, subject_id: str, subject: Subject) -> str:

@@ -134,6 +134,13 @@ def test_failures_with_the_master_key_name_nobody():
     assert "10.0.0.9" in notice.text
 
 
+def test_what_somebody_typed_into_a_form_is_cut_and_one_line():
+    notice = told(LOGIN_FAILURES, msgspec.structs.replace(LOGIN, user="a\nWhere: evil" + "b" * 999))
+    assert "user a?Where: evilbb" in notice.title
+    assert len(notice.title) < 120
+    assert len(notice.text.splitlines()) == 3
+
+
 def test_whose_name_is_looked_up():
     assert about(BUDGET) == ("team", ID)
     assert about(HEALTH) == ("account", ID)
