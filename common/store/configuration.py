@@ -60,8 +60,8 @@ async def export_rows(connection: Connection, table: str) -> Rows:
 async def sealed_of(connection: Connection, table: str) -> dict[str, str]:
     """What is sealed in the rows of a table, by ULID."""
     one = TABLES[table]
-    statement = f"SELECT id, {one.sealed} AS sealed FROM {table} WHERE {one.condition}"  # noqa: S608
-    rows = await (await connection.execute(statement.encode())).fetchall()
+    statement = _statement("select_sealed", table, sealed=one.sealed, condition=one.condition)
+    rows = await (await connection.execute(statement)).fetchall()
     return {uuid_to_ulid(row["id"]): row["sealed"] for row in rows}
 
 
