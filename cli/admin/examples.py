@@ -46,6 +46,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "relayctl import --file relay.json --passphrase-file passphrase.txt --dry-run",
         "relayctl import --file relay.json --passphrase-file passphrase.txt",
     ),
+    "cache show": ("relayctl cache show",),
+    "cache purge": (f"relayctl cache purge --team {_KEY}", "relayctl cache purge --all"),
     "dead-letters list": ("relayctl dead-letters list --limit 10",),
     "dead-letters retry": (
         f"relayctl dead-letters retry {_KEY}",
@@ -120,6 +122,9 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "master-key rotate": ("relayctl master-key rotate --minutes 60",),
     "quarantine list": ("relayctl quarantine list --reason no_partition",),
     "quarantine retry": ("relayctl quarantine retry --all",),
+    "content-policy webhook-secret": (
+        "relayctl content-policy webhook-secret https://guard.example.com/judge",
+    ),
     "redaction try": (
         """relayctl redaction try letter.txt --redaction '{"entities": {"CONTACT": "mask"}}'""",
         f"relayctl redaction try --key {_KEY} --output json",

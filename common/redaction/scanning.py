@@ -72,7 +72,10 @@ class Scanner:
 
     def merge(self, found: Iterable[Found], more: Iterable[Found]) -> list[Found]:
         """Findings of this scanner together with those of others (a language model's)."""
-        return resolve([*found, *more], self._strength)
+        merged: list[Found] = []
+        for group in clusters(sorted([*found, *more])):
+            merged += group if len(group) == 1 else resolve(group, self._strength)
+        return merged
 
     def _counts(self, text: str, one: Found) -> bool:
         return one.score >= self._threshold and (self._keep is None or self._keep(text, one))

@@ -34,9 +34,11 @@ from functions.key_admin.api import (
     prices,
     quarantine,
     redaction,
+    response_cache,
     teams,
     usage,
     users,
+    webhook_secrets,
 )
 from functions.key_admin.callers import is_of_callers, of_callers
 from functions.key_admin.docs import Docs
@@ -55,6 +57,7 @@ OPERATIONS = (
     *teams.OPERATIONS,
     *organisation.OPERATIONS,
     *redaction.OPERATIONS,
+    *webhook_secrets.OPERATIONS,
     *usage.OPERATIONS,
     *prices.OPERATIONS,
     *audit.OPERATIONS,
@@ -63,6 +66,7 @@ OPERATIONS = (
     *notifications.OPERATIONS,
     *configuration.OPERATIONS,
     *master_key.OPERATIONS,
+    *response_cache.OPERATIONS,
 )
 # A user's id is its caller's own string, and a model's its provider's: both may have slashes.
 _ANY_TEXT = {"{user_id}": "{user_id:path}", "{name}": "{name:path}"}

@@ -8,6 +8,7 @@ from common.settings import (
     exporter_settings,
     key_admin_settings,
     notifications_settings,
+    pii_settings,
     relay_settings,
     serve_settings,
     worker_settings,
@@ -29,8 +30,9 @@ READERS: dict[str, Callable[[dict[str, str]], Any]] = {
     "cleanup": worker_settings,
     "notifications": notifications_settings,
     "exporter": exporter_settings,
+    "pii": pii_settings,
 }
-OPTIONAL = {"exporter"}
+OPTIONAL = {"exporter", "pii"}
 
 
 def check_settings(objects: list[Object]) -> None:
@@ -50,7 +52,8 @@ def check_settings(objects: list[Object]) -> None:
         }
         serve_settings(variables)
         settings = READERS[component](variables)
-        RedisAddress(settings.redis_url)
+        if component != "pii":
+            RedisAddress(settings.redis_url)
         if component in ("relay", "key-admin", "notifications"):
             assert len(settings.encryption_keys) == 1
     assert set(READERS) - OPTIONAL <= found

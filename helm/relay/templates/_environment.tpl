@@ -1,7 +1,7 @@
 {{/* The functions' environment, part by part; knative/ has the same names (tests/chart). */}}
 
-{{/* What every process has: how it logs, and where the stores are. */}}
-{{- define "relay.env.process" -}}
+{{/* How a process logs, and how long it may take. */}}
+{{- define "relay.env.bare" -}}
 - name: RELAY_TIMEOUT_S
   value: {{ int .Values.config.timeoutSeconds | quote }}
 - name: RELAY_INSTALLATION
@@ -18,6 +18,11 @@
   value: {{ .Values.config.logMaxSize }}
 - name: RELAY_LOG_MAX_FILES
   value: {{ int .Values.config.logMaxFiles | quote }}
+{{- end -}}
+
+{{/* What every process with stores has: that, and where they are. */}}
+{{- define "relay.env.process" -}}
+{{ include "relay.env.bare" . }}
 {{ include "relay.databaseEnv" (dict "root" . "direct" false) }}
 {{ include "relay.redisEnv" . }}
 {{- end -}}
@@ -58,7 +63,20 @@
 {{- define "relay.env.public" -}}
 {{ include "relay.env.encryptionKeys" . | trim }}
 {{ include "relay.secretVariable" (dict "name" "RELAY_EDGE_TOKEN" "secret" (printf "%s-internal" .Release.Name) "key" "RELAY_EDGE_TOKEN" "optional" true) }}
+{{- include "relay.env.piiClient" . }}
 {{- include "relay.env.providers" . }}
+{{- end -}}
+
+{{/* Where `pii` is, for who asks it. */}}
+{{- define "relay.env.piiClient" -}}
+{{- if .Values.pii.enabled }}
+- name: RELAY_PII_URL
+  value: http://{{ include "relay.host" (dict "root" . "name" "pii") }}
+- name: RELAY_PII_TIMEOUT_MS
+  value: {{ int .Values.pii.timeoutMs | quote }}
+- name: RELAY_PII_CACHE_TTL_S
+  value: {{ int .Values.pii.cacheTtlSeconds | quote }}
+{{- end }}
 {{- end -}}
 
 {{/* The built-in accounts, for who asks providers. */}}
@@ -98,6 +116,10 @@ vertexLocation: GOOGLE_CLOUD_LOCATION
   value: {{ .Values.config.unpricedModels }}
 - name: RELAY_STICKY_SESSION_S
   value: {{ int64 .Values.config.stickySessionSeconds | quote }}
+- name: RELAY_CACHE_ENTRY_BYTES_MAX
+  value: {{ int64 .Values.config.responseCache.entryBytesMax | quote }}
+- name: RELAY_CACHE_TENANT_BYTES_MAX
+  value: {{ int64 .Values.config.responseCache.tenantBytesMax | quote }}
 - name: RELAY_BUDGET_THRESHOLDS
   value: {{ .Values.config.budgetThresholds | quote }}
 - name: RELAY_DEFAULT_TOKEN_LIMIT
@@ -165,6 +187,20 @@ vertexLocation: GOOGLE_CLOUD_LOCATION
 {{ include "relay.env.process" . }}
 - name: PORT
   value: {{ int .Values.config.port | quote }}
+{{- end -}}
+
+{{/* No store and no key: of secrets what its callers' token is derived from. */}}
+{{- define "relay.env.pii" -}}
+{{ include "relay.env.bare" . }}
+{{ include "relay.secretVariable" (dict "name" "RELAY_INTERNAL_SECRET" "secret" (printf "%s-internal" .Release.Name) "key" "RELAY_INTERNAL_SECRET") }}
+{{- if eq .Values.runtime "kubernetes" }}
+- name: PORT
+  value: {{ int .Values.config.port | quote }}
+{{- end }}
+- name: RELAY_PII_MODELS
+  value: {{ .Values.pii.models | quote }}
+- name: RELAY_PII_QUEUE_CHARACTERS
+  value: {{ int64 .Values.pii.queueCharacters | quote }}
 {{- end -}}
 
 {{/* Milliseconds as days, rounded up. */}}

@@ -97,8 +97,8 @@
 {{- fail (printf "functions.%s.minScale (%d) is more than its maxScale (%d)" $name (int $own.minScale) (int $own.maxScale)) -}}
 {{- end -}}
 {{- end -}}
-{{- if .Values.pii.enabled -}}
-{{- fail "pii.enabled is true, but this version of Relay has no function pii: leave it out" -}}
+{{- if gt (int .Values.pii.minScale) (int .Values.pii.maxScale) -}}
+{{- fail (printf "pii.minScale (%d) is more than its maxScale (%d)" (int .Values.pii.minScale) (int .Values.pii.maxScale)) -}}
 {{- end -}}
 {{- end -}}
 

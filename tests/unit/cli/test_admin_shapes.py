@@ -6,6 +6,8 @@ from cli.admin import (
     accounts,
     aliases,
     audit,
+    cache,
+    content_policy,
     dead_letters,
     groups,
     keys,
@@ -22,7 +24,13 @@ from cli.admin import (
     users,
 )
 from functions.key_admin.models import accounts as account_models
-from functions.key_admin.models import content_trial, directory, operations
+from functions.key_admin.models import (
+    content_trial,
+    directory,
+    operations,
+    response_cache,
+    webhook_secrets,
+)
 from functions.key_admin.models import keys as key_models
 from functions.key_admin.models import limits as limit_models
 from functions.key_admin.models import notifications as notification_models
@@ -44,10 +52,12 @@ SHAPES = [
     (teams.SHAPE, directory.TeamAnswer, set()),
     (organisation.SHAPE, limit_models.OrganisationAnswer, set()),
     (redaction.SHAPE, content_trial.TrialFinding, set()),
+    (content_policy.SHAPE, webhook_secrets.WebhookSecret, set()),
     (usage.RECORDS, usage_models.Record, set()),
     (receipts.SHAPE, receipt_models.AdminReceipt, {"object"}),
     (audit.SHAPE, operations.AuditAnswer, set()),
     (quarantine.SHAPE, operations.QuarantineAnswer, set()),
+    (cache.SHAPE, response_cache.KeptAnswer, set()),
     (dead_letters.SHAPE, operations.DeadLetterAnswer, set()),
 ]
 
