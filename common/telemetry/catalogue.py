@@ -109,6 +109,11 @@ DEAD_LETTERS = Counter("relay_dead_letters_total", "Events that nobody took, by 
 TASK_RUNS = Counter(
     "relay_task_runs_total", "Runs of cleanup tasks, by task and result", ("task", "result")
 )
+NOTIFICATIONS = Counter(
+    "relay_notifications_total",
+    "Attempts to send a message, by kind of channel and result (sent, waiting, given_up)",
+    ("kind", "result"),
+)
 LOG_LINES_DROPPED = Counter(
     "relay_log_lines_dropped_total",
     "Log lines that are on standard output only, because their file could not be written",
