@@ -10,13 +10,13 @@ from benchmarks.cold_start import FUNCTIONS, ColdStart
 from benchmarks.figures import Figure, Results, Turn
 from benchmarks.memory import Growth
 from benchmarks.place import is_busy
-from benchmarks.scenarios import BY_NAME, TRANSLATED
+from benchmarks.scenarios import BY_NAME, REDACTED, TRANSLATED
 from benchmarks.tables import cell, matrix, spread, table, unsaturated
 from benchmarks.targets import Target
 
 WHOLE = ("small", "20k", "1m", "burst")
 PACED = ("paced-100", "paced-1000", "paced-5000")
-OWN = ("small", "limited", "storm-key", "storm-provider", "failover-500", "failover-429")
+OWN = ("small", "cached", "limited", "storm-key", "storm-provider", "failover-500", "failover-429")
 TITLES = {name: scenario.title for name, scenario in BY_NAME.items()}
 PHASES = {
     "interpreter": "interpreter",
@@ -114,6 +114,7 @@ def markdown(report: Report, chart: str) -> str:
         _latency(report.results),
         _own(report.results),
         _translated(report.results),
+        _redacted(report.results),
         _cold(report),
         _memory(report),
         _method(report),
@@ -286,6 +287,32 @@ def _translated(results: Results) -> str:
         "Callers speak Anthropic's messages, the provider OpenAI's chat: request, answer and each\n"
         "event of a stream are read and written anew. A request or a stream.\n\n"
         + table(head, rows)
+    )
+
+
+def _redacted(results: Results) -> str:
+    rows = []
+    for name, own in REDACTED.items():
+        if not results.of("relay", name):
+            continue
+        plain = results.figure("relay", own, lambda turn: turn.cpu_us)
+        cost = results.figure("relay", name, lambda turn: turn.cpu_us)
+        rows.append(
+            [
+                TITLES[own],
+                cell(results, "relay", own, lambda turn: turn.cpu_us),
+                cell(results, "relay", name, lambda turn: turn.cpu_us),
+                f"{(cost.median - plain.median) / 1000:.2f}" if cost and plain else "-",
+            ]
+        )
+    if not rows:
+        return ""
+    head = ["", "CPU µs without a policy", "CPU µs, redacted", "added ms"]
+    return (
+        "## relay: redaction\n\n"
+        "Prose with an e-mail address and a phone number, by a key whose policy masks all that\n"
+        "patterns find ([privacy.md](privacy.md)), and which is verified by a round trip of its\n"
+        "own. A key without a policy pays nothing.\n\n" + table(head, rows)
     )
 
 

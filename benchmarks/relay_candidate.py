@@ -16,13 +16,15 @@ import redis
 
 from benchmarks import place
 from benchmarks.candidates import Running
-from benchmarks.scenarios import FAILING_MODEL, LIMITED_MODEL
+from benchmarks.scenarios import FAILING_MODEL, LIMITED_MODEL, REDACTED
 from cli.dev.ports import free_port
 from common.domain.accounts import AccountRecord, credential_name
+from common.domain.content_rules import ContentRules
 from common.domain.keys import KeyRecord, hash_key
 from common.domain.policies import Budget, Limits, Policy, team_scope, user_scope
 from common.identifiers import new_ulid
 from common.keyring import Keyring
+from common.redaction.entities import GROUPS
 from common.state.client import RedisPyCommands
 from common.state.projection import put_accounts, put_key, put_policy, set_epoch
 from tests.support.processes import INTERNAL_SECRET, ROOT
@@ -30,6 +32,8 @@ from tests.support.servers import RedisServer
 
 PREFIX = "{relay}"
 KEY, LIMITED_KEY, SPENT_KEY = "cr_benchmark", "cr_benchmark_limited", "cr_benchmark_spent"
+CACHED_KEY = "cr_benchmark_cached"
+REDACTED_KEY = "cr_benchmark_redacted"
 NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"
 GENEROUS = Policy(
     Limits(
@@ -78,7 +82,10 @@ def relay(directory: Path, provider: int, **added: str) -> Iterator[Running]:
         ) as pid:
             keys = {
                 "limited": {"authorization": f"Bearer {LIMITED_KEY}"},
+                "cached": {"authorization": f"Bearer {CACHED_KEY}"},
+                "cached-burst": {"authorization": f"Bearer {CACHED_KEY}"},
                 "storm-key": {"authorization": f"Bearer {SPENT_KEY}"},
+                **{name: {"authorization": f"Bearer {REDACTED_KEY}"} for name in REDACTED},
             }
             yield Running(
                 port,
@@ -111,7 +118,19 @@ async def project(url: str, provider: int) -> None:
     )
     one_a_day = Policy(Limits(requests_per_day=1))
     spent = KeyRecord(id=new_ulid(), user_id="spent", version=3, policy=one_a_day)
-    for secret, record in ((KEY, plain), (LIMITED_KEY, limited), (SPENT_KEY, spent)):
+    redaction = ContentRules(redaction={"entities": dict.fromkeys(GROUPS, "mask")})
+    masking = Policy(content=redaction)
+    redacted = KeyRecord(id=new_ulid(), user_id="redacted", version=9, policy=masking)
+    keeping = Policy(content=ContentRules(response_cache={"mode": "on"}))
+    cached = KeyRecord(id=new_ulid(), user_id="cached", version=10, policy=keeping)
+    of_keys = {
+        KEY: plain,
+        LIMITED_KEY: limited,
+        SPENT_KEY: spent,
+        REDACTED_KEY: redacted,
+        CACHED_KEY: cached,
+    }
+    for secret, record in of_keys.items():
         await put_key(commands, PREFIX, hash_key(secret), record, "active", None)
     scopes = (user_scope("limited"), team_scope(str(limited.team_id)))
     for version, scope in enumerate(scopes, 4):

@@ -77,6 +77,15 @@ def paced(open_streams: int, pace_ms: int, chunks: int, **more: Any) -> Scenario
     return Scenario(stream=True, chunks=chunks, **defaults | more)
 
 
+def personal(size: int) -> str:
+    """Text of that length with an address and a number in it, as a prompt may have them."""
+    planted = "Please write to ann.lee@example.com, or call +1 415 555 0132. "
+    return planted + filler(size - len(planted))
+
+
+SIZES = {"1k": 1_000, "10k": 10_000, "100k": 100_000}
+# The same requests by a key without redaction, and by one whose policy masks every entity.
+REDACTED = {f"redacted-{size}": f"personal-{size}" for size in SIZES}
 WITH_STREAMS = ("provider", "nginx", "envoy", "relay", "ferrogw")
 # A core carries some 10,000 chunks a second (nginx 30,000), so streams that are open a hundred
 # times as many have to be as much slower; all these rows are 10,000 chunks a second.
@@ -119,6 +128,26 @@ SCENARIOS = (
         title="SSE paced, 100 open streams, translated",
         only=("relay",),
         translated=True,
+    ),
+    Scenario("cached", "small chat, kept by the response cache", only=("relay",)),
+    Scenario(
+        "cached-burst",
+        "SSE burst, kept by the response cache",
+        content="[[mock:stream=50]]",
+        stream=True,
+        chunks=50,
+        only=("relay",),
+    ),
+    *(
+        Scenario(
+            f"{kind}-{name}",
+            f"{size // 1000} KB chat{', redacted' if kind == 'redacted' else ''}",
+            content=personal(size),
+            connections=8,
+            only=("relay",),
+        )
+        for name, size in SIZES.items()
+        for kind in ("personal", "redacted")
     ),
     Scenario("limited", "small chat, limits and budgets on three levels", only=("relay",)),
     Scenario("storm-key", "429 storm: the key's own limit", only=("relay",), statuses=("429",)),

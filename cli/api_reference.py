@@ -55,7 +55,9 @@ _NOTES = """
   Relay's own figures, where the key has limits per minute.
   `x-relay-account` is the id of the account that answered, `x-relay-provider` its provider,
   `x-relay-model` the account's name for the model, `x-relay-attempts` how many accounts were asked.
-  Of a translated answer the provider's own headers stay here.
+  Of a translated answer the provider's own headers stay here. Where a policy keeps answers,
+  `x-relay-cache` says `hit`, `miss` or `bypass`, and of a hit `age` its seconds; a request chooses
+  by `x-relay-cache` (`on`, `off`, `refresh`) and `x-relay-cache-ttl` ([caching.md](caching.md)).
 - **Models**: an account serves the names that it lists, whole or as globs, or any if it lists none.
   `GET /v1/models` shows the listed names, and of globs and accounts without a list what the price
   book knows. Asked first are accounts that name the model, then those without a list; among

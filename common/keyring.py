@@ -36,10 +36,24 @@ class Keyring:
         sealed = encrypt(self._keys[self._current], plain.encode(), bound_to)
         return f"{self._current}:{base64.b64encode(sealed).decode()}"
 
+    def seal_bytes(self, plain: bytes, bound_to: str) -> bytes:
+        """`<key id>:` and bytes, where a text is not needed."""
+        sealed = encrypt(self._keys[self._current], plain, bound_to)
+        return self._current.encode() + b":" + sealed
+
+    def unseal_bytes(self, sealed: bytes, bound_to: str) -> bytes:
+        """What `seal_bytes` sealed. Raises `ValueError` as `unseal` does."""
+        key_id, _, rest = sealed.partition(b":")
+        return decrypt(self._key(key_id.decode("utf-8", "replace"), bound_to), rest, bound_to)
+
     def unseal(self, sealed: str, bound_to: str) -> str:
         """The plain text. Raises `ValueError` naming the key that is missing or does not fit."""
         key_id, _, text = sealed.partition(":")
+        key = self._key(key_id, bound_to)
+        return decrypt(key, base64.b64decode(text), bound_to).decode()
+
+    def _key(self, key_id: str, bound_to: str) -> bytes:
         key = self._keys.get(key_id)
         if key is None:
             raise ValueError(f"{bound_to} is sealed by the key {key_id!r}, which is not there")
-        return decrypt(key, base64.b64decode(text), bound_to).decode()
+        return key

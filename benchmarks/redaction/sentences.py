@@ -26,6 +26,14 @@ def sentences() -> list[Sentence]:
     return [*by_hand(), *from_faker()]
 
 
+def names() -> list[Sentence]:
+    """For the language model: by hand, and from Faker (`names_from_faker.py`)."""
+    lines = (HERE / "names.txt").read_text().splitlines()
+    chance = random.Random(SEED)
+    hand = [_read(line, chance) for line in lines if line and not line.startswith("# ")]
+    return [*hand, *_from_lines("names.jsonl")]
+
+
 def by_hand() -> list[Sentence]:
     """The lines of `by_hand.txt`, their secrets made by a generator with a fixed seed."""
     chance = random.Random(SEED)
@@ -35,7 +43,11 @@ def by_hand() -> list[Sentence]:
 
 def from_faker() -> list[Sentence]:
     """The lines of `faker.jsonl`."""
-    read = map(json.loads, (HERE / "faker.jsonl").read_text().splitlines())
+    return _from_lines("faker.jsonl")
+
+
+def _from_lines(file: str) -> list[Sentence]:
+    read = map(json.loads, (HERE / file).read_text().splitlines())
     return [Sentence(one["text"], [tuple(span) for span in one["spans"]]) for one in read]
 
 

@@ -10,7 +10,7 @@ SHAPE = Shape(
     (
         *("request_id", "occurred_at", "key_id", "user_id", "team_id", "account_id", "provider"),
         *("dialect", "endpoint", "model_requested", "model_served", "status", "finish_cause"),
-        *("finish_detail", "error_code", "attempts", "latency_ms", "first_token_ms"),
+        *("finish_detail", "error_code", "attempts", "cache_hit", "latency_ms", "first_token_ms"),
         *("usage_source", "reported_usage", *token_fields(), "price.version"),
         *(
             "price.priced_as",

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from cli.dev.errors import CannotStart
@@ -24,7 +25,10 @@ _NOT_HANDED_ON = re.compile(
 
 @dataclass(frozen=True)
 class DevOptions:
-    """The options; `providers` are the variables of `relay` for the real providers, if any."""
+    """The options; `providers` are the variables of `relay` for the real providers, if any.
+
+    `pii_models` is empty where `pii` is not to run.
+    """
 
     port: int
     state: Path
@@ -32,6 +36,7 @@ class DevOptions:
     database_url: str
     redis_url: str
     providers: dict[str, str]
+    pii_models: str
     handed_on: dict[str, str]
 
     def __repr__(self) -> str:
@@ -53,10 +58,22 @@ def dev_options(environment: Mapping[str, str]) -> DevOptions:
         database_url=_store_url(environment, "RELAY_DATABASE"),
         redis_url=_store_url(environment, "RELAY_REDIS"),
         providers=_providers(environment),
+        pii_models=_pii_models(environment),
         handed_on={
             name: value for name, value in environment.items() if not _NOT_HANDED_ON.match(name)
         },
     )
+
+
+def _pii_models(environment: Mapping[str, str]) -> str:
+    """The models of `pii`, where it was asked for; its packages are no part of `make dev`."""
+    models = environment.get("RELAY_PII_MODELS", "")
+    if models and find_spec("spacy") is None:
+        raise CannotStart(
+            "RELAY_PII_MODELS (--pii) asks for the function pii, whose packages are not "
+            "installed: `.venv/bin/pip install --require-hashes -r requirements/pii.txt`."
+        )
+    return models
 
 
 def _store_url(environment: Mapping[str, str], store: str) -> str:

@@ -20,7 +20,7 @@ from cli.dev.supervisor import Stage
 
 # The name of the Helm release in the manifests.
 RELEASE = "relay"
-FUNCTIONS = ("relay", "key_admin", "usage_aggregation", "cleanup")
+FUNCTIONS = ("relay", "key_admin", "usage_aggregation", "cleanup", "notifications")
 # What stops first: who takes requests in, then who answers them, then who passes events on, then
 # who takes these in, then the stores.
 _STOP_ORDER = {
@@ -31,6 +31,8 @@ _STOP_ORDER = {
     "broker": 2,
     "usage_aggregation": 3,
     "cleanup": 3,
+    "notifications": 3,
+    "pii": 3,
     "echo_provider": 3,
     "postgres": 4,
     "redis": 4,
@@ -52,7 +54,7 @@ class Stack:
         self._port = port
         self._ports = {name: free_port() for name in _STOP_ORDER}
         self._ports["front_door"] = port
-        self._metrics_ports = {name: free_port() for name in FUNCTIONS}
+        self._metrics_ports = {name: free_port() for name in (*FUNCTIONS, "pii")}
         self._edge_token = secrets.token_hex(16)
         self._internal_secret = state.kept_secret("internal-secret")
         self._postgres: EmbeddedPostgres | None = None
@@ -65,7 +67,7 @@ class Stack:
             self._check_foreign_stores,
             stores,
             self._migrate,
-            [self._broker(), *(self._function(name) for name in FUNCTIONS), *self._echo()],
+            [self._broker(), *(self._function(name) for name in FUNCTIONS), *self._beside()],
             [self._cron(), self._front_door()],
         ]
 
@@ -135,6 +137,8 @@ class Stack:
             "RELAY_EDGE_TOKEN": self._edge_token,
             "K_SINK": self._sink,
         }
+        if name in ("relay", "key_admin") and self._options.pii_models:
+            environment["RELAY_PII_URL"] = self._url("pii")
         if name == "key_admin":
             environment["PROXY_MASTER_KEY"] = self._master_key
         if name in ("relay", "key_admin", "cleanup"):  # key_admin only lists the accounts
@@ -171,6 +175,24 @@ class Stack:
         command = [sys.executable, "-m", "cli.dev.cron"]
         command += ["--manifests", str(MANIFESTS_DIRECTORY), "--broker", self._url("broker")]
         return self._part("cron", command, ready=at_once, record={}, stop_s=10)
+
+    def _beside(self) -> list[Part]:
+        return [*self._pii(), *self._echo()]
+
+    def _pii(self) -> list[Part]:
+        if not self._options.pii_models:
+            return []
+        environment = {
+            "PORT": str(self._ports["pii"]),
+            "RELAY_HOST": LOOPBACK,
+            "RELAY_METRICS_PORT": str(self._metrics_ports["pii"]),
+            "RELAY_INTERNAL_SECRET": self._internal_secret,
+            "RELAY_PII_MODELS": self._options.pii_models,
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+        record = {"port": self._ports["pii"], "metrics_port": self._metrics_ports["pii"]}
+        command = _served("functions.pii.main:application")
+        return [self._part("pii", command, environment, record=record)]
 
     def _echo(self) -> list[Part]:
         if self._options.providers:

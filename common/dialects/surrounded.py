@@ -12,7 +12,7 @@ from common.dialects.base import (
     WholeAnswer,
 )
 from common.dialects.events import EventCutter
-from common.domain.refusals import Refusal
+from common.domain.refusals import Refusal, Refused
 
 
 class SurroundedCopy(ABC):
@@ -42,14 +42,20 @@ class SurroundedCopy(ABC):
         """See `StreamCopy`."""
         passed = self._inner.end()
         self._follow()
-        return self._changed_all(passed) + self.rest()
+        changed = self._changed_all(passed)
+        return (
+            changed + b"".join([self.changed(event) for event in self._cutter.end()]) + self.rest()
+        )
 
     @abstractmethod
     def changed(self, event: bytes) -> bytes:
         """What the caller is to see of an event: a whole one, none, or several."""
 
     def rest(self) -> bytes:
-        """Events of what was held back, when no more comes or an error ends the stream."""
+        """Events of what was held back, when no more comes or an error ends the stream.
+
+        Raises `Refused` for what must not pass.
+        """
         return b""
 
     def _changed_all(self, passed: bytes) -> bytes:
@@ -108,5 +114,11 @@ class Surrounded:
 
     def stream_error_event(self, refusal: Refusal, request_id: str) -> bytes:
         """See `Operation`. What was held back was served, and comes before the error."""
-        held = self._copy.rest() if self._copy is not None else b""
-        return held + self._operation.stream_error_event(refusal, request_id)
+        *held, error = EventCutter().feed(self._operation.stream_error_event(refusal, request_id))
+        if self._copy is None:
+            return b"".join([*held, error])
+        try:
+            said = b"".join([self._copy.changed(event) for event in held]) + self._copy.rest()
+        except Refused:
+            said = b""  # what was held back must not pass
+        return said + error

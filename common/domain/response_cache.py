@@ -46,7 +46,7 @@ class InvalidCacheHeader(ValueError):
 
 
 class CacheWish(msgspec.Struct, frozen=True):
-    """What becomes of one request, and for how many seconds its answer is kept."""
+    """What becomes of one request; for how many seconds its answer is kept, and another's used."""
 
     use: Use
     ttl_s: int = 0

@@ -9,6 +9,7 @@ docs/privacy.md has the reasons.
 import hashlib
 import hmac
 import re
+from bisect import bisect_left
 from collections.abc import Mapping
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -74,9 +75,11 @@ class Placeholders:
             runs = []
             if head in self._body:  # a search of a literal is far cheaper than one of a pattern
                 form = re.compile(head + b"[0-9A-Z]{%d,}" % CODE_CHARACTERS_MIN)
-                runs = list(set(form.findall(self._body)))
+                runs = sorted(set(form.findall(self._body)))
             self._standing[entity] = runs
-        return any(run.startswith(placeholder.encode()) for run in runs)
+        begun = placeholder.encode()
+        at = bisect_left(runs, begun)
+        return at < len(runs) and runs[at].startswith(begun)
 
     def _code(self, entity: str, value: str) -> str:
         # Lengths first: no two triples are the same bytes.

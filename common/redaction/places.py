@@ -23,13 +23,14 @@ _LONG_NUMBER = re.compile(rb"[0-9]{7}")
 class Place(NamedTuple):
     """A text of a body: its bytes (quotes included), and what they say.
 
-    `json` is a string that holds JSON text. `within` is the string of JSON text that the place
-    stands in; its bytes are then those of that text in UTF-8.
+    `raw` is text that stands as it is, without quotes: a form's field, a file. `json` is a string
+    that holds JSON text. `within` is the string of JSON text that the place stands in; its bytes
+    are then those of that text in UTF-8.
     """
 
     start: int
     end: int
-    kind: Literal["text", "number", "json"]
+    kind: Literal["text", "number", "json", "raw"]
     path: str
     text: str
     within: "Place | None" = None
@@ -64,7 +65,9 @@ class _Frame:
         if self.shape is None:
             return None, ""
         if self.is_object:
-            path = f"{self.path}.{self.name}" if self.path else self.name
+            # Names that are text themselves are not told: a path stands in refusals.
+            name = "*" if self.shape.names else self.name
+            path = f"{self.path}.{name}" if self.path else name
             return self.shape.member(self.name), path
         path = f"{self.path}[{self.index}]" if self.path else ""
         return self.shape.item, path

@@ -66,7 +66,7 @@ def apply(
         action = plan.actions[one.entity]
         counts[one.entity, action] += 1
         if action == "block":
-            blocked.append(Blocked(one.entity, place.path))
+            blocked.append(Blocked(one.entity, _field(place)))
     if blocked:
         return Outcome(body, counts, tuple(dict.fromkeys(blocked)))
     placeholders.avoid(body)
@@ -79,7 +79,17 @@ def apply(
             if not changes or changes[-1][0] is not place:
                 changes.append((place, []))
             changes[-1][1].append(new)
-    return Outcome((yield from rewrite(body, changes)), counts, ())
+    new_body = yield from rewrite(body, changes)
+    while changes:  # to let go of so much at once is long work too
+        del changes[-STEP_FINDINGS:]
+        yield
+    return Outcome(new_body, counts, ())
+
+
+def _field(place: Place) -> str:
+    """Where a place stands, from the body's top."""
+    outer = place.within.path if place.within is not None else ""
+    return ".".join(filter(None, (outer, place.path)))
 
 
 def _each(found: FoundIn) -> Iterator[tuple[Place, Found]]:

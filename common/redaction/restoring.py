@@ -24,6 +24,11 @@ class Restorer:
         # What all have at their beginning: searched first, since most texts hold none.
         heads = sorted({one[:_HEAD_CHARACTERS] for one in self._sorted}, key=len, reverse=True)
         self._heads = re.compile("|".join(map(re.escape, heads))) if heads else None
+        # The same in bytes of JSON, where an escape may hide a beginning; a last character that no
+        # placeholder has holds nothing back, as most pieces' does.
+        in_bytes = [re.escape(head.encode("utf-8", "surrogatepass")) for head in heads]
+        self._heads_in_bytes = re.compile(b"|".join([*in_bytes, rb"\\u"])) if heads else None
+        self._characters = frozenset("".join(self._sorted))
 
     @classmethod
     def for_json(cls, values: Mapping[str, str]) -> "Restorer":
@@ -34,6 +39,10 @@ class Restorer:
         """The text with every value put back."""
         restored, rest = self._split(text, final=True)
         return restored + rest
+
+    def may_begin_in(self, data: bytes) -> bool:
+        """Whether a placeholder may stand in these bytes of JSON; cheap."""
+        return self._heads_in_bytes is not None and self._heads_in_bytes.search(data) is not None
 
     def stream(self) -> "StreamRestorer":
         """For a text that arrives in pieces."""
@@ -67,6 +76,8 @@ class Restorer:
 
     def _hold_from(self, text: str, position: int) -> int:
         """Where the longest end of the text begins that more text may make a placeholder."""
+        if not text or text[-1] not in self._characters:
+            return len(text)
         for start in range(max(position, len(text) - self.longest + 1), len(text)):
             tail = text[start:]
             after = bisect_right(self._sorted, tail)

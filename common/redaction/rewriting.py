@@ -1,14 +1,16 @@
 """Changing texts of a body as spans of its bytes: everything else stays as it was written."""
 
 import re
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from common.redaction.places import Place, outer_places
 from common.redaction.restoring import Restorer, json_escaped
 from common.redaction.shapes import Shape
 
 STEP_UNITS = 2_000
+STEP_PLACES = 250
+Item = TypeVar("Item")
 # One character, or a run of characters that are written as themselves.
 _UNIT = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|[^\\]+",
@@ -41,17 +43,27 @@ def rewrite(body: bytes, changes: Changes) -> Generator[None, None, bytes]:
     """
     edits: list[_Edit] = []
     inner: dict[Place, list[_Edit]] = {}
-    for place, replacements in changes:
+    texts: dict[Place, bytes] = {}
+    for number, (place, replacements) in enumerate(changes, 1):
+        if number % STEP_PLACES == 0:
+            yield
         if not replacements:
             continue
-        within = place.within
-        raw = body if within is None else within.text.encode()
-        made = yield from _edits(raw[place.start : place.end], place, replacements)
-        (edits if within is None else inner.setdefault(within, [])).extend(made)
-    for outer, made in inner.items():
-        replacements = _in_characters(outer.text.encode(), sorted(made))
-        edits += yield from _edits(body[outer.start : outer.end], outer, replacements)
-    return (yield from _spliced(body, sorted(edits)))
+        within, raw, made = place.within, body, edits
+        if within is not None:
+            if within not in texts:
+                texts[within], inner[within] = within.text.encode(), []
+            raw, made = texts[within], inner[within]
+        yield from _edit(raw[place.start : place.end], place, replacements, made)
+    for outer, of_text in inner.items():
+        yield
+        of_text.sort()
+        replaced = yield from _in_characters(texts[outer], of_text)
+        yield from _edit(body[outer.start : outer.end], outer, replaced, edits)
+    yield
+    edits.sort()
+    yield
+    return (yield from _spliced(body, edits))
 
 
 def restore(body: bytes, shape: Shape, values: Mapping[str, str]) -> Generator[None, None, bytes]:
@@ -60,32 +72,59 @@ def restore(body: bytes, shape: Shape, values: Mapping[str, str]) -> Generator[N
     In tool-call arguments values are escaped twice, so that the JSON within the string stays JSON.
     """
     plain, in_json = Restorer(values), Restorer.for_json(values)
+
+    def restored(place: Place) -> Generator[None, None, str]:
+        yield from ()
+        return (in_json if place.kind == "json" else plain).text(place.text)
+
+    return (yield from change(body, shape, restored))
+
+
+def change(
+    body: bytes, shape: Shape, changed: Callable[[Place], Generator[None, None, str]]
+) -> Generator[None, None, bytes]:
+    """The body with other texts where `changed` gives another; yields between pieces of work."""
     edits: list[_Edit] = []
     for place in outer_places(body, shape):
         if place is None:
             yield
             continue
-        text = (in_json if place.kind == "json" else plain).text(place.text)
+        text = yield from changed(place)
         if text != place.text:
             edits.append(_Edit(place.start, place.end, _quoted(text)))
     return (yield from _spliced(body, edits))
 
 
-def _edits(
-    raw: bytes, place: Place, replacements: Sequence[Replacement]
-) -> Generator[None, None, list[_Edit]]:
+def _edit(
+    raw: bytes, place: Place, replacements: Sequence[Replacement], edits: list[_Edit]
+) -> Generator[None, None, None]:
+    """Add what becomes of the bytes of a place; yields between pieces of work."""
     if place.kind == "number":
         text = "".join(_replaced(place.text, replacements))
-        return [_Edit(place.start, place.end, _quoted(text))]
-    wanted = [position for one in replacements for position in (one.start, one.end)]
-    offsets = yield from _offsets(raw, place.text, wanted)
-    edits: list[_Edit] = []
+        edits.append(_Edit(place.start, place.end, _quoted(text)))
+        return
+    wanted: list[int] = []
+    for step in _steps(replacements):
+        wanted += [position for one in step for position in (one.start, one.end)]
+        if len(step) == STEP_UNITS:
+            yield
+    plain = place.kind == "raw"
+    # The offsets of a string count its first quote.
+    begin = place.start - 1 if plain else place.start
+    if plain or b"\\" not in raw:
+        offsets = yield from _plain_offsets(place.text, wanted)
+    else:
+        offsets = yield from _escaped_offsets(raw, wanted)
     for number, one in enumerate(replacements):
         if number % STEP_UNITS == STEP_UNITS - 1:
             yield
+        new = one.text if plain else json_escaped(one.text)
         start, end = offsets[2 * number], offsets[2 * number + 1]
-        edits.append(_Edit(place.start + start, place.start + end, json_escaped(one.text).encode()))
-    return edits
+        edits.append(_Edit(begin + start, begin + end, new.encode()))
+
+
+def _steps(items: Sequence[Item]) -> Iterable[Sequence[Item]]:
+    return (items[at : at + STEP_UNITS] for at in range(0, len(items), STEP_UNITS))
 
 
 def _quoted(text: str) -> bytes:
@@ -101,10 +140,8 @@ def _replaced(text: str, replacements: Iterable[Replacement]) -> Iterable[str]:
     yield text[position:]
 
 
-def _offsets(raw: bytes, text: str, wanted: Sequence[int]) -> Generator[None, None, list[int]]:
+def _escaped_offsets(raw: bytes, wanted: Sequence[int]) -> Generator[None, None, list[int]]:
     """Where characters of a string stand in its bytes, quotes included; `wanted` is in order."""
-    if b"\\" not in raw:
-        return _plain_offsets(text, wanted)
     offsets: list[int] = []
     characters = 0
     for count, unit in enumerate(_UNIT.finditer(raw, 1, len(raw) - 1), 1):
@@ -115,32 +152,45 @@ def _offsets(raw: bytes, text: str, wanted: Sequence[int]) -> Generator[None, No
         written = unit.group()
         run = None if written[0] == 0x5C else written.decode()
         length = 1 if run is None else len(run)
+        begun = in_bytes = 0
         while len(offsets) < len(wanted) and wanted[len(offsets)] < characters + length:
             inside = wanted[len(offsets)] - characters
-            before = 0 if run is None else len(run[:inside].encode())
-            offsets.append(unit.start() + before)
+            if run is not None:
+                in_bytes += len(run[begun:inside].encode())
+                begun = inside
+            offsets.append(unit.start() + in_bytes)
+            if len(offsets) % STEP_UNITS == 0:
+                yield
         characters += length
     offsets += [len(raw) - 1] * (len(wanted) - len(offsets))
     return offsets
 
 
-def _plain_offsets(text: str, wanted: Sequence[int]) -> list[int]:
-    if text.isascii():
-        return [position + 1 for position in wanted]
+def _plain_offsets(text: str, wanted: Sequence[int]) -> Generator[None, None, list[int]]:
+    """The same for a string without escapes."""
+    is_ascii = text.isascii()
     offsets: list[int] = []
     position, offset = 0, 1
-    for character in wanted:
-        offset += len(text[position:character].encode())
-        position = character
-        offsets.append(offset)
+    for step in _steps(wanted):
+        if is_ascii:
+            offsets += [character + 1 for character in step]
+        else:
+            for character in step:
+                offset += len(text[position:character].encode())
+                position = character
+                offsets.append(offset)
+        if len(step) == STEP_UNITS:
+            yield
     return offsets
 
 
-def _in_characters(raw: bytes, edits: Iterable[_Edit]) -> list[Replacement]:
+def _in_characters(raw: bytes, edits: Iterable[_Edit]) -> Generator[None, None, list[Replacement]]:
     """Edits of a text's UTF-8 as replacements of its characters."""
     replacements: list[Replacement] = []
     byte = character = 0
-    for edit in edits:
+    for number, edit in enumerate(edits, 1):
+        if number % STEP_UNITS == 0:
+            yield
         start = character + len(raw[byte : edit.start].decode())
         character = start + len(raw[edit.start : edit.end].decode())
         byte = edit.end
@@ -148,13 +198,18 @@ def _in_characters(raw: bytes, edits: Iterable[_Edit]) -> list[Replacement]:
     return replacements
 
 
-def _spliced(body: bytes, edits: Iterable[_Edit]) -> Generator[None, None, bytes]:
+def _spliced(body: bytes, edits: list[_Edit]) -> Generator[None, None, bytes]:
+    """The body with the edits, in order; takes them out of the list."""
+    chunks: list[bytes] = []
     parts: list[bytes] = []
     position = 0
-    for number, edit in enumerate(edits, 1):
-        if number % STEP_UNITS == 0:
-            yield
+    edits.reverse()
+    while edits:
+        edit = edits.pop()
         parts += (body[position : edit.start], edit.new)
         position = edit.end
-    parts.append(body[position:])
-    return b"".join(parts)
+        if len(parts) >= STEP_UNITS:
+            chunks.append(b"".join(parts))
+            parts.clear()
+            yield
+    return b"".join([*chunks, *parts, body[position:]])

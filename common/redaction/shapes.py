@@ -108,18 +108,16 @@ _BLOB: dict[str, Shape | None] = dict.fromkeys(
 )
 _CALL = Shape({"id": None, "name": None, "args": ALL, "response": ALL}, rest=ALL)
 # A part of the model's thoughts has no type; the walk gives it this one.
-_PARTS = Shape(
-    {
-        **_PROTOCOL,
-        **_BLOB,
-        "functionCall": _CALL,
-        "function_call": _CALL,
-        "functionResponse": _CALL,
-        "function_response": _CALL,
-        "labels": ALL,
-    },
-    untouched=frozenset({"thought"}),
-)
+_PARTS_MEMBERS: dict[str, Shape | None] = {
+    **_PROTOCOL,
+    **_BLOB,
+    "functionCall": _CALL,
+    "function_call": _CALL,
+    "functionResponse": _CALL,
+    "function_response": _CALL,
+    "labels": ALL,
+}
+_PARTS = Shape(_PARTS_MEMBERS, untouched=frozenset({"thought"}))
 _CONFIGURATION = Shape(
     {
         **_NAMED,
@@ -163,13 +161,35 @@ REQUESTS: Mapping[str, Shape] = {
     "moderations": PLAIN,
     "images.generations": PLAIN,
     "audio.speech": PLAIN,
+    "messages.batches": Shape({"requests": Shape({"custom_id": None, "params": MESSAGES})}),
+    "batches": Shape({**_PROTOCOL, "metadata": ALL, "input_file_id": None, "endpoint": None}),
 }
-# Whole answers, where values are put back: the same objects stand in them.
-_CHAT_ANSWER = Shape({**_PROTOCOL, "function": _FUNCTION, "usage": None})
+# Whole answers, where values are put back: the same objects stand in them. Tokens with their
+# likelihoods are what the model wrote, in pieces.
+_GENERATED: dict[str, Shape | None] = {**_PROTOCOL, "logprobs": None, "usage": None}
+_WRITTEN_ITEMS = Shape(
+    {**_GENERATED, "arguments": JSON_TEXT, "action": ALL},
+    untouched=frozenset({"reasoning", "image_generation_call"}),
+)
+_GEMINI_GENERATED = {**_PARTS_MEMBERS, "logprobsResult": None, "usageMetadata": None}
+_WRITTEN_PARTS = Shape(_GEMINI_GENERATED, untouched=frozenset({"thought"}))
+_PICTURES = Shape({**_GENERATED, "b64_json": None})
 ANSWERS: Mapping[str, Shape] = {
-    "chat.completions": _CHAT_ANSWER,
-    "responses": Shape({**_PROTOCOL, "output": _ITEMS, "usage": None}, rest=_ITEMS),
+    "chat.completions": Shape({**_GENERATED, "function": _FUNCTION, "function_call": _FUNCTION}),
+    "responses": _WRITTEN_ITEMS,
     "messages": Shape({**_PROTOCOL, "content": _BLOCKS, "usage": None}, rest=_BLOCKS),
-    "gemini.generate": Shape({**_PROTOCOL, "usageMetadata": None}, rest=_PARTS),
-    "completions": PLAIN,
+    "gemini.generate": _WRITTEN_PARTS,
+    "gemini.stream": _WRITTEN_PARTS,
+    "completions": Shape(_GENERATED),
+    "audio.transcriptions": Shape(_GENERATED),
+    "audio.translations": Shape(_GENERATED),
+    "images.generations": _PICTURES,
+    "images.edits": _PICTURES,
 }
+# An event of Gemini's streams, but for the texts that arrive in pieces.
+GEMINI_EVENTS = Shape(
+    {
+        **_GEMINI_GENERATED,
+        "content": Shape({**_GEMINI_GENERATED, "text": None}, untouched=frozenset({"thought"})),
+    },
+)

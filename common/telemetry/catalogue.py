@@ -35,6 +35,29 @@ SIGN_INS = Counter(
     ("way", "result"),
 )
 DENIALS = Counter("relay_denials_total", "Requests refused by Relay, by reason", ("reason",))
+CONTENT_VERDICTS = Counter(
+    "relay_content_verdicts_total",
+    "Verdicts of content policies other than to allow, by phase (input, output), by whom (size, "
+    "pattern, webhook) and verdict (block, flag; unavailable: a webhook gave none)",
+    ("phase", "by", "verdict"),
+)
+GUARDRAIL_SECONDS = Histogram(
+    "relay_guardrail_duration_seconds",
+    "From asking a content policy's webhook to its verdict, or to its having given none",
+    ("phase",),
+    buckets=_LATENCY_S,
+)
+REDACTIONS = Counter(
+    "relay_redactions_total",
+    "Values found by redaction in requests and answers, by entity (custom: a policy's own) and "
+    "action",
+    ("entity", "action"),
+)
+MODEL_UNAVAILABLE = Counter(
+    "relay_redaction_model_unavailable_total",
+    "Requests whose text the language model could not search in time, by what became of them",
+    ("outcome",),
+)
 QUEUE_WAITING = Gauge(
     "relay_queue_waiting", "Requests of this process that wait for a limit of concurrency"
 )
@@ -42,6 +65,17 @@ QUEUED_SECONDS = Histogram(
     "relay_queued_seconds",
     "How long requests waited for a limit of concurrency, admitted in the end or not",
     buckets=_LATENCY_S,
+)
+CACHE_REQUESTS = Counter(
+    "relay_response_cache_requests_total",
+    "Requests whose policy keeps answers, by result (hit, miss, bypass)",
+    ("result",),
+)
+CACHE_MADE = Counter(
+    "relay_response_cache_answers_total",
+    "Answers made for the response cache, by result (kept, not_kept: too large or of a kind that "
+    "is not kept, failed: no whole answer, or Redis was away)",
+    ("result",),
 )
 OPEN_LEASES = Gauge("relay_open_leases", "Requests that this process has open")
 UPSTREAM_ATTEMPTS = Counter(
@@ -79,6 +113,11 @@ REBUILDS = Counter("relay_projection_rebuilds_total", "Rebuilds of the projectio
 DEAD_LETTERS = Counter("relay_dead_letters_total", "Events that nobody took, by type", ("type",))
 TASK_RUNS = Counter(
     "relay_task_runs_total", "Runs of cleanup tasks, by task and result", ("task", "result")
+)
+NOTIFICATIONS = Counter(
+    "relay_notifications_total",
+    "Attempts to send a message, by kind of channel and result (sent, waiting, given_up)",
+    ("kind", "result"),
 )
 LOG_LINES_DROPPED = Counter(
     "relay_log_lines_dropped_total",
@@ -138,6 +177,26 @@ LEDGER_COST_USD = Gauge(
     "USD in the ledger, by period (UTC): day, week, month, total",
     ("period",),
 )
+
+PII_PIECES = Counter(
+    "relay_pii_pieces_total",
+    "Pieces of text that needed the language model, by result (remembered, asked)",
+    ("result",),
+)
+PII_ASKS = Counter(
+    "relay_pii_asks_total",
+    "Requests of `relay` to `pii`, retries included in one, by result (ok, unavailable)",
+    ("result",),
+)
+PII_CHARACTERS = Counter(
+    "relay_pii_characters_total", "Characters that `pii` has analysed, by language", ("language",)
+)
+PII_BATCH_SECONDS = Histogram(
+    "relay_pii_batch_duration_seconds",
+    "How long the language model took for a batch of texts (at most 16,000 characters)",
+    buckets=_LATENCY_S,
+)
+PII_WAITING = Gauge("relay_pii_waiting_characters", "Characters that wait for the language model")
 
 
 def table() -> str:

@@ -22,6 +22,7 @@ from functions.key_admin.api import (
     aliases,
     audit,
     condition,
+    configuration,
     dead_letters,
     explain,
     groups,
@@ -29,12 +30,14 @@ from functions.key_admin.api import (
     limits_use,
     master_key,
     models,
+    notifications,
     organisation,
     own_usage,
     prices,
     quarantine,
     records_csv,
     redaction,
+    response_cache,
     service_accounts,
     sessions,
     spend,
@@ -42,6 +45,7 @@ from functions.key_admin.api import (
     timings,
     usage,
     users,
+    webhook_secrets,
 )
 from functions.key_admin.callers import is_of_callers, of_callers
 from functions.key_admin.console.mount import ROUTES as CONSOLE_ROUTES
@@ -62,6 +66,7 @@ OPERATIONS = (
     *teams.OPERATIONS,
     *organisation.OPERATIONS,
     *redaction.OPERATIONS,
+    *webhook_secrets.OPERATIONS,
     *usage.OPERATIONS,
     *timings.OPERATIONS,
     *records_csv.OPERATIONS,
@@ -72,9 +77,12 @@ OPERATIONS = (
     *condition.OPERATIONS,
     *quarantine.OPERATIONS,
     *dead_letters.OPERATIONS,
+    *notifications.OPERATIONS,
+    *configuration.OPERATIONS,
     *master_key.OPERATIONS,
     *sessions.OPERATIONS,
     *service_accounts.OPERATIONS,
+    *response_cache.OPERATIONS,
 )
 # A user's id is its caller's own string, and a model's its provider's: both may have slashes.
 _ANY_TEXT = {"{user_id}": "{user_id:path}", "{name}": "{name:path}"}

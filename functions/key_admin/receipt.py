@@ -24,8 +24,8 @@ from functions.key_admin.models.receipts import (
 
 _ALIKE = (
     *("occurred_at", "endpoint", "dialect", "provider", "model_requested", "model_served"),
-    *("status", "error_code", "attempts", "latency_ms", "first_token_ms", "usage_source"),
-    *("reported_usage", "tokens", "tags"),
+    *("status", "error_code", "attempts", "cache_hit", "latency_ms", "first_token_ms"),
+    *("usage_source", "reported_usage", "tokens", "tags"),
 )
 _OF_ADMIN = ("key_id", "user_id", "team_id", "account_id")
 _OF_REQUEST = (*("occurred_at", "endpoint", "model_requested", "model_served", "status", "tokens"),)

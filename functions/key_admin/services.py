@@ -1,9 +1,11 @@
 """What lives as long as the process: connections, made at first use."""
 
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from common import secrets
 from common.keyring import Keyring
 from common.projection import keep_first_uses, rebuild, replay_changes, settle_ahead
-from common.redaction.model_findings import ModelFinder
 from common.settings import KeyAdminSettings, key_admin_settings
 from common.state.client import RedisPyCommands
 from common.state.commands import RedisReplyError, RedisUnavailable
@@ -12,6 +14,9 @@ from common.state.projection import has_epoch
 from common.store.database import Database, DatabaseUnavailable
 from common.telemetry import catalogue, logs
 from functions.key_admin.identity.tokens import Tokens
+
+if TYPE_CHECKING:
+    from common.pii.finder import PiiFinder
 
 
 class Services:
@@ -24,13 +29,22 @@ class Services:
         self.outbox = Outbox(self.redis, settings.state_prefix)
         self.keyring = Keyring(settings.encryption_keys, settings.internal_secret)
         self.grace_key = secrets.derive(settings.internal_secret, "master-key-grace")
-        # The function `pii`, where this installation has it.
-        self.model_finder: ModelFinder | None = None
         self.csrf_key = secrets.derive(settings.internal_secret, "csrf")
         self.credentials_key = secrets.derive(settings.internal_secret, "session-credentials")
         self.sign_in_key = secrets.derive(settings.internal_secret, "oidc-sign-in")
         self.tokens = Tokens(settings.internal_secret, settings.identity.jwt_secrets)
         self.replies_key = secrets.derive(settings.internal_secret, "idempotent-replies")
+
+    @cached_property
+    def model_finder(self) -> "PiiFinder | None":
+        """The function `pii`, to try rules of redaction; None where there is none."""
+        if not self.settings.pii.url:
+            return None
+        from common.pii.finder import PiiFinder
+        from common.providers.http import UpstreamClient
+
+        own, secret = self.settings, self.settings.internal_secret
+        return PiiFinder.make(own.pii, secret, UpstreamClient(), self.redis, own.state_prefix)
 
     async def bring_projection_up_to_date(self) -> None:
         """After a commit: Redis gets what changed, or everything if it has nothing.
@@ -49,6 +63,8 @@ class Services:
 
     async def stop(self) -> None:
         """Close all connections."""
+        if (finder := self.__dict__.get("model_finder")) is not None:
+            await finder.close()
         await self.database.close()
         await self.redis.close()
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from common.dialects.base import (
@@ -29,6 +29,7 @@ from functions.relay.snapshots import UsableAccount
 from functions.relay.upload import Upload
 
 if TYPE_CHECKING:
+    from common.domain.response_cache import CacheWish
     from functions.relay.translating import Translation
 
 # Why a request was ended from outside its own coroutine.
@@ -71,8 +72,15 @@ class OpenRequest:
     # and its caller, from the provider's side outwards.
     content: tuple[ContentRules, ...] = ()
     layers: tuple[Layer, ...] = ()
+    # What content policies found, by name; and what is to be done before a stream's end is sent.
+    content_flags: tuple[str, ...] = ()
+    before_end: Callable[[], Awaitable[None]] | None = None
     # How many values were found by redaction, in the request and in its answer.
     redactions: int = 0
+    # What it wants of the response cache, where its policy keeps answers; and whether it was
+    # answered by one.
+    cache_wish: "CacheWish | None" = None
+    cache_hit: bool = False
     # The format in which the account is asked, and its name for the model.
     target: str = ""
     served: str = ""

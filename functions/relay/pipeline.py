@@ -22,6 +22,8 @@ from functions.relay.stages.settle import settle
 # How long a caller who does not read may keep a request that is over.
 LAST_WORDS_S_MAX = 2.0
 
+# What Relay itself did not let pass of an answer.
+_BY_POLICY = (Reason.CONTENT_BLOCKED, Reason.PII_BLOCKED, Reason.GUARDRAIL_UNAVAILABLE)
 _INTERRUPTION_REASONS: dict[Interruption, tuple[Reason, str]] = {
     "deadline": (Reason.DEADLINE, "The request took longer than this installation allows"),
     "shutdown": (Reason.SHUTTING_DOWN, "This process of Relay stops; another one takes requests"),
@@ -91,7 +93,12 @@ async def _serve(
     services.heartbeat.enter(request)
     services.watches.begin(request, body)
     try:
-        await forward(services, request, accounts, send)
+        if request.cache_wish is None:
+            await forward(services, request, accounts, send)
+        else:
+            from functions.relay.stages.cache import serve
+
+            await serve(services, request, accounts, send)
     except Interrupted as interrupted:
         await _end_interrupted(request, send, interrupted.why)
     finally:
@@ -179,6 +186,8 @@ def _outcome(request: OpenRequest) -> tuple[Status, str]:
         return "error", request.interruption
     if request.upload is not None and request.upload.refusal is not None:
         return "error", "bad_request"
+    if request.reason in _BY_POLICY:
+        return "error", request.reason.value
     if request.reason is not None:
         return "error", "upstream_error"
     return "ok", "complete"
@@ -205,6 +214,7 @@ def _report(request: OpenRequest) -> None:
         model=request.parsed.model if request.parsed else None,
         admitted=request.admitted,
         stream=request.streaming,
+        cache_hit=request.cache_hit,
         reason=request.reason.value if request.reason else None,
         interruption=request.interruption,
         tokens_input=request.tokens.input,

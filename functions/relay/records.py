@@ -116,12 +116,12 @@ def _record(
         price_version=UNPRICED if rates is None else prices.version,
         latency_ms=None if status == "interrupted" else request.latency_ms,
         first_token_ms=request.first_token_ms,
-        attempts=max(request.attempts, 1),
-        cache_hit=False,
+        attempts=0 if request.cache_hit else max(request.attempts, 1),
+        cache_hit=request.cache_hit,
         redactions=request.redactions,
         client=_client(request),
         error_code=request.reason.value if request.reason else None,
-        tags=request.key.tags,
+        tags=_tags(request.key.tags, request.content_flags),
         service_tier=service_tier,
         searches=searches,
         unit_prices=unit_prices,
@@ -130,6 +130,11 @@ def _record(
         reported_usage=reported,
         policy=_policy(request),
     )
+
+
+def _tags(own: list[str], flags: tuple[str, ...]) -> list[str]:
+    """The key's, and what content policies found."""
+    return own if not flags else [*own, *(f"content:{flag}" for flag in flags)]
 
 
 def _service_tier(request: OpenRequest) -> str | None:
@@ -188,6 +193,8 @@ def _used_tokens(
     A request that failed before any output is not charged: providers do not charge it either.
     Nor is one whose caller left in the middle of a form: of half a form nothing is served.
     """
+    if not request.attempts:
+        return Tokens(), "reported"  # a kept answer, or a caller who left before anybody was asked
     if request.answer is not None and request.answer.tokens is not None:
         return request.answer.tokens, "reported"
     if request.copy is not None and request.copy.reported_complete:

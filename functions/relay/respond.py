@@ -38,6 +38,8 @@ async def start(request: OpenRequest, send: Send, status: int, headers: RawHeade
         own += _served_by(request)
     if request.queued_ms is not None:
         own.append((b"x-relay-queued-ms", str(request.queued_ms).encode()))
+    if request.content_flags:
+        own.append((b"x-relay-content", ",".join(request.content_flags).encode()))
     headers = headers + request.limit_headers + own
     await send({"type": "http.response.start", "status": status, "headers": headers})
     # A head that cannot be sent raises, and was no beginning.

@@ -33,8 +33,11 @@ from functions.relay.watching import Watches
 
 if TYPE_CHECKING:
     from common.job_settlement import JobSettlement
+    from common.pii.finder import PiiFinder
     from common.state.jobs import Jobs
+    from common.state.response_cache import ResponseCache
     from common.state.sticky_sessions import StickySessions
+    from functions.relay.flights import Flights
 
 EMIT_S_MAX = 4.0
 # What is read for its figures alone ends this much earlier, to be settled like the rest.
@@ -52,9 +55,10 @@ class Services:
         self.admission = Admission(self.redis, settings.state_prefix)
         self.stored = StoredResponses(self.redis, settings.state_prefix)
         self.upstream = UpstreamClient(settings.connect_timeout_s * 1000)
+        self.keyring = Keyring(settings.encryption_keys, settings.internal_secret)
         self.snapshots = Snapshots(
             settings.accounts,
-            Keyring(settings.encryption_keys, settings.internal_secret),
+            self.keyring,
             settings.budget_thresholds,
             default_token_limit=settings.default_token_limit,
         )
@@ -105,11 +109,53 @@ class Services:
         return Jobs(self.redis, self.settings.state_prefix)
 
     @cached_property
+    def response_cache(self) -> "ResponseCache":
+        """Kept answers: only where a policy keeps some.
+
+        On a connection of their own: they are large, and in a Cluster on other nodes, and neither
+        may hold up an admission.
+        """
+        from common.state.response_cache import ResponseCache
+
+        settings = self.settings
+        connection = MultiplexedConnection.from_url(settings.redis_url)
+        return ResponseCache(
+            connection, settings.state_prefix, self.keyring, settings.internal_secret
+        )
+
+    @cached_property
+    def flights(self) -> "Flights":
+        """Who waits for an answer that is being made."""
+        from functions.relay.flights import Flights
+
+        return Flights(self.response_cache, self.settings.first_byte_timeout_s)
+
+    @property
+    def routing_version(self) -> int:
+        """Which routing table is followed."""
+        return self._routing_version
+
+    @cached_property
     def job_settlement(self) -> "JobSettlement":
         """How jobs are settled at a caller's read."""
         from common.job_settlement import JobSettlement
 
         return JobSettlement(self.admission, self.jobs, self.upstream, self.prices_at)
+
+    @cached_property
+    def placeholder_key(self) -> bytes:
+        """By which redaction makes its placeholders: the same in all processes."""
+        return secrets.derive(self.settings.internal_secret, "placeholders")
+
+    @cached_property
+    def model_finder(self) -> "PiiFinder | None":
+        """Who finds names in texts: only where a policy asks for it. None without its address."""
+        if not self.settings.pii.url:
+            return None
+        from common.pii.finder import PiiFinder
+
+        own, secret = self.settings, self.settings.internal_secret
+        return PiiFinder.make(own.pii, secret, self.upstream, self.redis, own.state_prefix)
 
     async def follow(self, versions: str) -> None:
         """Read the operator's prices and routing table if Redis has others.
@@ -182,8 +228,12 @@ class Services:
         if self.emitter is not None:
             await self.emitter.stop(min(EMIT_S_MAX, within_s / 2))
         await self.heartbeat.stop()
+        if (finder := self.__dict__.get("model_finder")) is not None:
+            await finder.close()
         await self.upstream.close()
         await self.key_lookup.close()
+        if "response_cache" in self.__dict__:
+            await self.response_cache.close()
         await self.redis.close()
 
     async def _finish(self, end: float) -> None:

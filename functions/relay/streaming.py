@@ -137,6 +137,10 @@ async def _copy_rest(
         if chunk is None:
             break
         ready = _fed(copy, chunk, exchange)
+    if request.before_end is not None and not request.draining:
+        request.waiting_for_provider = True  # so that a caller who waits hears of it
+        await request.before_end()
+        request.waiting_for_provider = False
     rest = _ended(copy, exchange)
     if copy.stored_id is not None and not remembered:
         await remember()

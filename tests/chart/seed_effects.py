@@ -117,6 +117,7 @@ SCENES: dict[str, dict[str, Any]] = {
         },
         "postgresql": {"persistence": {"size": "30Gi"}},
         "resources": {"requests": {"memory": "300Mi"}},
+        "pii": {"enabled": True, "resources": {"requests": {"memory": "2Gi"}}},
         "secrets": {"openaiApiKey": "sk-1"},
         "ingress": {
             "enabled": True,
@@ -376,6 +377,9 @@ EFFECTS: dict[str, tuple[str, Effect, Any]] = {
     "resources.requests.memory": (
         *("config", container("cleanup", "resources", "requests", "memory"), "300Mi"),
     ),
+    "pii.resources.requests.memory": (
+        *("config", container("pii", "resources", "requests", "memory"), "2Gi"),
+    ),
     "postgresql.persistence.size": (
         "config",
         at("StatefulSet", "relay-postgresql", *CLAIM[2:]),
@@ -385,7 +389,6 @@ EFFECTS: dict[str, tuple[str, Effect, Any]] = {
 # Checked by the schema, and taken: what they are for comes later, or never.
 TAKEN = {
     "config.healthCheckInterval": 30000,
-    "pii.resources.requests.memory": "2Gi",
     "persistence.chroma.size": "20Gi",
     "persistence.knowledgeBase.size": "20Gi",
 }

@@ -63,7 +63,7 @@ DATABASE = {"postgresql__enabled": False, "externalDatabase__host": "postgres"}
         ),
         ({"replicaCount": 21}, "is more than functions.relay.maxScale (20)"),
         ({"functions__cleanup__minScale": 3}, "functions.cleanup.minScale (3)"),
-        ({"pii__enabled": True}, "has no function pii"),
+        ({"pii__minScale": 5}, "pii.minScale (5) is more than its maxScale (4)"),
         ({"secrets__create": False, "secrets__openaiApiKey": "k"}, "set secrets.create=true"),
         (
             {"secrets__existingSecret": "s", "secrets__geminiApiKey": 7},
@@ -154,6 +154,7 @@ def test_one_pod_of_each_may_share_a_claim_of_one_node():
         functions__keyAdmin__maxScale=1,
         functions__usageAggregation__maxScale=1,
         functions__cleanup__maxScale=1,
+        functions__notifications__maxScale=1,
     )
     assert render(*once)
 

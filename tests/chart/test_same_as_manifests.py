@@ -21,7 +21,10 @@ MANIFESTS = [
     for path in sorted(MANIFESTS_DIRECTORY.glob("[0-9]*.yaml"))
     for document in yaml.safe_load_all(path.read_text())
 ]
-SERVICES = ["relay-relay", "relay-key-admin", "relay-usage-aggregation", "relay-cleanup"]
+SERVICES = [
+    *("relay-relay", "relay-key-admin", "relay-usage-aggregation", "relay-cleanup"),
+    "relay-notifications",
+]
 # What the chart adds, as it has values for it.
 CHART_ONLY = {
     *("RELAY_ENVIRONMENT", "RELAY_HOST", "RELAY_LOG_LEVEL", "RELAY_LOG_DIRECTORY"),
@@ -31,6 +34,7 @@ CHART_ONLY = {
     *("RELAY_OIDC_ROLE_CLAIM", "RELAY_OIDC_USER_CLAIM"),
     *("RELAY_BUDGET_THRESHOLDS", "RELAY_UNPRICED_MODELS", "RELAY_DEFAULT_TOKEN_LIMIT"),
     "RELAY_STICKY_SESSION_S",
+    *("RELAY_CACHE_ENTRY_BYTES_MAX", "RELAY_CACHE_TENANT_BYTES_MAX"),
     *("RELAY_FIRST_BYTE_TIMEOUT_S", "RELAY_IDLE_TIMEOUT_S", "RELAY_CONNECT_TIMEOUT_S"),
     *("RELAY_FIRST_TOKEN_TIMEOUT_S", "RELAY_ATTEMPTS_MAX", "RELAY_RETRY_WITHIN_S"),
     *("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT", "OPENAI_API_VERSION", "GEMINI_API_KEY"),

@@ -35,6 +35,12 @@ def dev_image(image, base_image):
 
 
 @pytest.fixture(scope="session")
+def pii_image(base_image):
+    """The image of the function `pii`."""
+    return _built(base_image, "pii", "relay-pii:test")
+
+
+@pytest.fixture(scope="session")
 def edge_image():
     """An image with nginx."""
     if given := os.environ.get("EDGE_IMAGE"):

@@ -23,7 +23,7 @@ def own_cache(tmp_path, monkeypatch):
 
 def test_relay_answers_every_kind_of_load_as_it_should():
     names = ("small", "20k", "1m", "burst", "limited", "storm-key", "failover-500", "failover-429")
-    names += ("translated", "translated-burst")
+    names += ("translated", "translated-burst", "redacted-10k", "cached", "cached-burst")
     # A few requests a second, each on a connection of its own: no machine is too slow for it.
     scenarios = [
         dataclasses.replace(BY_NAME[name], rate=20, connections=64, only=("relay",))

@@ -7,6 +7,8 @@ from cli.settings_reference import ENOUGH
 from common.settings import (
     exporter_settings,
     key_admin_settings,
+    notifications_settings,
+    pii_settings,
     relay_settings,
     serve_settings,
     worker_settings,
@@ -26,9 +28,11 @@ READERS: dict[str, Callable[[dict[str, str]], Any]] = {
     "key-admin": key_admin_settings,
     "usage-aggregation": worker_settings,
     "cleanup": worker_settings,
+    "notifications": notifications_settings,
     "exporter": exporter_settings,
+    "pii": pii_settings,
 }
-OPTIONAL = {"exporter"}
+OPTIONAL = {"exporter", "pii"}
 
 
 def check_settings(objects: list[Object]) -> None:
@@ -48,7 +52,8 @@ def check_settings(objects: list[Object]) -> None:
         }
         serve_settings(variables)
         settings = READERS[component](variables)
-        RedisAddress(settings.redis_url)
-        if component in ("relay", "key-admin"):
+        if component != "pii":
+            RedisAddress(settings.redis_url)
+        if component in ("relay", "key-admin", "notifications"):
             assert len(settings.encryption_keys) == 1
     assert set(READERS) - OPTIONAL <= found

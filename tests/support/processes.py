@@ -24,8 +24,8 @@ class ServedProcess:
         self._environment = environment
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, ready_path: str = "/health/ready") -> None:
-        """Start, and return when it answers `ready_path` with 200."""
+    def begin(self) -> None:
+        """Start it, and wait for nothing."""
         environment = {**os.environ, "RELAY_METRICS_PORT": "0", **self._environment}
         environment |= {"RELAY_HOST": "127.0.0.1", "PORT": str(self.port)}
         command = [sys.executable, "-m", "common.serve", self._target]
@@ -33,6 +33,10 @@ class ServedProcess:
             self.process = subprocess.Popen(
                 launched(command), env=environment, stdout=log, stderr=log
             )
+
+    def start(self, ready_path: str = "/health/ready") -> None:
+        """Start, and return when it answers `ready_path` with 200."""
+        self.begin()
         end = time.monotonic() + START_S_MAX
         while not self._answers(ready_path):
             if self.process.poll() is not None or time.monotonic() > end:

@@ -46,6 +46,7 @@ def test_the_document_has_every_part_and_its_chart(tmp_path):
         "Latency at 100 requests/s",
         "relay: limits, refusals, failover",
         "relay: another dialect than the provider's",
+        "relay: redaction",
         "Cold start",
         "Memory",
         "How it is measured",

@@ -14,33 +14,50 @@ import pytest
 FIRST_PARTY = ("cli", "common", "echo_provider", "functions")
 ALLOWED = {
     # cryptography at the first stored account, psycopg at the first key that Redis does not
-    # know, prometheus by the metrics port, pyreqwest for accounts behind an egress proxy.
+    # know, prometheus by the metrics port, pyreqwest for accounts behind an egress proxy,
+    # phonenumbers and re2 at the first request whose rules of content need them.
     "functions.relay": {
-        *("cryptography", "hiredis", "msgspec", "psycopg", "psycopg_pool", "pyreqwest"),
+        *("cryptography", "hiredis", "msgspec", "phonenumbers", "psycopg", "psycopg_pool"),
+        *("pyreqwest", "re2"),
     },
     # pyreqwest at a test call of an account, jwt at the first session, jinja2 at the first page,
     # phonenumbers and re2 at the first rule of content that has a pattern or phone numbers.
     "functions.key_admin": {
-        *("cryptography", "httpx", "jinja2", "jwt", "markupsafe", "msgspec", "phonenumbers"),
-        *("psycopg", "psycopg_pool", "pydantic", "pydantic_core", "pyreqwest", "re2", "redis"),
-        "starlette",
+        # apprise at a test of a channel of notifications.
+        *("apprise", "cryptography", "httpx", "jinja2", "jwt", "markupsafe", "msgspec"),
+        *("phonenumbers", "psycopg", "psycopg_pool", "pydantic", "pydantic_core", "pyreqwest"),
+        *("re2", "redis", "starlette"),
     },
     # pyreqwest by an egress proxy.
     "functions.usage_aggregation": {
-        *("cloudevents", "msgspec", "psycopg", "psycopg_pool", "pyreqwest", "redis"),
+        *(
+            "cloudevents",
+            "cryptography",
+            "msgspec",
+            "psycopg",
+            "psycopg_pool",
+            "pyreqwest",
+            "redis",
+        ),
     },
     # cryptography when there is an open job, pyreqwest by an egress proxy.
     "functions.cleanup": {
         *("cloudevents", "cryptography", "msgspec", "psycopg", "psycopg_pool", "pyreqwest"),
         "redis",
     },
+    # apprise at the first message that is no webhook.
+    "functions.notifications": {
+        *("apprise", "cloudevents", "cryptography", "msgspec", "psycopg", "psycopg_pool"),
+        *("pyreqwest", "redis"),
+    },
     "functions.exporter": {"msgspec", "psycopg", "psycopg_pool", "redis"},
+    "functions.pii": {"msgspec", "spacy", "thinc"},
     "common.serve": {"msgspec", "prometheus_client"},
 }
-# The packages that the product is built on; spacy comes with the function `pii`.
+# The packages that the product is built on.
 FIXED = {
-    *("cloudevents", "functions_framework", "httpx", "prometheus_client", "psycopg", "pydantic"),
-    "redis",
+    *("apprise", "cloudevents", "functions_framework", "httpx", "prometheus_client", "psycopg"),
+    *("pydantic", "redis", "spacy"),
 }
 
 

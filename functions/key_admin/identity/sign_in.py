@@ -106,8 +106,8 @@ async def by_api_key(parts: Services, request: Request, key: str) -> Opened:
     _check_given(api_key=key)
     attempt = await throttle.admit(parts, request, f"api-key:{request.scope['relay.address']}")
     presented = key_of_caller([(b"x-api-key", key.encode("utf-8", "surrogateescape"))])
-    key_hash = hash_presented(presented)
     try:
+        key_hash = hash_presented(presented)
         record = await verified_key(parts, request, key_hash)
     except Refused as refused:
         if refused.refusal.reason in (Reason.STATE_UNAVAILABLE, Reason.REBUILDING):

@@ -130,6 +130,9 @@ class Receipt(BaseModel):
     finish_detail: Annotated[str, Field(description="the ledger's own word")]
     error_code: str | None
     attempts: Annotated[int, Field(description="accounts that were asked")]
+    cache_hit: Annotated[
+        bool, Field(description="answered by the response cache: nobody was asked, nothing used")
+    ]
     latency_ms: int | None
     first_token_ms: int | None
     usage_source: Literal["reported", "estimated"]

@@ -48,7 +48,14 @@ async def upload_file(
     length = _check_form(request)
     account = _account_for(services, request)
     upload = _PassedOn(body)
-    exchange = _open_upload(services, request, account, StreamedBody(upload.chunks(), length))
+    streamed = StreamedBody(upload.chunks(), length)
+    if request.content:
+        from functions.relay.stages.content_files import checked_upload
+
+        whole = await checked_upload(services, request, body)
+        if whole is not None:
+            streamed = StreamedBody(_at_once(whole), len(whole))
+    exchange = _open_upload(services, request, account, streamed)
     services.heartbeat.reading[request.id] = request
     try:
         await exchange.open()
@@ -89,6 +96,10 @@ async def load_batch(services: Services, request: OpenRequest) -> None:
             message = f"{account.provider} does not give the file (status {exchange.status})"
             raise Refused(Refusal(Reason.UPSTREAM_ERROR, message, field="input_file_id"))
         file = await _read_bounded(exchange)
+        if request.content:
+            from functions.relay.stages.content_files import check_batch
+
+            await check_batch(services, request, file)
         request.parsed, request.bound = read_input(request.body, file)
     except BadRequest as error:
         raise Refused(refusal_of(error)) from None
@@ -117,6 +128,10 @@ class _PassedOn:
         except ConnectionResetError:
             self.gone = True
             raise UpstreamFailed(Failure(Reason.INVALID_REQUEST, "the caller left")) from None
+
+
+async def _at_once(whole: bytes) -> AsyncIterator[bytes]:
+    yield whole
 
 
 def _check_form(request: OpenRequest) -> int | None:

@@ -30,9 +30,10 @@ def settle(
 ) -> asyncio.Task[None]:
     """Start to settle an admitted request that is over."""
     record = final_record(prices_of(services, request), request, status, finish_cause)
-    if record.usage_source == "reported" and status == "ok":
+    served = status == "ok" and bool(request.attempts)  # by an account, not by a kept answer
+    if record.usage_source == "reported" and served:
         services.estimates.learn(request, record.tokens)
-    if status == "ok" and request.account is not None:
+    if served and request.account is not None:
         services.latencies.learn(request)
         if request.sticky_key is not None:
             from functions.relay.stages.sticky import remember

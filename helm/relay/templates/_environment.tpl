@@ -1,7 +1,7 @@
 {{/* The functions' environment, part by part; knative/ has the same names (tests/chart). */}}
 
-{{/* What every process has: how it logs, and where the stores are. */}}
-{{- define "relay.env.process" -}}
+{{/* How a process logs, and how long it may take. */}}
+{{- define "relay.env.bare" -}}
 - name: RELAY_TIMEOUT_S
   value: {{ int .Values.config.timeoutSeconds | quote }}
 - name: RELAY_INSTALLATION
@@ -18,6 +18,11 @@
   value: {{ .Values.config.logMaxSize }}
 - name: RELAY_LOG_MAX_FILES
   value: {{ int .Values.config.logMaxFiles | quote }}
+{{- end -}}
+
+{{/* What every process with stores has: that, and where they are. */}}
+{{- define "relay.env.process" -}}
+{{ include "relay.env.bare" . }}
 {{ include "relay.databaseEnv" (dict "root" . "direct" false) }}
 {{ include "relay.redisEnv" . }}
 {{- end -}}
@@ -39,12 +44,39 @@
 {{- end }}
 {{- end -}}
 
+{{/* The same, for who sends no usage: without a broker, straight to who tells people. */}}
+{{- define "relay.env.tellingSink" -}}
+{{- if and (eq .Values.runtime "kubernetes") (not .Values.broker.sinkUrl) }}
+- name: K_SINK
+  value: {{ printf "http://%s" (include "relay.host" (dict "root" . "name" "notifications")) | quote }}
+{{- else }}
+{{- include "relay.env.sink" . }}
+{{- end }}
+{{- end -}}
+
+{{/* What opens secrets that are kept. */}}
+{{- define "relay.env.encryptionKeys" -}}
+{{ include "relay.secretVariable" (dict "name" "RELAY_ENCRYPTION_KEYS" "secret" (printf "%s-internal" .Release.Name) "key" "RELAY_ENCRYPTION_KEYS" "optional" true) }}
+{{- end -}}
+
 {{/* What `relay` and `key_admin` have beyond that. */}}
 {{- define "relay.env.public" -}}
-{{ include "relay.env.sink" . }}
-{{ include "relay.secretVariable" (dict "name" "RELAY_ENCRYPTION_KEYS" "secret" (printf "%s-internal" .Release.Name) "key" "RELAY_ENCRYPTION_KEYS" "optional" true) }}
+{{ include "relay.env.encryptionKeys" . | trim }}
 {{ include "relay.secretVariable" (dict "name" "RELAY_EDGE_TOKEN" "secret" (printf "%s-internal" .Release.Name) "key" "RELAY_EDGE_TOKEN" "optional" true) }}
+{{- include "relay.env.piiClient" . }}
 {{- include "relay.env.providers" . }}
+{{- end -}}
+
+{{/* Where `pii` is, for who asks it. */}}
+{{- define "relay.env.piiClient" -}}
+{{- if .Values.pii.enabled }}
+- name: RELAY_PII_URL
+  value: http://{{ include "relay.host" (dict "root" . "name" "pii") }}
+- name: RELAY_PII_TIMEOUT_MS
+  value: {{ int .Values.pii.timeoutMs | quote }}
+- name: RELAY_PII_CACHE_TTL_S
+  value: {{ int .Values.pii.cacheTtlSeconds | quote }}
+{{- end }}
 {{- end -}}
 
 {{/* The built-in accounts, for who asks providers. */}}
@@ -78,11 +110,16 @@ vertexLocation: GOOGLE_CLOUD_LOCATION
 
 {{- define "relay.env.relay" -}}
 {{ include "relay.env.common" . }}
+{{ include "relay.env.sink" . | trim }}
 {{ include "relay.env.public" . | trim }}
 - name: RELAY_UNPRICED_MODELS
   value: {{ .Values.config.unpricedModels }}
 - name: RELAY_STICKY_SESSION_S
   value: {{ int64 .Values.config.stickySessionSeconds | quote }}
+- name: RELAY_CACHE_ENTRY_BYTES_MAX
+  value: {{ int64 .Values.config.responseCache.entryBytesMax | quote }}
+- name: RELAY_CACHE_TENANT_BYTES_MAX
+  value: {{ int64 .Values.config.responseCache.tenantBytesMax | quote }}
 - name: RELAY_BUDGET_THRESHOLDS
   value: {{ .Values.config.budgetThresholds | quote }}
 - name: RELAY_DEFAULT_TOKEN_LIMIT
@@ -111,6 +148,7 @@ vertexLocation: GOOGLE_CLOUD_LOCATION
 - name: RELAY_API_KEY_PREFIX
   value: {{ .Values.config.apiKeyPrefix | quote }}
 {{ include "relay.env.signIn" . | trim }}
+{{ include "relay.env.tellingSink" . | trim }}
 {{ include "relay.env.public" . | trim }}
 {{- end -}}
 
@@ -151,14 +189,14 @@ vertexLocation: GOOGLE_CLOUD_LOCATION
 
 {{- define "relay.env.usage-aggregation" -}}
 {{ include "relay.env.common" . }}
-{{ include "relay.env.sink" . | trim }}
+{{ include "relay.env.tellingSink" . | trim }}
 - name: RELAY_SWEEP_INTERVAL_S
   value: {{ int .Values.config.rateLimitCleanupInterval | quote }}
 {{- end -}}
 
 {{- define "relay.env.cleanup" -}}
 {{ include "relay.env.common" . }}
-{{ include "relay.env.sink" . | trim }}
+{{ include "relay.env.tellingSink" . | trim }}
 - name: RELAY_LEDGER_RETENTION_DAYS
   value: {{ include "relay.ledgerDays" . | quote }}
 - name: RELAY_ROLLUP_RETENTION_DAYS
@@ -167,7 +205,7 @@ vertexLocation: GOOGLE_CLOUD_LOCATION
   value: {{ int .Values.config.auditRetentionDays | quote }}
 - name: RELAY_QUARANTINE_RETENTION_DAYS
   value: {{ int .Values.config.quarantineRetentionDays | quote }}
-{{ include "relay.secretVariable" (dict "name" "RELAY_ENCRYPTION_KEYS" "secret" (printf "%s-internal" .Release.Name) "key" "RELAY_ENCRYPTION_KEYS" "optional" true) }}
+{{ include "relay.env.encryptionKeys" . | trim }}
 {{- include "relay.env.providers" . }}
 {{- if .Values.storage.data.external.enabled }}
 - name: RELAY_PRICE_BOOK_DIRECTORY
@@ -175,11 +213,30 @@ vertexLocation: GOOGLE_CLOUD_LOCATION
 {{- end }}
 {{- end -}}
 
+{{- define "relay.env.notifications" -}}
+{{ include "relay.env.common" . }}
+{{ include "relay.env.encryptionKeys" . | trim }}
+{{- end -}}
+
 {{/* No key and no secret but the stores' passwords. */}}
 {{- define "relay.env.exporter" -}}
 {{ include "relay.env.process" . }}
 - name: PORT
   value: {{ int .Values.config.port | quote }}
+{{- end -}}
+
+{{/* No store and no key: of secrets what its callers' token is derived from. */}}
+{{- define "relay.env.pii" -}}
+{{ include "relay.env.bare" . }}
+{{ include "relay.secretVariable" (dict "name" "RELAY_INTERNAL_SECRET" "secret" (printf "%s-internal" .Release.Name) "key" "RELAY_INTERNAL_SECRET") }}
+{{- if eq .Values.runtime "kubernetes" }}
+- name: PORT
+  value: {{ int .Values.config.port | quote }}
+{{- end }}
+- name: RELAY_PII_MODELS
+  value: {{ .Values.pii.models | quote }}
+- name: RELAY_PII_QUEUE_CHARACTERS
+  value: {{ int64 .Values.pii.queueCharacters | quote }}
 {{- end -}}
 
 {{/* Milliseconds as days, rounded up. */}}

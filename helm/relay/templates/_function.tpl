@@ -1,6 +1,7 @@
 {{/* One function: a Knative Service, or with `runtime: kubernetes` Deployment, Service and HPA; and
 its metrics' Service. Argument: dict root, name (key-admin), module (key_admin), scale (dict min, max,
-target, annotations), resources, burst (the activator leaves the path when warm). */}}
+target, annotations), resources, burst (the activator leaves the path when warm), image (if another),
+startSeconds (before it is asked whether it lives). */}}
 {{- define "relay.function" -}}
 {{- $name := include "relay.component" . -}}
 {{- $_ := set . "component" .name -}}
@@ -119,7 +120,7 @@ serviceAccountName: {{ include "relay.serviceAccount" .root }}
 enableServiceLinks: false
 containers:
   - name: {{ .name }}
-    image: {{ include "relay.image" .root }}
+    image: {{ .image | default (include "relay.image" .root) }}
     imagePullPolicy: {{ $values.image.pullPolicy }}
     command: ["python", "-m", "common.serve"]
     args: ["functions.{{ .module }}.main:application"]
@@ -153,9 +154,17 @@ containers:
         {{- if $kubernetes }}
         port: http
         {{- end }}
+      {{- with .startSeconds }}
+      initialDelaySeconds: {{ . }}
+      {{- end }}
       periodSeconds: 10
     resources:
+      {{- if .image }}
+      {{- /* `resources` is for the light functions. */}}
+      {{- toYaml .resources | nindent 6 }}
+      {{- else }}
       {{- include "relay.resources" (dict "root" .root "own" .resources) | nindent 6 }}
+      {{- end }}
     securityContext:
       {{- include "relay.containerSecurity" . | nindent 6 }}
     volumeMounts:

@@ -50,6 +50,13 @@ for this chart's. Every template begins with it; `.Values` is one map for all of
 {{ include "relay.imageName" (dict "repository" .Values.image.repository "tag" $tag "digest" .Values.image.digest) }}
 {{- end -}}
 
+{{/* The image of `pii`, beside that of all others. */}}
+{{- define "relay.piiImage" -}}
+{{- $own := .Values.pii.image -}}
+{{- $tag := include "relay.text" $own.tag | default (include "relay.text" .Values.image.tag) | default .Chart.AppVersion -}}
+{{ include "relay.imageName" (dict "repository" ($own.repository | default (printf "%s-pii" .Values.image.repository)) "tag" $tag "digest" $own.digest) }}
+{{- end -}}
+
 {{/* MiB of a quantity of memory such as 128Mi, 1Gi, 500M or 134217728. */}}
 {{- define "relay.mebibytes" -}}
 {{- $text := include "relay.text" . -}}

@@ -21,11 +21,10 @@ ALONE = {
     for name in relayctl.list_commands(ROOT)
     if isinstance(command := relayctl.get_command(ROOT, name), AdminCommand)
 }
-COMMANDS = {
-    f"{name} {command}": group.commands[command]
-    for name, group in GROUPS.items()
-    for command in group.commands
-} | ALONE
+COMMANDS = [
+    *(f"{name} {command}" for name, group in GROUPS.items() for command in group.commands),
+    *ALONE,
+]
 
 
 def test_every_command_has_some():
@@ -34,11 +33,12 @@ def test_every_command_has_some():
 
 @pytest.mark.parametrize("path", COMMANDS)
 def test_each_is_a_right_command_line_and_stands_whole_in_the_help(path):
-    names = path.split()
-    shown = CliRunner().invoke(relayctl, [*names, "--help"], prog_name="relayctl").output
+    steps = path.split()
+    shown = CliRunner().invoke(relayctl, [*steps, "--help"], prog_name="relayctl").output
+    command = ALONE[path] if path in ALONE else GROUPS[steps[0]].commands[steps[1]]
     for example in EXAMPLES[path]:
         assert f"\n  {example}\n" in shown
         words = shlex.split(example)
-        assert words[: len(names) + 1] == ["relayctl", *names]
+        assert words[: len(steps) + 1] == ["relayctl", *steps]
         # Raises what the command would say of a wrong option.
-        COMMANDS[path].make_context(names[-1], words[len(names) + 1 :])
+        command.make_context(path, words[len(steps) + 1 :])

@@ -6,10 +6,13 @@ from cli.admin import (
     accounts,
     aliases,
     audit,
+    cache,
+    content_policy,
     dead_letters,
     groups,
     keys,
     models,
+    notifications,
     organisation,
     output,
     quarantine,
@@ -23,9 +26,16 @@ from cli.admin import (
     users,
 )
 from functions.key_admin.models import accounts as account_models
-from functions.key_admin.models import content_trial, directory, operations
+from functions.key_admin.models import (
+    content_trial,
+    directory,
+    operations,
+    response_cache,
+    webhook_secrets,
+)
 from functions.key_admin.models import keys as key_models
 from functions.key_admin.models import limits as limit_models
+from functions.key_admin.models import notifications as notification_models
 from functions.key_admin.models import receipts as receipt_models
 from functions.key_admin.models import routing as routing_models
 from functions.key_admin.models import service_accounts as service_account_models
@@ -37,6 +47,8 @@ SHAPES = [
     (keys.MADE, key_models.KeyMade, set()),
     (accounts.SHAPE, account_models.AccountAnswer, set()),
     (users.SHAPE, directory.UserAnswer, set()),
+    (notifications.SHAPE, notification_models.ChannelAnswer, set()),
+    (notifications.MESSAGES, notification_models.DeliveryAnswer, set()),
     (groups.SHAPE, routing_models.GroupAnswer, set()),
     (aliases.SHAPE, routing_models.AliasAnswer, set()),
     (models.SHAPE, routing_models.ModelAnswer, set()),
@@ -44,6 +56,7 @@ SHAPES = [
     (teams.SHAPE, directory.TeamAnswer, set()),
     (organisation.SHAPE, limit_models.OrganisationAnswer, set()),
     (redaction.SHAPE, content_trial.TrialFinding, set()),
+    (content_policy.SHAPE, webhook_secrets.WebhookSecret, set()),
     (usage.RECORDS, usage_models.Record, set()),
     (receipts.SHAPE, receipt_models.AdminReceipt, {"object"}),
     (audit.SHAPE, operations.AuditAnswer, set()),
@@ -52,6 +65,7 @@ SHAPES = [
     (service_accounts.MADE, service_account_models.ServiceAccountMade, set()),
     (signing_in.SESSIONS, session_models.SessionShown, set()),
     (signing_in.WHO, session_models.ActorAnswer, {"csrf_token"}),
+    (cache.SHAPE, response_cache.KeptAnswer, set()),
     (dead_letters.SHAPE, operations.DeadLetterAnswer, set()),
 ]
 

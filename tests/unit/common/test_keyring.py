@@ -87,3 +87,15 @@ def test_what_was_never_sealed_is_an_error_that_says_so(sealed):
 def test_it_shows_its_keys_names_only():
     shown = repr(Keyring([("new", NEW), ("old", OLD)], SECRET))
     assert shown == f"Keyring(new, old, {DERIVED_ID})"
+
+
+@given(st.binary(), st.text())
+def test_bytes_are_sealed_as_texts_are(plain, place):
+    old, both = Keyring([("old", OLD)], SECRET), Keyring([("new", NEW), ("old", OLD)], SECRET)
+    sealed = old.seal_bytes(plain, place)
+    assert sealed.startswith(b"old:")
+    assert both.unseal_bytes(sealed, place) == plain
+    with pytest.raises(ValueError, match="does not open"):
+        both.unseal_bytes(sealed, place + "?")
+    with pytest.raises(ValueError, match="which is not there"):
+        Keyring([], SECRET).unseal_bytes(sealed, place)

@@ -8,6 +8,8 @@ import re
 
 import pytest
 
+from common.dialects import OPERATIONS
+from common.dialects.base import FORM
 from common.redaction.placeholders import Placeholders
 from common.redaction.planned import scanner
 from common.redaction.policy import plan, read_policy
@@ -15,6 +17,7 @@ from common.redaction.redacting import redact
 from common.redaction.rewriting import restore
 from common.redaction.scanning import finish
 from common.redaction.shapes import ANSWERS, REQUESTS
+from functions.relay.endpoints import ENDPOINTS
 
 PLAN = plan(read_policy({"entities": {"EMAIL_ADDRESS": "mask", "PAYMENT_CARD": "mask"}}))
 SCANNER = scanner(PLAN)
@@ -23,6 +26,18 @@ IMAGE = {"type": "image_url", "image_url": {"url": "https://h/#1"}}
 SCHEMA = {"type": "object", "properties": {"to": {"type": "string", "description": "@1"}}}
 
 MATRIX = {
+    "messages.batches": {
+        "each request": {
+            "requests": [
+                {
+                    "custom_id": "#1",
+                    "params": {"model": "#2", "messages": [{"role": "user", "content": "@1"}]},
+                },
+                {"custom_id": "b", "params": {"system": "@2"}},
+            ]
+        },
+    },
+    "batches": {"metadata": {"input_file_id": "#1", "endpoint": "#2", "metadata": {"to": "@1"}}},
     "chat.completions": {
         "user's text": {"messages": [{"role": "user", "content": "hi @1"}]},
         "system": {"messages": [{"role": "system", "content": "@1"}]},
@@ -231,6 +246,15 @@ def test_every_endpoint_has_rows_or_the_shape_of_one_that_has():
     assert {id(shape) for shape in REQUESTS.values()} == shapes
 
 
+def test_every_endpoint_that_is_forwarded_has_a_shape_or_takes_a_form():
+    forwarded = [one.name for one in ENDPOINTS if one.kind == "forward"]
+    forms = [one for one in forwarded if OPERATIONS[one].media_type == FORM]
+    assert sorted(forms) == [
+        *("audio.transcriptions", "audio.translations", "images.edits", "images.variations")
+    ]
+    assert set(forwarded) - set(forms) <= REQUESTS.keys()
+
+
 def test_bytes_around_a_value_stay_whatever_their_escapes_and_blanks():
     body = b'{ "messages":[{"content" :"'
     body += b'\\u00e9\\n\\ud83d\\ude00 \xc3\xa9 a@x.com\\/\\u0041"}],"n":1.0e0}'
@@ -306,7 +330,11 @@ def answer(endpoint, name):
             ]
         },
         "completions": {"choices": [{"text": name}]},
-    }[endpoint]
+        "audio.transcriptions": {"text": name, "segments": [{"text": name}]},
+        "audio.translations": {"text": name},
+        "images.generations": {"data": [{"revised_prompt": name, "b64_json": "PERSON_7K3QX2MA"}]},
+        "images.edits": {"data": [{"revised_prompt": name}]},
+    }[endpoint.replace("gemini.stream", "gemini.generate")]
 
 
 @pytest.mark.parametrize("endpoint", ANSWERS)

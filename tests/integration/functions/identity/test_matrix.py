@@ -18,13 +18,13 @@ RANKS = ["viewer", "operator", "admin"]
 ALL = [*RANKS, "team_admin", "portal"]
 UNKNOWN = "01ARYZ6S41TSV4RRFFQ69G5FAV"
 MAY = {
-    "": "sessions_open_one sessions_refresh",
+    "": ("sessions_open_one sessions_refresh"),
     "viewer operator admin": (
         "accounts_list_accounts accounts_show audit_list_audit condition_show "
         "dead_letters_list_dead_letters "
         "explain_explain groups_list_groups groups_show organisation_show prices_diff "
-        "prices_list_books quarantine_list_quarantine service_accounts_list_accounts "
-        "service_accounts_show"
+        "prices_list_books quarantine_list_quarantine response_cache_show "
+        "service_accounts_list_accounts service_accounts_show"
     ),
     "viewer operator admin team_admin": (
         "limits_use_show spend_show teams_list_teams teams_show usage_show_leaderboard "
@@ -37,17 +37,20 @@ MAY = {
         "usage_show_receipt usage_show_sums"
     ),
     "operator admin": (
-        "account_calls_reset account_calls_test dead_letters_retry quarantine_retry "
-        "redaction_try_text teams_create teams_delete teams_patch users_delete"
+        "account_calls_reset account_calls_test dead_letters_retry notifications_list_channels "
+        "notifications_list_deliveries notifications_retry notifications_show "
+        "notifications_test quarantine_retry redaction_try_text teams_create teams_delete "
+        "teams_patch users_delete"
     ),
-    "operator admin team_admin": "keys_patch keys_restore users_create users_patch",
-    "operator admin team_admin portal": "keys_create keys_delete keys_revoke keys_rotate",
+    "operator admin team_admin": ("keys_patch keys_restore users_create users_patch"),
+    "operator admin team_admin portal": ("keys_create keys_delete keys_revoke keys_rotate"),
     "admin": (
         "account_calls_rewrap accounts_create accounts_delete accounts_patch aliases_delete "
-        "aliases_put groups_create groups_delete groups_patch master_key_grant_grace "
-        "models_delete models_put organisation_patch prices_import_book prices_recompute "
-        "service_accounts_create service_accounts_patch service_accounts_revoke "
-        "service_accounts_rotate"
+        "aliases_put configuration_export configuration_import_ groups_create groups_delete "
+        "groups_patch master_key_grant_grace models_delete models_put notifications_create "
+        "notifications_delete notifications_patch organisation_patch prices_import_book "
+        "prices_recompute response_cache_purge service_accounts_create service_accounts_patch "
+        "service_accounts_revoke service_accounts_rotate webhook_secrets_show_webhook_secret"
     ),
 }
 DOCUMENT = document(OPERATIONS)

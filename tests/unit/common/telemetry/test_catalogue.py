@@ -33,7 +33,23 @@ def test_names_follow_the_conventions(metric):
 def test_labels_have_few_values(metric):
     assert set(metric.labels) <= {
         *("account", "class", "direction", "endpoint", "function", "model", "provider", "reason"),
-        *("period", "result", "state", "status", "store", "task", "type", "way"),
+        *(
+            "action",
+            "by",
+            "entity",
+            "language",
+            "outcome",
+            "period",
+            "phase",
+            "result",
+            "state",
+            "status",
+            "store",
+            "task",
+            "type",
+            "verdict",
+            "way",
+        ),
     }
 
 

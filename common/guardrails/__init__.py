@@ -1,0 +1,1 @@
+"""What content policies say of texts: found, judged, asked of webhooks. Pure."""

@@ -1,0 +1,1 @@
+"""pii: names, places, organisations and dates of birth in texts, found by language models."""
