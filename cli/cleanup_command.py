@@ -24,6 +24,7 @@ TASKS = (
     "jobs",
     "key_expiry",
     "leases",
+    "notifications",
     "outbox",
     "partitions",
     "projection",

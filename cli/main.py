@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "accounts": ("cli.admin.accounts", "accounts", "The providers' accounts that serve requests."),
     "aliases": ("cli.admin.aliases", "aliases", "Names that stand for models."),
+    "apply": ("cli.admin.apply", "apply", "Make what a file declares so."),
     "audit": ("cli.admin.audit", "audit", "What administrators did."),
     "cache": ("cli.admin.cache", "cache", "Answers that the response cache keeps."),
     "cleanup": ("cli.cleanup_command", "cleanup", "Run a task of cleanup now."),
@@ -26,8 +27,15 @@ _COMMANDS = {
         "Make the Secrets of a release, once.",
     ),
     "events": ("cli.events", "events", "Show what the local broker could not deliver."),
+    "export": ("cli.admin.configuration", "export", "Write the configuration into a file."),
+    "import": ("cli.admin.configuration", "import_", "Write another installation's configuration."),
     "groups": ("cli.admin.groups", "groups", "Groups of accounts that serve some keys."),
     "keys": ("cli.admin.keys", "keys", "The keys of callers."),
+    "notifications": (
+        "cli.admin.notifications",
+        "notifications",
+        "Where people are told what happens.",
+    ),
     "prices": ("cli.admin.prices", "prices", "What models cost, and pricing records again."),
     "reconcile": (
         "cli.reconcile_providers",  # which completes the group of cli.reconcile_command

@@ -5,7 +5,10 @@ from typing import Any
 
 import click
 
-FUNCTIONS = ("relay", "key_admin", "usage_aggregation", "cleanup", "exporter", "pii")
+FUNCTIONS = (
+    *("relay", "key_admin", "usage_aggregation", "cleanup", "notifications", "exporter"),
+    "pii",
+)
 _SOURCES = Path(__file__).parents[1] / "functions"
 
 

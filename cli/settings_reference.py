@@ -12,6 +12,7 @@ from common.settings import (
     cleanup_settings,
     exporter_settings,
     key_admin_settings,
+    notifications_settings,
     pii_settings,
     relay_settings,
     serve_settings,
@@ -42,6 +43,7 @@ READERS: dict[str, tuple[Callable[[Mapping[str, str]], Any], ...]] = {
     "key_admin": (serve_settings, key_admin_settings),
     "usage_aggregation": (serve_settings, worker_settings),
     "cleanup": (serve_settings, cleanup_settings),
+    "notifications": (serve_settings, notifications_settings),
     "exporter": (serve_settings, exporter_settings),
     "pii": (serve_settings, pii_settings),
 }
@@ -96,8 +98,8 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
                  "what events are signed and replies kept with, the same in all functions; at "
                  "least 32 characters", "0123456789abcdef0123456789abcdef"),
         Variable("RELAY_ENCRYPTION_KEYS", "one derived from `RELAY_INTERNAL_SECRET`",
-                 "what accounts' credentials are sealed with: `id:base64 of 32 bytes`, several "
-                 "with commas, the current one first",
+                 "what secrets of accounts and channels are sealed with: `id:base64 of 32 "
+                 "bytes`, several with commas, the current one first",
                  "2026-11:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
         Variable("RELAY_TRUSTED_PROXIES", NONE,
                  "where no edge stands before the function: how many proxies do, or their networks "
@@ -244,6 +246,8 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
                  "`relayctl`"),
         Variable("RELAY_ACCOUNT_API_KEY", NONE, "a provider's API key, for `accounts create` and "
                  "`accounts update --api-key-from-env`", "sk-...", "`relayctl accounts`"),
+        Variable("RELAY_EXPORT_PASSPHRASE", NONE, "what an export's credentials are sealed with",
+                 "correct horse battery staple", "`relayctl export`, `import`"),
         Variable("RELAY_PORT", "8000", "the one address of the local stack", "8455",
                  "`relayctl dev`"),
         Variable("RELAY_STATE_DIR", ".relay", "what the local stack keeps, its master key too",

@@ -1,7 +1,7 @@
 """Events that tell people: a part of a budget is spent, a counter was wrong, an account rests."""
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Literal, cast
 
@@ -14,14 +14,20 @@ from common.events.announce import Announcement
 from common.events.types import (
     ACCOUNT_HEALTH,
     BUDGET_THRESHOLD,
+    KEYS_EXPIRING,
+    NOTIFICATIONS_DUE,
     SPEND_DRIFT,
     AccountHealth,
     BudgetThreshold,
+    ExpiringKey,
+    KeysExpiring,
+    NotificationsDue,
     SpendDrift,
 )
 from common.identifiers import new_ulid, now_ms
 from common.state import locks, thresholds
 from common.state.commands import RedisCommands
+from common.store.notifications import Expiring
 from common.telemetry import logs
 
 # Sends one event; says why it was not taken, or an empty text.
@@ -108,10 +114,49 @@ async def announce_health(
     return not reason
 
 
+async def announce_expiring(
+    source: str, keys: Sequence[Expiring], days: int, moment_ms: int, send: Send | None
+) -> bool:
+    """Send an event of keys of one team that end within so many days; whether it was taken.
+
+    Without anywhere to send to they are in the log only, and count as taken.
+    """
+    ids = [key.id for key in keys]
+    logs.log("keys_expiring", days=days, team_id=keys[0].team_id, key_ids=ids)
+    if send is None:
+        return True
+    named = "\0".join(f"{key.id} {key.expires_at.isoformat()}" for key in keys)
+    event_id = f"expiring-{days}-{hashlib.sha256(named.encode()).hexdigest()[:32]}"
+    told = [
+        ExpiringKey(key.id, key.name, key.key_prefix, key.user_id, _written(key.expires_at))
+        for key in keys
+    ]
+    data = KeysExpiring(days, keys[0].team_id, told)
+    subject = keys[0].team_id or "organisation"
+    reason = await send(Announcement(event_id, KEYS_EXPIRING, source, subject, moment_ms, data))
+    if reason:
+        logs.log("event_not_taken", level="warning", event_type=KEYS_EXPIRING, reason=reason)
+    return not reason
+
+
+async def announce_due(source: str, waiting: int, moment_ms: int, send: Send | None) -> None:
+    """Wake whoever sends messages; should nobody hear it, the next tick does."""
+    if send is None:
+        return
+    data = NotificationsDue(waiting)
+    event = Announcement(new_ulid(), NOTIFICATIONS_DUE, source, "notifications", moment_ms, data)
+    if reason := await send(event):
+        logs.log("event_not_taken", level="warning", event_type=NOTIFICATIONS_DUE, reason=reason)
+
+
 def _moment(moment_ms: int | None) -> str | None:
     if moment_ms is None:
         return None
-    return datetime.fromtimestamp(moment_ms / 1000, UTC).isoformat().replace("+00:00", "Z")
+    return _written(datetime.fromtimestamp(moment_ms / 1000, UTC))
+
+
+def _written(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 async def _tell(

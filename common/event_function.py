@@ -24,6 +24,7 @@ from common.asgi import (
 )
 from common.events.announce import Announcement, announce
 from common.events.receive import Event, MalformedEvent, parse
+from common.keyring import Keyring
 from common.providers.http import UpstreamClient
 from common.settings import WorkerSettings, worker_settings
 from common.state.client import RedisPyCommands
@@ -52,7 +53,8 @@ class Worker:
         self.events_key = secrets.derive(settings.internal_secret, "usage-events")
         self.sink_url = settings.sink_url
         self._ce_overrides = settings.ce_overrides
-        self._upstream = UpstreamClient()
+        self.keyring = Keyring(settings.encryption_keys, settings.internal_secret)
+        self.upstream = UpstreamClient()
 
     @property
     def send(self) -> Callable[[Announcement], Awaitable[str]] | None:
@@ -60,11 +62,11 @@ class Worker:
         return self._announce if self.sink_url else None
 
     async def _announce(self, announcement: Announcement) -> str:
-        return await announce(self._upstream.post, self.sink_url, announcement, self._ce_overrides)
+        return await announce(self.upstream.post, self.sink_url, announcement, self._ce_overrides)
 
     async def stop(self) -> None:
         """Close all connections."""
-        await self._upstream.close()
+        await self.upstream.close()
         await self.database.close()
         await self.redis.close()
 

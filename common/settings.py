@@ -126,7 +126,7 @@ class ExporterSettings(msgspec.Struct, frozen=True):
 
 
 class WorkerSettings(msgspec.Struct, frozen=True):
-    """What the event functions `usage_aggregation` and `cleanup` need.
+    """What the event functions need.
 
     Only `cleanup` asks providers, about jobs: as `relay` does, by the same accounts and prices.
     """
@@ -262,6 +262,12 @@ def cleanup_settings(
         accounts=accounts_of(environment),
         price_book_directory=environment.get("RELAY_PRICE_BOOK_DIRECTORY", ""),
     )
+
+
+def notifications_settings(environment: Environment = os.environ) -> WorkerSettings:
+    """The settings of `notifications`, which opens channels' secrets. Raises `SettingsError`."""
+    settings = worker_settings(environment)
+    return msgspec.structs.replace(settings, encryption_keys=_encryption_keys(environment))
 
 
 def exporter_settings(environment: Environment = os.environ) -> ExporterSettings:

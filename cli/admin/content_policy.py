@@ -15,11 +15,11 @@ def content_policy() -> None:
 
 
 @content_policy.command("webhook-secret")
-@click.argument("url")
+@click.argument("address", metavar="URL")
 @click.pass_obj
-def webhook_secret(session: Session, /, url: str) -> None:
+def webhook_secret(session: Session, /, address: str) -> None:
     """Show the secret by which requests to a webhook are signed.
 
     URL is the webhook's exactly as the policy has it; each has a secret of its own.
     """
-    session.show(SHAPE, session.client.send("POST", PATH, body={"url": url}).body)
+    session.show(SHAPE, session.client.send("POST", PATH, body={"url": address}).body)

@@ -32,9 +32,19 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "aliases list": ("relayctl aliases list",),
     "aliases show": ("relayctl aliases show fast",),
     "aliases delete": ("relayctl aliases delete fast",),
+    "apply": (
+        "relayctl apply -f config.yaml --dry-run",
+        "relayctl apply -f config.yaml --keys-file new-keys.jsonl",
+        "relayctl apply -f config.yaml --prune --dry-run --detailed-exitcode",
+    ),
     "audit list": (
         "relayctl audit list --action key.revoke --since 2026-11-01",
         f"relayctl audit list --subject-id {_KEY} --output json",
+    ),
+    "export": ("relayctl export --file relay.json --passphrase-file passphrase.txt",),
+    "import": (
+        "relayctl import --file relay.json --passphrase-file passphrase.txt --dry-run",
+        "relayctl import --file relay.json --passphrase-file passphrase.txt",
     ),
     "cache show": ("relayctl cache show",),
     "cache purge": (f"relayctl cache purge --team {_KEY}", "relayctl cache purge --all"),
@@ -66,6 +76,29 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "relayctl models set gpt-4 --deprecated-on 2027-01-31 --successor gpt-4o",
     ),
     "models delete": ("relayctl models delete our-llama",),
+    "notifications create": (
+        "relayctl notifications create --name ops --kind slack --secret-file webhook.txt",
+        "relayctl notifications create --name pager --kind webhook "
+        "--hook-url https://example.org/relay --secret-file signing.txt --severity critical",
+        "relayctl notifications create --name mail --kind email --smtp-host smtp.example.com "
+        "--smtp-user relay --secret-file - --sender relay@example.com "
+        "--recipient ops@example.com --event budget.threshold --event keys.expiring",
+        "relayctl notifications create --name chat --kind telegram --chat-id -1001234567 "
+        "--secret-file token.txt",
+    ),
+    "notifications list": ("relayctl notifications list",),
+    "notifications show": ("relayctl notifications show ops",),
+    "notifications update": (
+        "relayctl notifications update ops --severity warning --disabled",
+        "relayctl notifications update mail --all-events --recipient ops@example.com",
+    ),
+    "notifications delete": ("relayctl notifications delete ops",),
+    "notifications test": ("relayctl notifications test ops",),
+    "notifications messages": (
+        "relayctl notifications messages --state given_up",
+        "relayctl notifications messages --channel ops --all --output csv",
+    ),
+    "notifications retry": (f"relayctl notifications retry {_KEY}",),
     "route explain": (f"relayctl route explain --model gpt-4o --key {_KEY}",),
     "keys create": (
         "relayctl keys create --name app --user-id alice --allow 'gpt-*' --scope chat",

@@ -20,7 +20,7 @@ from cli.dev.supervisor import Stage
 
 # The name of the Helm release in the manifests.
 RELEASE = "relay"
-FUNCTIONS = ("relay", "key_admin", "usage_aggregation", "cleanup")
+FUNCTIONS = ("relay", "key_admin", "usage_aggregation", "cleanup", "notifications")
 # What stops first: who takes requests in, then who answers them, then who passes events on, then
 # who takes these in, then the stores.
 _STOP_ORDER = {
@@ -31,6 +31,7 @@ _STOP_ORDER = {
     "broker": 2,
     "usage_aggregation": 3,
     "cleanup": 3,
+    "notifications": 3,
     "pii": 3,
     "echo_provider": 3,
     "postgres": 4,

@@ -16,10 +16,16 @@ BUDGET_THRESHOLD = "ai.relay.budget.threshold.v1"
 ACCOUNT_HEALTH = "ai.relay.account.health.v1"
 KEY_CHANGED = "ai.relay.key.changed.v1"
 SPEND_DRIFT = "ai.relay.spend.drift.v1"
+KEYS_EXPIRING = "ai.relay.keys.expiring.v1"
+LOGIN_FAILURES = "ai.relay.login.failures.v1"
+NOTIFICATIONS_DUE = "ai.relay.notifications.due.v1"
 # PingSource's own type (knative/eventing pkg/apis/sources/v1/ping_types.go); it cannot be chosen.
 CRON_TASK = "dev.knative.sources.ping"
 
-OUR_TYPES = (USAGE_RECORDED, BUDGET_THRESHOLD, ACCOUNT_HEALTH, KEY_CHANGED, SPEND_DRIFT)
+OUR_TYPES = (
+    *(USAGE_RECORDED, BUDGET_THRESHOLD, ACCOUNT_HEALTH, KEY_CHANGED, SPEND_DRIFT),
+    *(KEYS_EXPIRING, LOGIN_FAILURES, NOTIFICATIONS_DUE),
+)
 
 SOURCE_RELAY = "/relay/relay"
 SOURCE_KEY_ADMIN = "/relay/key_admin"
@@ -30,6 +36,8 @@ SOURCE_CLEANUP = "/relay/cleanup"
 # at 1 MiB an event (Kafka's default), and CloudEvents 1.0 promises passage only to small ones.
 RECORDS_PER_EVENT_MAX = 500
 EVENT_DATA_BYTES_MAX = 512 * 1024
+# So that what is made of it fits into one message of any channel.
+EXPIRING_PER_EVENT_MAX = 20
 
 
 class UsageRecorded(msgspec.Struct, frozen=True):
@@ -98,6 +106,46 @@ class AccountHealth(msgspec.Struct, frozen=True):
     cause: Cause | None = None
     since: str | None = None
     until: str | None = None
+
+
+class ExpiringKey(msgspec.Struct, frozen=True):
+    """A key that ends soon. `expires_at` is RFC 3339."""
+
+    key_id: str
+    name: str
+    key_prefix: str
+    user_id: str
+    expires_at: str
+
+
+class KeysExpiring(msgspec.Struct, frozen=True):
+    """Data of `KEYS_EXPIRING`: keys of one team, or of none, that end within so many days.
+
+    Once for each key, end and number of days, at most `EXPIRING_PER_EVENT_MAX` an event.
+    """
+
+    days: int
+    team_id: str | None
+    keys: list[ExpiringKey]
+
+
+class LoginFailures(msgspec.Struct, frozen=True):
+    """Data of `LOGIN_FAILURES`: somebody failed to sign in again and again, and is locked out.
+
+    `user` is who was tried, empty for the master key; `address` the caller's. Times are RFC 3339.
+    """
+
+    user: str
+    address: str
+    failures: int
+    since: str
+    locked_until: str | None = None
+
+
+class NotificationsDue(msgspec.Struct, frozen=True):
+    """Data of `NOTIFICATIONS_DUE`: so many messages wait for being tried again."""
+
+    waiting: int
 
 
 class KeyChanged(msgspec.Struct, frozen=True):

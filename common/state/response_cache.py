@@ -83,7 +83,7 @@ class ResponseCache:
         keys = self._keys
         entry, maker = keys.entry(place), keys.maker(place)
         script = Script.load("take_cached")
-        arguments = [token, MAKE_MS, age_s_max * 1000]
+        arguments: list[str | bytes | int] = [token, MAKE_MS, age_s_max * 1000]
         reply = await self._commands.script(script, [entry, maker], arguments)
         if reply[0] != b"kept":
             return Taken(reply[0].decode())

@@ -14,6 +14,7 @@ AGES = {
     "quarantine": "received_at",
     "dead_letters": "received_at",
     "idempotent_replies": "created_at",
+    "notification_deliveries": "created_at",
 }
 
 

@@ -109,6 +109,11 @@ DEAD_LETTERS = Counter("relay_dead_letters_total", "Events that nobody took, by 
 TASK_RUNS = Counter(
     "relay_task_runs_total", "Runs of cleanup tasks, by task and result", ("task", "result")
 )
+NOTIFICATIONS = Counter(
+    "relay_notifications_total",
+    "Attempts to send a message, by kind of channel and result (sent, waiting, given_up)",
+    ("kind", "result"),
+)
 LOG_LINES_DROPPED = Counter(
     "relay_log_lines_dropped_total",
     "Log lines that are on standard output only, because their file could not be written",
@@ -184,7 +189,7 @@ PII_CHARACTERS = Counter(
 PII_BATCH_SECONDS = Histogram(
     "relay_pii_batch_duration_seconds",
     "How long the language model took for a batch of texts (at most 16,000 characters)",
-    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    buckets=_LATENCY_S,
 )
 PII_WAITING = Gauge("relay_pii_waiting_characters", "Characters that wait for the language model")
 

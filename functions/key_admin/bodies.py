@@ -13,7 +13,9 @@ NAME_CHARACTERS_MAX = 200
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-async def read_bytes(request: Request, *, required: bool = True) -> bytes:
+async def read_bytes(
+    request: Request, *, required: bool = True, bytes_max: int = BODY_BYTES_MAX
+) -> bytes:
     """The body, bounded. One that is not `required` may be missing. Raises `Problem`."""
     if not required and request.headers.get("content-length", "0") == "0":
         return b""
@@ -27,8 +29,8 @@ async def read_bytes(request: Request, *, required: bool = True) -> bytes:
     try:
         async for chunk in request.stream():
             size += len(chunk)
-            if size > BODY_BYTES_MAX:
-                raise Problem(413, "Body too large", f"A body has at most {BODY_BYTES_MAX} bytes.")
+            if size > bytes_max:
+                raise Problem(413, "Body too large", f"A body has at most {bytes_max} bytes.")
             chunks.append(chunk)
     except ClientDisconnect:
         raise Problem(400, "Body cut off", "The connection ended before the body did.") from None

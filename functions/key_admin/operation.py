@@ -16,7 +16,7 @@ from common.store import audit
 from common.store.database import Connection
 from functions.key_admin import idempotency
 from functions.key_admin.authenticate import ACTOR, require_master_key
-from functions.key_admin.bodies import read_bytes, read_model, read_query
+from functions.key_admin.bodies import BODY_BYTES_MAX, read_bytes, read_model, read_query
 from functions.key_admin.problem import Problem, invalid_field
 from functions.key_admin.services import Services, services
 
@@ -110,6 +110,7 @@ class Operation(msgspec.Struct, frozen=True):
     answer_type: str = "application/json"
     body: type[BaseModel] | None = None
     body_required: bool = True
+    body_bytes_max: int = BODY_BYTES_MAX
     query: type[BaseModel] | None = None
     idempotent_by_key: bool = False
     versioned: bool = False
@@ -130,7 +131,9 @@ class Operation(msgspec.Struct, frozen=True):
             name = next(iter(request.query_params))
             raise invalid_field(name, "is not a parameter of this call")
         if self.body is not None:
-            call.raw_body = await read_bytes(request, required=self.body_required)
+            call.raw_body = await read_bytes(
+                request, required=self.body_required, bytes_max=self.body_bytes_max
+            )
             call.body = read_model(call.raw_body or self._nothing_sent, self.body)
         try:
             return await self.handler(call)

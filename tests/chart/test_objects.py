@@ -13,7 +13,7 @@ from tests.support.chart import (
     settings,
 )
 
-FUNCTIONS = ("relay", "key-admin", "usage-aggregation", "cleanup")
+FUNCTIONS = ("relay", "key-admin", "usage-aggregation", "cleanup", "notifications")
 
 
 def of_set(name):
@@ -77,19 +77,12 @@ def test_the_edge_reads_its_token_from_the_secret_that_is_made():
         ),
         ({"broker__sinkUrl": "https://e.example/x"}, "https://e.example/x"),
         ({"broker__sinkBinding": True}, None),
-        (
-            {"runtime": "kubernetes"},
-            "http://relay-usage-aggregation.default.svc.cluster.local",
-        ),
     ],
 )
 def test_events_are_sent_where_the_broker_is(values, sink):
     objects = render(*settings(**values))
     for function in ("relay", "key-admin", "usage-aggregation", "cleanup"):
-        if values.get("runtime") == "kubernetes":
-            written = one(objects, "Deployment", f"relay-{function}")
-        else:
-            written = knative_service(objects, f"relay-{function}")
+        written = knative_service(objects, f"relay-{function}")
         assert environment(written).get("K_SINK") == sink
     bindings = {
         written["metadata"]["name"] for written in objects if written["kind"] == "SinkBinding"
@@ -99,6 +92,21 @@ def test_events_are_sent_where_the_broker_is(values, sink):
         if sink is None
         else set()
     )
+
+
+@pytest.mark.parametrize(
+    ("function", "receiver"),
+    [
+        ("relay", "usage-aggregation"),
+        ("key-admin", "notifications"),
+        ("usage-aggregation", "notifications"),
+        ("cleanup", "notifications"),
+    ],
+)
+def test_without_a_broker_usage_goes_to_the_ledger_and_the_rest_to_people(function, receiver):
+    objects = render(*settings(runtime="kubernetes"))
+    sink = environment(one(objects, "Deployment", f"relay-{function}"))["K_SINK"]
+    assert sink == f"http://relay-{receiver}.default.svc.cluster.local"
 
 
 def test_the_broker_is_of_the_class_and_configuration_of_values():

@@ -154,6 +154,7 @@ def test_one_pod_of_each_may_share_a_claim_of_one_node():
         functions__keyAdmin__maxScale=1,
         functions__usageAggregation__maxScale=1,
         functions__cleanup__maxScale=1,
+        functions__notifications__maxScale=1,
     )
     assert render(*once)
 

@@ -21,7 +21,10 @@ MANIFESTS = [
     for path in sorted(MANIFESTS_DIRECTORY.glob("[0-9]*.yaml"))
     for document in yaml.safe_load_all(path.read_text())
 ]
-SERVICES = ["relay-relay", "relay-key-admin", "relay-usage-aggregation", "relay-cleanup"]
+SERVICES = [
+    *("relay-relay", "relay-key-admin", "relay-usage-aggregation", "relay-cleanup"),
+    "relay-notifications",
+]
 # What the chart adds, as it has values for it.
 CHART_ONLY = {
     *("RELAY_ENVIRONMENT", "RELAY_HOST", "RELAY_LOG_LEVEL", "RELAY_LOG_DIRECTORY"),

@@ -5,6 +5,7 @@ may make a server fail, and every answer has a status, a type and a shape of the
 """
 
 import itertools
+import json
 import os
 import re
 
@@ -65,6 +66,19 @@ def existing(served, redis_server):
         "VALUES (%s, %s, '/tests', 'a.type', '{}', '')",
         *(ulid_to_uuid(letter_id), letter_id),
     )
+    channel_id, delivery_id = new_ulid(), new_ulid()
+    served.rows(
+        "INSERT INTO notification_channels (id, name, kind, settings, sealed_secrets, severity, "
+        "enabled) VALUES (%s, %s, 'webhook', '{}', 'lost:', 'info', true)",
+        *(ulid_to_uuid(channel_id), channel_id),
+    )
+    notice = {"event_id": "e", "kind": "test", "severity": "info", "title": "t", "text": "x",
+              "time": ""}  # fmt: skip
+    served.rows(
+        "INSERT INTO notification_deliveries (id, channel_id, event_id, notice) "
+        "VALUES (%s, %s, 'e', %s)",
+        *(ulid_to_uuid(delivery_id), ulid_to_uuid(channel_id), json.dumps(notice)),
+    )
     name, credential = new_address(), {"api_key": "sk"}
     rules = [{"models": {"m": 1}}]
     served.call("PUT", f"/internal/aliases/{name}", json={"rules": rules}).raise_for_status()
@@ -81,6 +95,8 @@ def existing(served, redis_server):
         "name": name,
         "record_id": record_id.hex(),
         "letter_id": letter_id,
+        "channel_id": channel_id,
+        "delivery_id": delivery_id,
         "request_id": recorded.id,
     }
 

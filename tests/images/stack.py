@@ -19,7 +19,7 @@ from tests.images.containers import Container, run
 from tests.support.edge import KEY_ADMIN_HOST, RELAY_HOST, NameServer, render
 from tests.support.processes import ROOT
 
-FUNCTIONS = ("relay", "key_admin", "usage_aggregation", "cleanup")
+FUNCTIONS = ("relay", "key_admin", "usage_aggregation", "cleanup", "notifications")
 # The names of both functions lead to one port, so each has a loopback address of its own.
 ADDRESSES = {"relay": "127.0.0.2", "key_admin": "127.0.0.3"}
 READY_S_MAX = 30.0
@@ -39,7 +39,10 @@ class Stack:
         self._image = image
         self._backend_port = free_port()
         self._ports = dict.fromkeys(("relay", "key_admin"), self._backend_port)
-        self._ports |= {name: free_port() for name in ("usage_aggregation", "cleanup", "broker")}
+        self._ports |= {
+            name: free_port()
+            for name in ("usage_aggregation", "cleanup", "notifications", "broker")
+        }
         self._echo_port = free_port()
         # Postgres listens on a socket in a directory of its own, closed to all others.
         self._sockets = parse_qs(urlsplit(database_url).query)["host"][0]

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.images
 
 MIB = 1024 * 1024
 COMPRESSED_MB_MAX = 60
-FUNCTIONS = ("relay", "key_admin", "usage_aggregation", "cleanup", "exporter")
+FUNCTIONS = ("relay", "key_admin", "usage_aggregation", "cleanup", "notifications", "exporter")
 # PEP 552: the flags of a .pyc that is never compared with its source.
 UNCHECKED_HASH = 1
 _BYTECODE = """

@@ -7,6 +7,7 @@ from cli.settings_reference import ENOUGH
 from common.settings import (
     exporter_settings,
     key_admin_settings,
+    notifications_settings,
     pii_settings,
     relay_settings,
     serve_settings,
@@ -27,6 +28,7 @@ READERS: dict[str, Callable[[dict[str, str]], Any]] = {
     "key-admin": key_admin_settings,
     "usage-aggregation": worker_settings,
     "cleanup": worker_settings,
+    "notifications": notifications_settings,
     "exporter": exporter_settings,
     "pii": pii_settings,
 }
@@ -52,6 +54,6 @@ def check_settings(objects: list[Object]) -> None:
         settings = READERS[component](variables)
         if component != "pii":
             RedisAddress(settings.redis_url)
-        if component in ("relay", "key-admin"):
+        if component in ("relay", "key-admin", "notifications"):
             assert len(settings.encryption_keys) == 1
     assert set(READERS) - OPTIONAL <= found

@@ -43,7 +43,7 @@ TABLES = (
     *("ledger", "ledger_partitions", "usage_rollups", "spend_totals", "quarantine", "audit"),
     "usage_periods",
     *("api_keys", "api_key_secrets", "changes", "idempotent_replies", "dead_letters"),
-    "counter_drifts",
+    *("counter_drifts", "expiries_told", "notification_deliveries"),
 )
 Check = Callable[[], Awaitable[None]]
 
@@ -349,11 +349,36 @@ def counters_of_key(record: KeyRecord) -> list[Counter]:
     return counters_of([Applied("key", key_scope(record.id), record.policy)], now_ms())
 
 
+async def expiries(scene: Scene) -> Check:
+    """Keys that end in 12 hours, in 3 days (one of them was told) and in 30 days."""
+    ends = {"hours": 0.5, "days": 3, "told": 3, "later": 30}
+    ids = {name: await scene.key(name) for name in ends}
+    for name, days in ends.items():
+        scene.execute(
+            "UPDATE api_keys SET expires_at = now() + %s * interval '1 day' WHERE id = %s",
+            days,
+            ulid_to_uuid(ids[name]),
+        )
+    told = "INSERT INTO expiries_told SELECT id, 7, expires_at FROM api_keys WHERE id = %s"
+    scene.execute(told, ulid_to_uuid(ids["told"]))
+
+    async def check() -> None:
+        rows = scene.rows("SELECT key_id, days FROM expiries_told")
+        assert {(row["key_id"], row["days"]) for row in rows} == {
+            (ulid_to_uuid(ids["hours"]), 1),
+            (ulid_to_uuid(ids["days"]), 7),
+            (ulid_to_uuid(ids["told"]), 7),
+        }
+
+    return check
+
+
 SEEDS: dict[str, Callable[[Scene], Awaitable[Check]]] = {
     "account_health": account_health,
     "jobs": jobs,
     "key_expiry": key_expiry,
     "leases": leases,
+    "notifications": expiries,
     "outbox": outbox,
     "partitions": partitions_ahead,
     "projection": projection,

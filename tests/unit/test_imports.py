@@ -22,17 +22,31 @@ ALLOWED = {
     # pyreqwest at a test call of an account, phonenumbers and re2 at the first rule of content that
     # has a pattern or phone numbers.
     "functions.key_admin": {
-        *("cryptography", "httpx", "msgspec", "phonenumbers", "psycopg", "psycopg_pool"),
+        # apprise at a test of a channel of notifications.
+        *("apprise", "cryptography", "httpx", "msgspec", "phonenumbers", "psycopg", "psycopg_pool"),
         *("pydantic", "pydantic_core", "pyreqwest", "re2", "redis", "starlette"),
     },
     # pyreqwest by an egress proxy.
     "functions.usage_aggregation": {
-        *("cloudevents", "msgspec", "psycopg", "psycopg_pool", "pyreqwest", "redis"),
+        *(
+            "cloudevents",
+            "cryptography",
+            "msgspec",
+            "psycopg",
+            "psycopg_pool",
+            "pyreqwest",
+            "redis",
+        ),
     },
     # cryptography when there is an open job, pyreqwest by an egress proxy.
     "functions.cleanup": {
         *("cloudevents", "cryptography", "msgspec", "psycopg", "psycopg_pool", "pyreqwest"),
         "redis",
+    },
+    # apprise at the first message that is no webhook.
+    "functions.notifications": {
+        *("apprise", "cloudevents", "cryptography", "msgspec", "psycopg", "psycopg_pool"),
+        *("pyreqwest", "redis"),
     },
     "functions.exporter": {"msgspec", "psycopg", "psycopg_pool", "redis"},
     "functions.pii": {"msgspec", "spacy", "thinc"},
@@ -40,8 +54,8 @@ ALLOWED = {
 }
 # The packages that the product is built on.
 FIXED = {
-    *("cloudevents", "functions_framework", "httpx", "prometheus_client", "psycopg", "pydantic"),
-    *("redis", "spacy"),
+    *("apprise", "cloudevents", "functions_framework", "httpx", "prometheus_client", "psycopg"),
+    *("pydantic", "redis", "spacy"),
 }
 
 

@@ -13,6 +13,7 @@ from functions.cleanup.turn import Turn
 
 DEAD_LETTER_DAYS = 30
 REPLY_DAYS = 30
+NOTIFICATION_DAYS = 30
 ROWS_AT_ONCE = 5_000
 # Of each table at one turn; the next goes on.
 ROWS_MAX = 1_000_000
@@ -41,6 +42,7 @@ def _days(kept: Retention) -> dict[str, int]:
         "quarantine": kept.quarantine_days,
         "dead_letters": DEAD_LETTER_DAYS,
         "idempotent_replies": REPLY_DAYS,
+        "notification_deliveries": NOTIFICATION_DAYS,
     }
 
 

@@ -13,6 +13,7 @@ from functions.key_admin.account_health import clear_health, forget_health
 from functions.key_admin.account_secrets import resealed
 from functions.key_admin.account_trial import trial
 from functions.key_admin.bodies import check_id
+from functions.key_admin.channel_secrets import rewrap_channels
 from functions.key_admin.models.account_calls import (
     AccountTest,
     AccountTestLine,
@@ -84,8 +85,9 @@ async def reset(call: Call) -> Response:
 async def rewrap(call: Call) -> Response:
     """Seal by the current encryption key what older ones sealed; then those may be taken away.
 
-    Each account is changed by itself, so the call can be repeated. Give `relay`, `cleanup` and
-    `key_admin` the new key first: whoever has it not loses the account until it has.
+    Each account is changed by itself, so the call can be repeated; channels of notifications
+    are sealed anew as well. Give `relay`, `cleanup`, `notifications` and `key_admin` the new key
+    first: whoever has it not loses the account or channel until it has.
     """
     keyring = call.services.keyring
     async with call.services.database.transaction() as connection:
@@ -107,6 +109,9 @@ async def rewrap(call: Call) -> Response:
                 continue
             await accounts.update(connection, changed, account.version)
         done.append(record.id)
+    channels, channels_failed = await rewrap_channels(call)
+    done += channels
+    failed += channels_failed
     if done:
         async with call.services.database.transaction() as connection:
             after = {"rewrapped": done, "key_id": keyring.current_id}

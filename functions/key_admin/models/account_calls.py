@@ -36,7 +36,7 @@ class AccountTestLine(BaseModel):
 
 
 class RewrapFailure(BaseModel):
-    """An account whose credential could not be opened, and why."""
+    """An account or channel whose secrets could not be opened, and why."""
 
     id: str
     name: str
@@ -44,7 +44,7 @@ class RewrapFailure(BaseModel):
 
 
 class RewrapAnswer(BaseModel):
-    """Which accounts are sealed by the current key now and were not before."""
+    """Which accounts and channels the current key seals now and did not before."""
 
     key_id: str
     rewrapped: list[str]

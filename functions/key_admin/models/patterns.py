@@ -2,6 +2,7 @@
 
 ULID = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"
 EMAIL = r"^([^@\s\x00]+@[^@\s\x00]+)?$"
+ONE_EMAIL = r"^[^@\s\x00<>,;:]+@[^@\s\x00<>,;:]+$"
 NO_NUL = r"^[^\x00]*$"
 # A counter of admission is exact to 9.0 million USD.
 USD = r"^\d{1,7}(\.\d{1,9})?$"
@@ -15,6 +16,7 @@ HEADER = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
 _WORDS = {
     ULID: "must be an id as an answer of this API gave it, 26 digits and capital letters",
     EMAIL: "must be an email address, e.g. alice@example.com, or empty",
+    ONE_EMAIL: "must be an email address alone, e.g. alice@example.com",
     NO_NUL: "must not contain the character NUL",
     USD: 'must be USD below 10 million with at most 9 decimal places, such as "250" or "0.50"',
     REGION: "must be a region's name in small letters, digits and dashes, such as eu-west-1",

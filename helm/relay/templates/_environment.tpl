@@ -44,10 +44,24 @@
 {{- end }}
 {{- end -}}
 
+{{/* The same, for who sends no usage: without a broker, straight to who tells people. */}}
+{{- define "relay.env.tellingSink" -}}
+{{- if and (eq .Values.runtime "kubernetes") (not .Values.broker.sinkUrl) }}
+- name: K_SINK
+  value: {{ printf "http://%s" (include "relay.host" (dict "root" . "name" "notifications")) | quote }}
+{{- else }}
+{{- include "relay.env.sink" . }}
+{{- end }}
+{{- end -}}
+
+{{/* What opens secrets that are kept. */}}
+{{- define "relay.env.encryptionKeys" -}}
+{{ include "relay.secretVariable" (dict "name" "RELAY_ENCRYPTION_KEYS" "secret" (printf "%s-internal" .Release.Name) "key" "RELAY_ENCRYPTION_KEYS" "optional" true) }}
+{{- end -}}
+
 {{/* What `relay` and `key_admin` have beyond that. */}}
 {{- define "relay.env.public" -}}
-{{ include "relay.env.sink" . }}
-{{ include "relay.secretVariable" (dict "name" "RELAY_ENCRYPTION_KEYS" "secret" (printf "%s-internal" .Release.Name) "key" "RELAY_ENCRYPTION_KEYS" "optional" true) }}
+{{ include "relay.env.encryptionKeys" . | trim }}
 {{ include "relay.secretVariable" (dict "name" "RELAY_EDGE_TOKEN" "secret" (printf "%s-internal" .Release.Name) "key" "RELAY_EDGE_TOKEN" "optional" true) }}
 {{- include "relay.env.piiClient" . }}
 {{- include "relay.env.providers" . }}
@@ -96,6 +110,7 @@ vertexLocation: GOOGLE_CLOUD_LOCATION
 
 {{- define "relay.env.relay" -}}
 {{ include "relay.env.common" . }}
+{{ include "relay.env.sink" . | trim }}
 {{ include "relay.env.public" . | trim }}
 - name: RELAY_UNPRICED_MODELS
   value: {{ .Values.config.unpricedModels }}
@@ -132,19 +147,20 @@ vertexLocation: GOOGLE_CLOUD_LOCATION
 {{ include "relay.secretVariable" (dict "name" "PROXY_MASTER_KEY" "secret" (include "relay.masterKeySecret" .) "key" "PROXY_MASTER_KEY") }}
 - name: RELAY_API_KEY_PREFIX
   value: {{ .Values.config.apiKeyPrefix | quote }}
+{{ include "relay.env.tellingSink" . | trim }}
 {{ include "relay.env.public" . | trim }}
 {{- end -}}
 
 {{- define "relay.env.usage-aggregation" -}}
 {{ include "relay.env.common" . }}
-{{ include "relay.env.sink" . | trim }}
+{{ include "relay.env.tellingSink" . | trim }}
 - name: RELAY_SWEEP_INTERVAL_S
   value: {{ int .Values.config.rateLimitCleanupInterval | quote }}
 {{- end -}}
 
 {{- define "relay.env.cleanup" -}}
 {{ include "relay.env.common" . }}
-{{ include "relay.env.sink" . | trim }}
+{{ include "relay.env.tellingSink" . | trim }}
 - name: RELAY_LEDGER_RETENTION_DAYS
   value: {{ include "relay.ledgerDays" . | quote }}
 - name: RELAY_ROLLUP_RETENTION_DAYS
@@ -153,12 +169,17 @@ vertexLocation: GOOGLE_CLOUD_LOCATION
   value: {{ int .Values.config.auditRetentionDays | quote }}
 - name: RELAY_QUARANTINE_RETENTION_DAYS
   value: {{ int .Values.config.quarantineRetentionDays | quote }}
-{{ include "relay.secretVariable" (dict "name" "RELAY_ENCRYPTION_KEYS" "secret" (printf "%s-internal" .Release.Name) "key" "RELAY_ENCRYPTION_KEYS" "optional" true) }}
+{{ include "relay.env.encryptionKeys" . | trim }}
 {{- include "relay.env.providers" . }}
 {{- if .Values.storage.data.external.enabled }}
 - name: RELAY_PRICE_BOOK_DIRECTORY
   value: /app/external-data
 {{- end }}
+{{- end -}}
+
+{{- define "relay.env.notifications" -}}
+{{ include "relay.env.common" . }}
+{{ include "relay.env.encryptionKeys" . | trim }}
 {{- end -}}
 
 {{/* No key and no secret but the stores' passwords. */}}

@@ -8,11 +8,22 @@ ones run in the values' time zone. */}}
 - {task: leases, schedule: "5-59/10 * * * *", timezone: Etc/UTC}
 - {task: jobs, schedule: "5-59/10 * * * *", timezone: Etc/UTC}
 - {task: account_health, schedule: "5-59/10 * * * *", timezone: Etc/UTC}
+- {task: notifications, schedule: "5-59/10 * * * *", timezone: Etc/UTC}
 - {task: partitions, schedule: "17 0 * * *", timezone: {{ $daily }}}
 - {task: projection, schedule: "*/10 * * * *", timezone: Etc/UTC}
 - {task: retention, schedule: "40 0 * * *", timezone: {{ $daily }}}
 - {task: reconcile, schedule: {{ .Values.config.reconcileSchedule | quote }}, timezone: Etc/UTC}
 - {task: key_expiry, schedule: {{ include "relay.cleanupSchedule" . | quote }}, timezone: Etc/UTC}
+{{- end -}}
+
+{{/* What `notifications` tells people of: Trigger and type. */}}
+{{- define "relay.toldTypes" -}}
+budget-threshold: ai.relay.budget.threshold.v1
+account-health: ai.relay.account.health.v1
+keys-expiring: ai.relay.keys.expiring.v1
+spend-drift: ai.relay.spend.drift.v1
+login-failures: ai.relay.login.failures.v1
+notifications-due: ai.relay.notifications.due.v1
 {{- end -}}
 
 {{/* `config.cleanupInterval` in cron's words; relay.validate has refused what it cannot say. */}}

@@ -91,7 +91,7 @@
 {{- else if gt (int .Values.replicaCount) (int .Values.functions.relay.maxScale) -}}
 {{- fail (printf "replicaCount (%d) is more than functions.relay.maxScale (%d)" (int .Values.replicaCount) (int .Values.functions.relay.maxScale)) -}}
 {{- end -}}
-{{- range $name := list "keyAdmin" "usageAggregation" "cleanup" -}}
+{{- range $name := list "keyAdmin" "usageAggregation" "cleanup" "notifications" -}}
 {{- $own := get $.Values.functions $name -}}
 {{- if gt (int $own.minScale) (int $own.maxScale) -}}
 {{- fail (printf "functions.%s.minScale (%d) is more than its maxScale (%d)" $name (int $own.minScale) (int $own.maxScale)) -}}
@@ -141,7 +141,7 @@
 {{- if hasPrefix "ReadWriteOnce" $logs.persistence.accessMode -}}
 {{- $relayMax := ternary .Values.autoscaling.maxReplicas .Values.functions.relay.maxScale .Values.autoscaling.enabled -}}
 {{- $others := list -}}
-{{- range $name := list "keyAdmin" "usageAggregation" "cleanup" -}}
+{{- range $name := list "keyAdmin" "usageAggregation" "cleanup" "notifications" -}}
 {{- if gt (int (get $.Values.functions $name).maxScale) 1 }}{{ $others = append $others (printf "functions.%s" $name) }}{{ end -}}
 {{- end -}}
 {{- if or (gt (int $relayMax) 1) $others -}}

@@ -23,6 +23,7 @@ PARTS = {
     "key_admin",
     "usage_aggregation",
     "cleanup",
+    "notifications",
     "front_door",
 }
 pytestmark = pytest.mark.timeout(240)
@@ -55,7 +56,7 @@ def test_processes_json_and_the_files_that_hold_secrets(stack):
     assert processes["postgres"]["url"].startswith("postgresql://")
     assert processes["redis"]["url"].startswith("redis://")
     assert processes["echo_provider"]["url"].startswith("http://127.0.0.1:")
-    for name in ("relay", "key_admin", "usage_aggregation", "cleanup"):
+    for name in ("relay", "key_admin", "usage_aggregation", "cleanup", "notifications"):
         assert {"pid", "port", "metrics_port"} <= set(processes[name])
     for name in ("processes.json", "master-key", "internal-secret"):
         assert (stack.state / name).stat().st_mode & 0o777 == 0o600

@@ -20,7 +20,7 @@ from tests.support.usage_records import make_record
 
 TASKS = (
     *("leases", "outbox", "partitions", "projection", "key_expiry", "retention", "reconcile"),
-    "jobs",
+    *("jobs", "notifications"),
 )
 
 
@@ -249,7 +249,9 @@ async def test_without_redis_503_but_what_needs_none_is_done(function, redis_ser
     redis_server.stop()
     answers = await asyncio.gather(*(tick(function, task) for task in TASKS))
     status = dict(zip(TASKS, [answer.status_code for answer in answers], strict=True))
-    without_redis = dict.fromkeys(("partitions", "key_expiry", "retention", "reconcile"), 204)
+    without_redis = dict.fromkeys(
+        ("partitions", "key_expiry", "retention", "reconcile", "notifications"), 204
+    )
     assert status == dict.fromkeys(TASKS, 503) | without_redis
     assert done(function, "partitions") == [{"made": 5, "replies_wiped": 0}]
     redis_server.start()

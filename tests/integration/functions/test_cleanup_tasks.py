@@ -32,6 +32,7 @@ DAY_MS = 86_400_000
 DEATHS = [
     ("key_expiry", "api_key_secrets"),
     ("key_expiry", "audit"),
+    ("notifications", "expiries_told"),
     ("outbox", "ledger"),
     ("outbox", "spend_totals"),
     ("partitions", "ledger_partitions"),

@@ -10,7 +10,7 @@ import pytest
 
 from cli.dev.launching import launched
 from common.domain.ids import ulid_to_uuid
-from common.events.types import CRON_TASK, USAGE_RECORDED
+from common.events.types import CRON_TASK, NOTIFICATIONS_DUE, USAGE_RECORDED
 from tests.support.event_worker import EventWorker, is_empty_204, is_problem
 from tests.support.processes import ROOT, START_S_MAX
 from tests.support.usage_records import make_record, signed
@@ -78,6 +78,15 @@ async def test_usage_aggregation(start):
     assert is_problem(await worker.post(CRON_TASK, {}), 400)
     assert is_problem(await worker.post(USAGE_RECORDED, {}, path="/other"), 404)
     assert is_problem(await worker.client.get("/"), 405)
+    assert await answers_health(worker)
+
+
+async def test_notifications(start):
+    worker = start("notifications")
+    for structured in (False, True):
+        answer = await worker.post(NOTIFICATIONS_DUE, {"waiting": 1}, structured=structured)
+        assert is_empty_204(answer)
+    assert is_problem(await worker.post(NOTIFICATIONS_DUE, {}, path="/other"), 404)
     assert await answers_health(worker)
 
 

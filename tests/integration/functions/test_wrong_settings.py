@@ -22,6 +22,7 @@ STORES = ("RELAY_REDIS_URL", "RELAY_DATABASE_URL")
 NEEDED = {
     "usage_aggregation": (*STORES, "RELAY_INTERNAL_SECRET"),
     "cleanup": (*STORES, "RELAY_INTERNAL_SECRET"),
+    "notifications": (*STORES, "RELAY_INTERNAL_SECRET"),
     "exporter": STORES,
 }
 

@@ -12,6 +12,7 @@ from cli.admin import (
     groups,
     keys,
     models,
+    notifications,
     organisation,
     output,
     quarantine,
@@ -32,6 +33,7 @@ from functions.key_admin.models import (
 )
 from functions.key_admin.models import keys as key_models
 from functions.key_admin.models import limits as limit_models
+from functions.key_admin.models import notifications as notification_models
 from functions.key_admin.models import receipts as receipt_models
 from functions.key_admin.models import routing as routing_models
 from functions.key_admin.models import usage as usage_models
@@ -41,6 +43,8 @@ SHAPES = [
     (keys.MADE, key_models.KeyMade, set()),
     (accounts.SHAPE, account_models.AccountAnswer, set()),
     (users.SHAPE, directory.UserAnswer, set()),
+    (notifications.SHAPE, notification_models.ChannelAnswer, set()),
+    (notifications.MESSAGES, notification_models.DeliveryAnswer, set()),
     (groups.SHAPE, routing_models.GroupAnswer, set()),
     (aliases.SHAPE, routing_models.AliasAnswer, set()),
     (models.SHAPE, routing_models.ModelAnswer, set()),

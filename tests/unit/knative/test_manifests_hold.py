@@ -18,7 +18,16 @@ OBJECTS = [
     for path in sorted(MANIFESTS_DIRECTORY.glob("[0-9]*.yaml"))
     for document in yaml.safe_load_all(path.read_text())
 ]
-RECEIVED_TYPES = {types.USAGE_RECORDED: "relay-usage-aggregation", types.CRON_TASK: "relay-cleanup"}
+RECEIVED_TYPES = {
+    types.USAGE_RECORDED: "relay-usage-aggregation",
+    types.CRON_TASK: "relay-cleanup",
+    types.BUDGET_THRESHOLD: "relay-notifications",
+    types.ACCOUNT_HEALTH: "relay-notifications",
+    types.KEYS_EXPIRING: "relay-notifications",
+    types.SPEND_DRIFT: "relay-notifications",
+    types.LOGIN_FAILURES: "relay-notifications",
+    types.NOTIFICATIONS_DUE: "relay-notifications",
+}
 QUEUE_PROXY_PORTS = {8008, 8012, 8013, 8022, 9090, 9091}
 
 
@@ -34,7 +43,7 @@ def of_kind(kind: str) -> list[Any]:
 
 def test_names_are_those_that_the_edge_and_the_chart_use():
     names = {(document["kind"], document["metadata"]["name"]) for _, document in OBJECTS}
-    functions = ("relay", "key-admin", "usage-aggregation", "cleanup")
+    functions = ("relay", "key-admin", "usage-aggregation", "cleanup", "notifications")
     assert {("Service", f"relay-{name}") for name in functions} <= names
     assert ("Broker", "relay") in names
     assert len(names) == len(OBJECTS)
@@ -96,7 +105,7 @@ def test_the_tasks_of_this_release():
     assert tasks["relay-outbox"] == tasks["relay-projection"]
     assert tasks["relay-key-expiry"] == "0 * * * *"
     # Wakes no pod of its own.
-    assert tasks["relay-jobs"] == tasks["relay-leases"]
+    assert tasks["relay-jobs"] == tasks["relay-notifications"] == tasks["relay-leases"]
 
 
 def test_retention_runs_once_a_day_after_the_partitions_are_made():

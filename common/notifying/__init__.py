@@ -1,0 +1,1 @@
+"""Sending notices to channels: a signed webhook by ourselves, all others by apprise."""

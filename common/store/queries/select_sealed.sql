@@ -1,0 +1,1 @@
+SELECT id, {sealed} AS sealed FROM {table} WHERE {condition}

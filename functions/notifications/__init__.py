@@ -1,0 +1,1 @@
+"""notifications: events into messages to people."""
