@@ -1,7 +1,7 @@
 """Scanning a text a little at a time, so that an event loop may do other things between.
 
-A step looks at no more than `STEP_CHARACTERS` with no more than one detector after another, and
-ends early after `STEP_CANDIDATES` candidates: that bounds its work whatever the text is.
+A step looks at no more than `STEP_CHARACTERS` with one detector, and ends early after
+`STEP_CANDIDATES` candidates: that bounds its work whatever the text is.
 """
 
 import re
@@ -12,7 +12,7 @@ from common.redaction.detectors.base import REACH, THRESHOLD, Detector
 from common.redaction.found import Found, clusters, resolve
 
 STEP_CHARACTERS = 16_384
-STEP_CANDIDATES = 32
+STEP_CANDIDATES = 16
 # What begins before the part where its anchor stands: an e-mail's local part, a URL's scheme.
 _LOOK_BACK = 72
 
@@ -59,6 +59,7 @@ class Scanner:
                     if candidates >= STEP_CANDIDATES:
                         candidates = 0
                         yield
+                yield
             open_ = self._close(open_, found, stop - _LOOK_BACK)
             candidates = 0
             yield

@@ -189,7 +189,7 @@ PII_CHARACTERS = Counter(
 PII_BATCH_SECONDS = Histogram(
     "relay_pii_batch_duration_seconds",
     "How long the language model took for a batch of texts (at most 16,000 characters)",
-    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    buckets=_LATENCY_S,
 )
 PII_WAITING = Gauge("relay_pii_waiting_characters", "Characters that wait for the language model")
 

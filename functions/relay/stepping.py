@@ -10,7 +10,7 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 # So long others may wait for a piece of work; one step of redaction may come on top.
-SLICE_NS = 5_000_000
+SLICE_NS = 2_000_000
 
 
 # How many pieces of long work are under way, and the collector's thresholds without any.

@@ -264,6 +264,24 @@ def test_a_stream_that_is_judged_at_its_end_is_cut_off_there(relay, echo, guard)
     assert "[DONE]" not in answer.text
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("dialect", PATHS)
+def test_webhooks_see_placeholders_and_the_caller_values(relay, echo, guard, dialect, stream):
+    rules = ContentRules(
+        redaction={"entities": {"EMAIL_ADDRESS": "mask"}},
+        content_policy=judged_by(guard, "input", "output"),
+    )
+    key = relay.project_key(policy=Policy(content=rules))
+    body = ask(dialect, "write to ann.lee@example.com now", stream=stream)
+    answer = post(relay, key, body, PATHS[dialect])
+    assert answer.status_code == 200
+    assert "ann.lee@example.com" in answer.text
+    assert [one["phase"] for one in guard.bodies] == ["input", "output"]
+    assert len(guard.texts) == 2
+    for text in guard.texts:
+        assert re.fullmatch(r"write to EMAIL_ADDRESS_\w+ now", text)
+
+
 def test_forms_and_other_endpoints_are_checked(relay, echo):
     key = keyed(relay, {"patterns": [{**BLOCK, "where": "input"}]})
     headers = {"authorization": f"Bearer {key}"}

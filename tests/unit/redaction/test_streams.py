@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.dialects import OPERATIONS
@@ -289,10 +289,11 @@ def searching(counted=None):
     return AnswerRedaction(VALUES, PLAN, scanner(PLAN), count=count)
 
 
-LONG = "Some words that say nothing. " * 60
+LONG = "Some words that say nothing. " * 30
 
 
 @DIALECTS
+@settings(max_examples=20)
 @given(data=st.data())
 def test_a_searched_answer_says_no_value_of_its_own(dialect, data):
     counted = []
