@@ -17,7 +17,7 @@ Made of the code by `python -m cli.api_reference`; do not edit by hand.
 
 Two APIs stand behind one address: the **data plane** (`/v1`, `/v1beta`), which speaks the
 providers' own dialects and takes Relay's API keys, and the **admin API** (`/internal`), which takes
-the master key. The running installation shows the second at `/docs`, as OpenAPI 3.1 at
+the master key and tokens. The running installation shows the second at `/docs`, as OpenAPI 3.1 at
 `/internal/openapi.json`.
 
 Every answer carries `x-request-id`: a ULID, the same in logs, events, the ledger and the audit
@@ -158,11 +158,14 @@ with `unpriced_models: quarantine` served, recorded as `unpriced` at $0 and pric
 
 ## Admin API
 
-`Authorization: Bearer <master key>`. Lists are `{"items", "next_cursor"}`, newest first. Errors are
-problem details (RFC 9457) with `request_id` and `errors: [{"field", "message"}]`. A name that is
-not known is an error, in a body and in a query. `Idempotency-Key`: the same call again gets the
-same answer for 15 minutes, then 409. `ETag` and `If-Match`: 412 when somebody was faster.
-`redaction`, `content_policy` and `response_cache`: [privacy.md](privacy.md#how-policies-are-set).
+`Authorization: Bearer` with the master key, a service account's token or a session's access token;
+or a browser's session ([sign-in.md](sign-in.md)). Under each call stands for whom it is (403 for
+others); what its caller may not see is not there (404). Lists are `{"items", "next_cursor"}`,
+newest first. Errors are problem details (RFC 9457) with `request_id` and
+`errors: [{"field", "message"}]`. A name that is not known is an error, in a body and in a query.
+`Idempotency-Key`: the same call again gets the same answer for 15 minutes, then 409. `ETag` and
+`If-Match`: 412 when somebody was faster. `redaction`, `content_policy` and `response_cache`:
+[privacy.md](privacy.md#how-policies-are-set).
 """
 
 

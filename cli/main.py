@@ -53,10 +53,19 @@ _COMMANDS = {
     "master-key": ("cli.admin.master_key", "master_key", "Replace the administrators' key."),
     "migrate": ("cli.migrate", "migrate", "Bring the database to this version's schema."),
     "organisation": ("cli.admin.organisation", "organisation", "What limits all keys together."),
+    "login": ("cli.admin.signing_in", "login", "Sign in to the admin API."),
+    "logout": ("cli.admin.signing_in", "logout", "Sign out of it."),
     "models": ("cli.admin.models", "models", "What is known of models."),
     "route": ("cli.admin.route", "route", "Which accounts a request would take, and why."),
+    "service-accounts": (
+        "cli.admin.service_accounts",
+        "service_accounts",
+        "Programs with a token of their own.",
+    ),
+    "sessions": ("cli.admin.signing_in", "sessions", "Who is signed in."),
     "teams": ("cli.admin.teams", "teams", "The tenants."),
     "usage": ("cli.admin.usage", "usage", "What was used, by whom, and what it cost."),
+    "whoami": ("cli.admin.signing_in", "whoami", "Who the server takes you for."),
     "users": ("cli.admin.users", "users", "Those whom usage belongs to."),
 }
 

@@ -6,7 +6,7 @@ nothing counts that a caller can write.
 """
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from common.domain.forwarded import NO_PROXIES, TrustedProxies
@@ -40,6 +40,26 @@ def caller_address(
         first = forwarded.partition(",")[0].strip()
         return first[:ADDRESS_CHARACTERS_MAX] if first else peer
     return trusted.caller(peer, forwarded)[:ADDRESS_CHARACTERS_MAX]
+
+
+def called_origin(scope: Mapping[str, Any], edge_token: str, trusted: TrustedProxies) -> str:
+    """The origin that the caller named, such as `https://relay.example`.
+
+    What the edge, or where there is none a declared proxy, says of it is believed; else it is what
+    this process was called by.
+    """
+    headers: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        headers.setdefault(name, value)
+    believed = trusted is not NO_PROXIES
+    if edge_token:
+        believed = hmac.compare_digest(headers.get(_EDGE_TOKEN, b""), edge_token.encode())
+    scheme, host = str(scope.get("scheme", "http")), headers.get(b"host", b"")
+    if believed:
+        scheme = headers.get(b"x-forwarded-proto", scheme.encode()).decode("latin-1")
+        host = headers.get(b"x-forwarded-host", host)
+    scheme = "https" if scheme.strip().lower() == "https" else "http"
+    return f"{scheme}://{host.decode('latin-1').strip().lower()}"
 
 
 def presented_key(headers: Iterable[tuple[bytes, bytes]]) -> str:

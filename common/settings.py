@@ -6,7 +6,7 @@ cannot do without (its secrets) is refused here.
 """
 
 import os
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -22,6 +22,9 @@ from common.retention import retention_of
 from common.store_address import HasPassword, with_password
 from common.variables import Environment, choice, parsed, secret, url, whole
 from common.variables import SettingsError as SettingsError  # noqa: PLC0414 - for our callers
+
+if TYPE_CHECKING:
+    from common.identity_settings import IdentitySettings
 
 # Guesses are throttled by address only, so the key itself must be out of reach: 16 hexadecimal
 # digits, the poorest that anybody makes, are 64 bits. The chart makes 32 characters.
@@ -108,6 +111,7 @@ class KeyAdminSettings(msgspec.Struct, frozen=True):
     sink_url: str
     ce_overrides: str
     log_level: str
+    identity: "IdentitySettings"
     pii: PiiClient = PiiClient()
 
     def __repr__(self) -> str:
@@ -207,6 +211,9 @@ def relay_settings(environment: Environment = os.environ) -> RelaySettings:
 
 def key_admin_settings(environment: Environment = os.environ) -> KeyAdminSettings:
     """The settings of `key_admin`. Raises `SettingsError`."""
+    # No other function has sign-in on its way.
+    from common.identity_settings import identity_settings
+
     return KeyAdminSettings(
         redis_url=_redis_url(environment),
         database_url=database_url(environment),
@@ -223,6 +230,7 @@ def key_admin_settings(environment: Environment = os.environ) -> KeyAdminSetting
         sink_url=_sink_url(environment),
         ce_overrides=environment.get("K_CE_OVERRIDES", ""),
         log_level=_log_level(environment),
+        identity=identity_settings(environment),
         pii=pii_client_of(environment),
     )
 

@@ -17,7 +17,7 @@ SHAPE = Shape(
         Column("REQUEST ID", "id"),
     ),
     (
-        *("id", "occurred_at", "actor", "action", "subject_kind", "subject_id", "address"),
+        *("id", "occurred_at", "actor", "via", "action", "subject_kind", "subject_id", "address"),
         *("detail.before", "detail.after"),
     ),
 )

@@ -33,9 +33,10 @@ class Reply(NamedTuple):
 
 
 class Client:
-    """Calls with the master key. `say` is told what goes on; `sleep` waits between tries.
+    """Calls with the master key or a token, "" for neither.
 
-    `wrong_key_note` is what to do should the key be refused.
+    `say` is told what goes on; `sleep` waits between tries. `wrong_key_note` is what to do should
+    the key be refused.
     """
 
     def __init__(
@@ -54,6 +55,9 @@ class Client:
 
         import httpx
 
+        headers = {"user-agent": "relayctl"}
+        if master_key:
+            headers["authorization"] = f"Bearer {master_key}"
         self.url = url.rstrip("/")
         self.more = False
         self._retries = retries
@@ -62,7 +66,7 @@ class Client:
         self._sleep = sleep
         # No proxy out of the environment: the master key goes to the address that was given only.
         self._http = httpx.Client(
-            headers={"authorization": f"Bearer {master_key}", "user-agent": "relayctl"},
+            headers=headers,
             timeout=timeout_s,
             trust_env=False,
             verify=ssl.create_default_context(cafile=ca_file),

@@ -13,7 +13,7 @@ EXIT_UNREACHABLE = 3
 EXIT_CODES = (
     ("0", "it is done"),
     (str(EXIT_REFUSED), "the server refused; standard error says why, with the request's id"),
-    (str(EXIT_USAGE), "wrong options, or no master key"),
+    (str(EXIT_USAGE), "wrong options, or nothing to sign in with"),
     (str(EXIT_UNREACHABLE), "the server, or a store behind it, cannot be reached"),
 )
 

@@ -71,6 +71,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "groups delete": (f"relayctl groups delete {_KEY}",),
     "models list": ("relayctl models list",),
     "models show": ("relayctl models show gpt-4o",),
+    "login": ("relayctl login --url https://relay.example --username admin",),
+    "logout": ("relayctl logout", "relayctl logout --everywhere"),
     "models set": (
         "relayctl models set our-llama --context-window 131072 --capability tools",
         "relayctl models set gpt-4 --deprecated-on 2027-01-31 --successor gpt-4o",
@@ -163,4 +165,16 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "users show": ("relayctl users show alice",),
     "users update": (f"relayctl users update alice --team-id {_KEY}",),
     "users delete": ("relayctl users delete alice",),
+    "service-accounts create": (
+        "relayctl service-accounts create --name ci --role operator --area keys --area usage",
+        f"relayctl service-accounts create --name blue --role team_admin --team-id {_KEY}",
+    ),
+    "service-accounts list": ("relayctl service-accounts list --output json",),
+    "service-accounts show": (f"relayctl service-accounts show {_KEY}",),
+    "service-accounts update": (f"relayctl service-accounts update {_KEY} --role viewer",),
+    "service-accounts rotate": (f"relayctl service-accounts rotate {_KEY} --grace-s 3600",),
+    "service-accounts revoke": (f"relayctl service-accounts revoke {_KEY}",),
+    "sessions list": ("relayctl sessions list --everybody",),
+    "sessions end": (f"relayctl sessions end {_KEY}",),
+    "whoami": ("relayctl whoami",),
 }

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
+from cli.admin import saved_sessions
 from cli.admin.address import Address, find_address, state_directory
 from cli.admin.client import Client
 from cli.admin.errors import EXIT_CODES, Refused, Unreachable
@@ -50,9 +51,28 @@ class Session:
 
     @cached_property
     def client(self) -> Client:
-        """The server. Raises `click.UsageError`."""
+        """The server, by the first of what there is. Raises `click.UsageError`, `Refused`."""
         given = self._connection
+        if self.master_key is None and given.master_key_file is None:
+            if token := variable("RELAY_ADMIN_TOKEN"):
+                return self._client(_header_safe(token, "RELAY_ADMIN_TOKEN"))
+            if not variable("PROXY_MASTER_KEY") and saved_sessions.has(self.address.url):
+                return self.by_session
         key = self.master_key or master_key(given.master_key_file)
+        return self._client(key, "" if self.master_key else self._kept_key_note())
+
+    @cached_property
+    def by_session(self) -> Client:
+        """The server, by the session of `relayctl login`. Raises `Refused`."""
+        return self._client(saved_sessions.access_token(self.address.url, self.anonymous))
+
+    @cached_property
+    def anonymous(self) -> Client:
+        """The server, asked by nobody in particular."""
+        return self._client("")
+
+    def _client(self, key: str, wrong_key_note: str = "") -> Client:
+        given = self._connection
         try:
             return Client(
                 self.address.url,
@@ -61,7 +81,7 @@ class Session:
                 timeout_s=given.timeout,
                 ca_file=given.ca_file,
                 say=say,
-                wrong_key_note="" if self.master_key else self._kept_key_note(),
+                wrong_key_note=wrong_key_note,
             )
         except OSError as error:
             raise click.UsageError(f"--ca-file: no certificates in PEM: {error}") from None
@@ -76,8 +96,9 @@ class Session:
 
     def close(self) -> None:
         """Close connections, if there are any."""
-        if "client" in self.__dict__:
-            self.client.close()
+        for name in ("client", "by_session", "anonymous"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
 
     def create(self, path: str, body: Item, idempotency_key: str) -> Item:
         """What a call made, once however often it is sent. Raises `Refused`, `Unreachable`."""

@@ -1,5 +1,6 @@
 """Users and teams."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -98,11 +99,11 @@ async def page_of_users(
     *,
     user_id: str | None = None,
     after: str | None = None,
-    team_id: str | None = None,
+    team_ids: Sequence[str] | None = None,
     limit: int,
 ) -> list[User]:
-    """Users by id; `after` is the last id of the page before."""
-    values = {"id": user_id, "after": after, "team_id": _uuid(team_id), "limit": limit}
+    """Users by id, of these teams only; `after` is the last id of the page before."""
+    values = {"id": user_id, "after": after, "team_ids": _uuids(team_ids), "limit": limit}
     cursor = await connection.execute(query("select_users"), values)
     return [
         User(
@@ -158,10 +159,20 @@ async def find_team(connection: Connection, team_id: str) -> Team | None:
 
 
 async def page_of_teams(
-    connection: Connection, *, team_id: str | None = None, before: str | None = None, limit: int
+    connection: Connection,
+    *,
+    team_id: str | None = None,
+    team_ids: Sequence[str] | None = None,
+    before: str | None = None,
+    limit: int,
 ) -> list[Team]:
-    """Teams, newest first; `before` is the last id of the page before."""
-    values = {"id": _uuid(team_id), "before": _uuid(before), "limit": limit}
+    """Teams, newest first, of `team_ids` only; `before` is the last id of the page before."""
+    values = {
+        "id": _uuid(team_id),
+        "ids": _uuids(team_ids),
+        "before": _uuid(before),
+        "limit": limit,
+    }
     cursor = await connection.execute(query("select_teams"), values)
     return [
         Team(**_with_policy(row) | {"id": uuid_to_ulid(row["id"])})
@@ -177,3 +188,7 @@ def _with_policy(row: dict[str, Any]) -> dict[str, Any]:
 
 def _uuid(ulid: str | None) -> Any:
     return None if ulid is None else ulid_to_uuid(ulid)
+
+
+def _uuids(ulids: Sequence[str] | None) -> Any:
+    return None if ulids is None else [ulid_to_uuid(one) for one in ulids]

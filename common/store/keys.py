@@ -100,7 +100,7 @@ async def page(
     key_id: str | None = None,
     before: str | None = None,
     user_id: str | None = None,
-    team_id: str | None = None,
+    team_ids: Sequence[str] | None = None,
     status: str | None = None,
     limit: int,
 ) -> list[Key]:
@@ -109,7 +109,7 @@ async def page(
         "id": _uuid(key_id),
         "before": _uuid(before),
         "user_id": user_id,
-        "team_id": _uuid(team_id),
+        "team_ids": None if team_ids is None else [ulid_to_uuid(one) for one in team_ids],
         "status": status,
         "limit": limit,
     }

@@ -63,6 +63,8 @@ class Filters(msgspec.Struct, frozen=True):
     provider: str | None = None
     endpoint: str | None = None
     status: str | None = None
+    # Of these only, for whoever sees no others.
+    team_ids: Sequence[str] | None = None
 
     def values(self) -> dict[str, Any]:
         """As parameters of the queries."""
@@ -77,6 +79,7 @@ class Filters(msgspec.Struct, frozen=True):
             "provider": self.provider,
             "endpoint": self.endpoint,
             "status": self.status,
+            "team_ids": _uuids(self.team_ids),
         }
 
 
@@ -225,3 +228,7 @@ def first_id(moment: datetime | None) -> UUID | None:
 
 def _uuid(ulid: str | None) -> UUID | None:
     return None if ulid is None else ulid_to_uuid(ulid)
+
+
+def _uuids(ulids: Sequence[str] | None) -> list[UUID] | None:
+    return None if ulids is None else [ulid_to_uuid(one) for one in ulids]

@@ -29,6 +29,11 @@ RESERVATION_EXCEEDED = Counter(
     "Requests that cost more than was reserved for them; posted in full",
     ("model",),
 )
+SIGN_INS = Counter(
+    "relay_sign_ins_total",
+    "Attempts to sign in to the admin pages and API, by way and result (ok, refused, locked)",
+    ("way", "result"),
+)
 DENIALS = Counter("relay_denials_total", "Requests refused by Relay, by reason", ("reason",))
 CONTENT_VERDICTS = Counter(
     "relay_content_verdicts_total",

@@ -35,6 +35,8 @@ from functions.key_admin.api import (
     quarantine,
     redaction,
     response_cache,
+    service_accounts,
+    sessions,
     teams,
     usage,
     users,
@@ -42,6 +44,7 @@ from functions.key_admin.api import (
 )
 from functions.key_admin.callers import is_of_callers, of_callers
 from functions.key_admin.docs import Docs
+from functions.key_admin.identity import routes as identity
 from functions.key_admin.problem import Problem, response, unavailable
 from functions.key_admin.services import services, stop_services
 
@@ -66,6 +69,8 @@ OPERATIONS = (
     *notifications.OPERATIONS,
     *configuration.OPERATIONS,
     *master_key.OPERATIONS,
+    *sessions.OPERATIONS,
+    *service_accounts.OPERATIONS,
     *response_cache.OPERATIONS,
 )
 # A user's id is its caller's own string, and a model's its provider's: both may have slashes.
@@ -85,6 +90,7 @@ ROUTES = [
         for operation in OPERATIONS
     ),
     *own_usage.ROUTES,
+    *identity.ROUTES,
     Route("/docs", _docs.page, methods=["GET"]),
     Route("/internal/openapi.json", _docs.openapi, methods=["GET"]),
 ]
@@ -106,14 +112,24 @@ async def _serve(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     request_id = new_ulid()
     settings = services().settings
     address = caller_address(scope, settings.edge_token, settings.trusted_proxies)
-    scope = {**scope, "relay.request_id": request_id, "relay.address": address}
+    cookies: list[str] = []
+    scope = {
+        **scope,
+        "relay.request_id": request_id,
+        "relay.address": address,
+        "relay.set_cookies": cookies,
+    }
     status = 500
 
     async def send_with_id(message: MutableMapping[str, Any]) -> None:
         nonlocal status
         if message["type"] == "http.response.start":
             status = message["status"]
-            message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            message["headers"] = [
+                *message["headers"],
+                (b"x-request-id", request_id.encode()),
+                *((b"set-cookie", cookie.encode("latin-1")) for cookie in cookies),
+            ]
         await send(dict(message))
 
     try:

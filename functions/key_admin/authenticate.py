@@ -1,4 +1,4 @@
-"""Who calls: the holder of the master key. Guesses at it are throttled by address."""
+"""The master key as a bearer token. Guesses at it, and at tokens, are throttled by address."""
 
 import hmac
 import time
@@ -20,44 +20,64 @@ GUESSES_MAX = 10
 WINDOW_MS = 60_000
 ADDRESSES_MAX = 10_000
 GUESS_CHARACTERS = 16
-ACTOR = "master-key"
 
 # While Redis is away each process counts for itself: address -> (guesses, end of their minute).
 _local: dict[str, tuple[set[str], float]] = {}
 
 
-async def require_master_key(services: Services, request: Request) -> None:
-    """Raises `Problem` 401 or 429."""
-    address = request.scope["relay.address"]
-    guesses = await _guesses(services, address)
+async def check_master_key(services: Services, request: Request, given: str) -> None:
+    """Whether it is the master key, or one that has grace. Raises `Problem` 401 or 429."""
+    guesses = await refuse_guessers(services, request)
+    if constant_time_equal(given, services.settings.master_key):
+        return
+    if graced_hash(services, given)[:GUESS_CHARACTERS] not in guesses:
+        try:
+            if await _has_grace(services, given):
+                return
+            known_wrong = True
+        except DatabaseUnavailable:
+            # A guess like any other, but not known to be wrong: with Postgres it is looked up.
+            known_wrong = False
+        await count_wrong(services, request, given, known_wrong=known_wrong)
+    _log_failure(request)
+    raise unauthorized("The master key is wrong.")
+
+
+async def refuse_guessers(services: Services, request: Request) -> set[str]:
+    """The wrong keys of the address within its minute. Raises `Problem` 429 for too many."""
+    guesses = await _guesses(services, request.scope["relay.address"])
     if len(guesses) >= GUESSES_MAX:
         raise Problem(
             429,
             "Too many failed attempts",
-            "Too many different wrong master keys from this address; try again in a minute.",
+            "Too many different wrong keys from this address; try again in a minute.",
             headers={"retry-after": str(WINDOW_MS // 1000)},
         )
-    given = presented_key(request)
-    if not given:
-        raise _unauthorized(
-            "No master key was given. Send it as `Authorization: Bearer <master key>`."
-        )
-    if constant_time_equal(given, services.settings.master_key):
-        return
+    return guesses
+
+
+async def refuse_token(services: Services, request: Request, given: str, detail: str) -> Problem:
+    """The 401 for a token that is nobody's, counted once however often it comes."""
+    await count_wrong(services, request, given)
+    _log_failure(request)
+    return unauthorized(detail)
+
+
+def _log_failure(request: Request) -> None:
+    logs.log("authentication_failed", level="warning", address=request.scope["relay.address"])
+
+
+async def count_wrong(
+    services: Services, request: Request, given: str, *, known_wrong: bool = True
+) -> None:
+    """Count what was presented in vain, once however often it comes."""
+    address = request.scope["relay.address"]
     guess = graced_hash(services, given)[:GUESS_CHARACTERS]
-    if guess not in guesses:
-        try:
-            if await _has_grace(services, given):
-                return
-        except DatabaseUnavailable:
-            # A guess like any other, but not known to be wrong: with Postgres it is looked up.
-            guess = f"?{guess}"
-        await _count_guess(services, address, guess)
-    logs.log("authentication_failed", level="warning", address=address)
-    raise _unauthorized("The master key is wrong.")
+    await _count_guess(services, address, guess if known_wrong else f"?{guess}")
 
 
-def _unauthorized(detail: str) -> Problem:
+def unauthorized(detail: str) -> Problem:
+    """401."""
     return Problem(401, "Unauthorized", detail, headers={"www-authenticate": "Bearer"})
 
 

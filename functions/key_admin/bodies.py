@@ -24,6 +24,11 @@ async def read_bytes(
         raise Problem(
             415, "Unsupported media type", "Send the body as `Content-Type: application/json`."
         )
+    return await read_stream(request, bytes_max)
+
+
+async def read_stream(request: Request, bytes_max: int = BODY_BYTES_MAX) -> bytes:
+    """The body of whatever type, bounded. Raises `Problem` 400 and 413."""
     chunks: list[bytes] = []
     size = 0
     try:

@@ -86,7 +86,12 @@ async def _authenticated(parts: Services, request: Request) -> KeyRecord:
     if not secret:
         message = "No API key was given. Send yours as `Authorization: Bearer <key>`."
         raise Refused(Refusal(Reason.MISSING_KEY, message))
-    prefix, key_hash = parts.settings.state_prefix, hash_presented(secret)
+    return await verified_key(parts, request, hash_presented(secret))
+
+
+async def verified_key(parts: Services, request: Request, key_hash: str) -> KeyRecord:
+    """The record of the key with this hash, while it is active. Raises `Refused`."""
+    prefix = parts.settings.state_prefix
     admission = Admission(parts.redis, prefix)
     for _ in range(ROUNDS_MAX):
         answer = await admission.verify(key_hash, address=request.scope["relay.address"])

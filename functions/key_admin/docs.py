@@ -62,8 +62,9 @@ class Docs:
             "<!doctype html><html lang='en'><meta charset='utf-8'>"
             "<meta name='viewport' content='width=device-width'>"
             f"<title>Relay admin API</title><style>{_STYLE}</style>"
-            "<h1>Relay admin API</h1><p>Every call takes the master key as "
-            "<code>Authorization: Bearer</code>; errors are problem details (RFC 9457). "
+            "<h1>Relay admin API</h1><p>Every call takes the master key, or the token of a "
+            "session or of a service account, as <code>Authorization: Bearer</code>; errors are "
+            "problem details (RFC 9457). "
             '<a href="/internal/openapi.json">openapi.json</a></p>'
             f"<nav>{links}</nav>{parts}</html>"
         )

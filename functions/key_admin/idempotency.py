@@ -31,15 +31,17 @@ class Call(msgspec.Struct, frozen=True):
     collection: str | None
 
 
-def read_call(request: Request, collection: str | None, body: bytes) -> Call | None:
-    """The call's key, bound to method and path; None without it. Raises `Problem`."""
+def read_call(
+    request: Request, collection: str | None, body: bytes, whose: str = ""
+) -> Call | None:
+    """The call's key, bound to method, path and caller; None without it. Raises `Problem`."""
     key = request.headers.get("idempotency-key")
     if key is None:
         return None
     if not 1 <= len(key) <= CHARACTERS_MAX or not key.isprintable():
         message = f"give 1 to {CHARACTERS_MAX} printable characters, e.g. a UUID"
         raise invalid_field("Idempotency-Key", message)
-    token = idempotency.token_of(f"{request.method} {request.url.path}", key)
+    token = idempotency.token_of(f"{request.method} {request.url.path}{whose}", key)
     return Call(token, hashlib.sha256(body).digest(), collection)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from common.domain.roles import Actor, Role, Rule
+from functions.key_admin.identity.cookies import CSRF_HEADER, SESSION
 from functions.key_admin.models.fields import Problem
 from functions.key_admin.operation import Operation
 
@@ -13,19 +15,31 @@ TITLE = "Relay admin API"
 VERSION = "1"
 _WORDS = {
     400: "The body is no JSON",
-    401: "The master key is missing or wrong",
+    401: "What says who calls is missing or wrong",
+    403: "The caller's role does not admit it; the detail says which does",
     404: "There is no such thing",
     409: "It cannot be done as things are; the detail says why",
     412: "It was changed meanwhile: If-Match names an older version",
     413: "The body is too large",
     415: "The body is not application/json",
     422: "A field or parameter is not valid; `errors` names each",
-    429: "Too many requests with a wrong master key from this address",
+    429: "Too many attempts with wrong keys or passwords; `retry-after` says how long to wait",
     500: "Relay failed; its log says how",
     503: "A store is away; nothing was changed",
 }
-_EVERYWHERE = (401, 422, 429, 500, 503)
+_EVERYWHERE = (401, 403, 422, 429, 500, 503)
 _WITH_BODY = (400, 413, 415)
+_BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "the master key, the access token of a session, or a service account's token",
+}
+_SESSION = {
+    "type": "apiKey",
+    "in": "cookie",
+    "name": f"__Host-{SESSION}",
+    "description": f"a browser's session; changes need the header `{CSRF_HEADER}` too",
+}
 _PARAMETER = re.compile(r"{(\w+)}")
 
 
@@ -49,9 +63,9 @@ def document(operations: tuple[Operation, ...]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": schemas.get("$defs", {}),
-            "securitySchemes": {"masterKey": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {"bearer": _BEARER, "session": _SESSION},
         },
-        "security": [{"masterKey": []}],
+        "security": [{"bearer": []}, {"session": []}],
     }
 
 
@@ -72,18 +86,29 @@ def _mode(model: type[BaseModel]) -> Any:
 def _operation(operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "summary": operation.summary,
-        "description": (operation.handler.__doc__ or "").strip(),
+        "description": f"{(operation.handler.__doc__ or '').strip()}\n\n"
+        f"For: {operation.may.words}.".strip(),
         "operationId": _name(operation),
         "tags": [operation.tag],
         "parameters": _parameters(operation),
         "responses": _responses(operation),
+        "x-relay-roles": _roles(operation.may),
     }
+    if operation.may.public:
+        described["security"] = []
     if operation.body is not None:
         described["requestBody"] = {
             "required": operation.body_required,
             "content": {"application/json": {"schema": _reference(operation.body)}},
         }
     return described
+
+
+def _roles(rule: Rule) -> list[str]:
+    """Whom the rule admits; none where nobody is asked."""
+    if rule.public:
+        return []
+    return [role.value for role in Role if rule.admits(Actor("", "password", role, ""))]
 
 
 def _name(operation: Operation) -> str:

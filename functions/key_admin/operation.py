@@ -1,7 +1,7 @@
 """One operation of the admin API: what it takes, what it does, what it answers.
 
-Everything that all of them share happens here, once: the master key, reading and checking what was
-sent, and what the OpenAPI document says of it.
+Everything that all of them share happens here, once: who calls and whether they may, reading and
+checking what was sent, and what the OpenAPI document says of it.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,11 +12,12 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from common.domain.roles import Actor, Rule, Scope
 from common.store import audit
 from common.store.database import Connection
 from functions.key_admin import idempotency
-from functions.key_admin.authenticate import ACTOR, require_master_key
 from functions.key_admin.bodies import BODY_BYTES_MAX, read_bytes, read_model, read_query
+from functions.key_admin.identity.identify import check_role, identify
 from functions.key_admin.problem import Problem, invalid_field
 from functions.key_admin.services import Services, services
 
@@ -26,8 +27,11 @@ _Sent = TypeVar("_Sent", bound=BaseModel)
 class Call:
     """One call, authenticated and read. `body` and `query` are what the operation declares."""
 
-    def __init__(self, parts: Services, request: Request, raw_body: bytes) -> None:
+    def __init__(
+        self, parts: Services, request: Request, raw_body: bytes, actor: Actor | None = None
+    ) -> None:
         self.services = parts
+        self._actor = actor
         self.request = request
         self.raw_body = raw_body
         self.body: BaseModel | None = None
@@ -35,6 +39,21 @@ class Call:
         self.path: dict[str, str] = request.path_params
         # Whether Redis was given what is not committed yet.
         self.projected_ahead = False
+        # Whether the handler has looked at what its caller may see.
+        self.scope_was_read = False
+
+    @property
+    def actor(self) -> Actor:
+        """Who calls."""
+        if self._actor is None:
+            raise TypeError("the operation asks nobody who they are")
+        return self._actor
+
+    @property
+    def scope(self) -> Scope:
+        """What the caller may see."""
+        self.scope_was_read = True
+        return self.actor.scope
 
     @property
     def request_id(self) -> str:
@@ -62,7 +81,8 @@ class Call:
         await audit.write(
             connection,
             audit_id=self.request_id,
-            actor=ACTOR,
+            actor=self.actor.label,
+            via=via(self.actor),
             action=action,
             subject_kind=action.partition(".")[0],
             subject_id=subject_id,
@@ -75,7 +95,9 @@ class Call:
 
         `collection` is the path below which is found what the call makes.
         """
-        return idempotency.read_call(self.request, collection, self.raw_body)
+        # Nobody is given what another one's call has made.
+        whose = "" if self.actor.way == "master-key" else f" {self.actor.subject}"
+        return idempotency.read_call(self.request, collection, self.raw_body, whose)
 
     def check_version(self, version: int) -> None:
         """Compare `If-Match` with the resource's version. Raises `Problem` 412."""
@@ -97,7 +119,8 @@ Handler = Callable[[Call], Awaitable[Response]]
 class Operation(msgspec.Struct, frozen=True):
     """What the routes and the OpenAPI document are made of.
 
-    `refusals` are the statuses of its own; those that every operation may answer are added.
+    `may` says who may call. `refusals` are the statuses of its own; those that every operation may
+    answer are added.
     """
 
     method: str
@@ -105,6 +128,7 @@ class Operation(msgspec.Struct, frozen=True):
     handler: Handler
     summary: str
     tag: str
+    may: Rule
     status: int = 200
     answer: type[BaseModel] | None = None
     answer_type: str = "application/json"
@@ -123,8 +147,10 @@ class Operation(msgspec.Struct, frozen=True):
     async def __call__(self, request: Request) -> Response:
         """Serve a call. Raises `Problem`, and what means that a store is away."""
         parts = services()
-        await require_master_key(parts, request)
-        call = Call(parts, request, b"")
+        actor = None if self.may.public else await identify(parts, request)
+        if actor is not None:
+            check_role(actor, self.may, self.area)
+        call = Call(parts, request, b"", actor)
         if self.query is not None:
             call.query = read_query(request, self.query)
         elif request.query_params:
@@ -136,13 +162,33 @@ class Operation(msgspec.Struct, frozen=True):
             )
             call.body = read_model(call.raw_body or self._nothing_sent, self.body)
         try:
-            return await self.handler(call)
+            answer = await self.handler(call)
         except Exception:
             if call.projected_ahead:
                 # It was not committed: Redis gets back what holds. What it cannot get now, the
                 # next change or cleanup gives it.
                 await parts.bring_projection_up_to_date()
             raise
+        self._check_scoped(call, actor)
+        return answer
+
+    @property
+    def area(self) -> str:
+        """What a service account may be bound to: the tag in lower case."""
+        return self.tag.lower().replace(" ", "-")
+
+    def _check_scoped(self, call: Call, actor: Actor | None) -> None:
+        """Whoever sees a part gets no answer that was made without asking which."""
+        if actor is None or self.may.shared or actor.scope.everything or call.scope_was_read:
+            return
+        raise RuntimeError(f"{self.method} {self.path} did not look at its caller's scope")
+
+
+def via(actor: Actor) -> str:
+    """By what the actor was known, for the audit trail."""
+    if actor.way == "service-account":
+        return actor.subject.partition(":")[2]
+    return actor.session_id or ""
 
 
 def etag(version: int) -> str:

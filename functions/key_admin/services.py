@@ -13,6 +13,7 @@ from common.state.outbox import Outbox
 from common.state.projection import has_epoch
 from common.store.database import Database, DatabaseUnavailable
 from common.telemetry import catalogue, logs
+from functions.key_admin.identity.tokens import Tokens
 
 if TYPE_CHECKING:
     from common.pii.finder import PiiFinder
@@ -28,6 +29,10 @@ class Services:
         self.outbox = Outbox(self.redis, settings.state_prefix)
         self.keyring = Keyring(settings.encryption_keys, settings.internal_secret)
         self.grace_key = secrets.derive(settings.internal_secret, "master-key-grace")
+        self.csrf_key = secrets.derive(settings.internal_secret, "csrf")
+        self.credentials_key = secrets.derive(settings.internal_secret, "session-credentials")
+        self.sign_in_key = secrets.derive(settings.internal_secret, "oidc-sign-in")
+        self.tokens = Tokens(settings.internal_secret, settings.identity.jwt_secrets)
         self.replies_key = secrets.derive(settings.internal_secret, "idempotent-replies")
 
     @cached_property

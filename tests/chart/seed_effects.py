@@ -94,6 +94,7 @@ SCENES: dict[str, dict[str, Any]] = {
             "host": "::",
             "jwtSecret": 1234567890123,
             "encryptionKey": "e" * 32,
+            "adminSessionTimeout": 3600000,
             "adminUsername": "root",
             "adminPassword": 123456789,
             "apiKeyPrefix": "sk_",
@@ -261,6 +262,9 @@ EFFECTS: dict[str, tuple[str, Effect, Any]] = {
     "config.host": ("config", variable("RELAY_HOST"), "::"),
     "config.jwtSecret": ("config", given("jwtSecret"), b"1234567890123"),
     "config.encryptionKey": ("config", given("encryptionKey"), b"e" * 32),
+    "config.adminSessionTimeout": (
+        *("config", variable("RELAY_ADMIN_SESSION_TIMEOUT_MS", "key-admin"), "3600000"),
+    ),
     "config.adminUsername": ("config", given("adminUsername"), b"root"),
     "config.adminPassword": ("config", given("adminPassword"), b"123456789"),
     "config.apiKeyPrefix": ("config", variable("RELAY_API_KEY_PREFIX", "key-admin"), "sk_"),
@@ -384,7 +388,6 @@ EFFECTS: dict[str, tuple[str, Effect, Any]] = {
 }
 # Checked by the schema, and taken: what they are for comes later, or never.
 TAKEN = {
-    "config.adminSessionTimeout": 3600000,
     "config.healthCheckInterval": 30000,
     "persistence.chroma.size": "20Gi",
     "persistence.knowledgeBase.size": "20Gi",

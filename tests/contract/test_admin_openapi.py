@@ -85,6 +85,8 @@ def existing(served, redis_server):
     served.call("PUT", f"/internal/models/{name}", json={}).raise_for_status()
     # Where nobody listens: a test call asks there.
     nobody = "http://127.0.0.1:9/v1"
+    session = served.call("POST", "/internal/session", json={"master_key": MASTER_KEY}).json()
+    session = session["session"]
     account = {"name": name, "provider": "openai", "credential": credential, "base_url": nobody}
     return {
         "key_id": served.created()["id"],
@@ -95,6 +97,8 @@ def existing(served, redis_server):
         "name": name,
         "record_id": record_id.hex(),
         "letter_id": letter_id,
+        "session_id": session["id"],
+        "service_account_id": post("/internal/service-accounts", name=name, role="viewer"),
         "channel_id": channel_id,
         "delivery_id": delivery_id,
         "request_id": recorded.id,

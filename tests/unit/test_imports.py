@@ -5,6 +5,7 @@ needs it. What the relay process really has imported after its first request is 
 tests/integration/test_import_budget.py.
 """
 
+import subprocess
 import sys
 
 import grimp
@@ -19,11 +20,20 @@ ALLOWED = {
         *("cryptography", "hiredis", "msgspec", "phonenumbers", "psycopg", "psycopg_pool"),
         *("pyreqwest", "re2"),
     },
-    # pyreqwest at a test call of an account, phonenumbers and re2 at the first rule of content that
-    # has a pattern or phone numbers.
+    # pyreqwest at a test call of an account, jwt at the first session, phonenumbers and re2 at the
+    # first rule of content that has a pattern or phone numbers.
     "functions.key_admin": {
         # apprise at a test of a channel of notifications.
-        *("apprise", "cryptography", "httpx", "msgspec", "phonenumbers", "psycopg", "psycopg_pool"),
+        *(
+            "apprise",
+            "cryptography",
+            "httpx",
+            "jwt",
+            "msgspec",
+            "phonenumbers",
+            "psycopg",
+            "psycopg_pool",
+        ),
         *("pydantic", "pydantic_core", "pyreqwest", "re2", "redis", "starlette"),
     },
     # pyreqwest by an egress proxy.
@@ -83,3 +93,11 @@ def test_every_function_is_listed(graph):
 @pytest.mark.parametrize("package", sorted(FIXED))
 def test_each_fixed_package_is_used(graph, package):
     assert graph.find_modules_that_directly_import(package)
+
+
+def test_key_admin_starts_without_what_signs_people_in():
+    code = "import functions.key_admin.main, sys; print(*sorted(sys.modules))"
+    command = [sys.executable, "-c", code]
+    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert "functions.key_admin.identity.oidc" in loaded
+    assert not {"jwt", "cryptography", "pyreqwest"} & {name.partition(".")[0] for name in loaded}

@@ -1,4 +1,4 @@
-SELECT id, occurred_at, actor, action, subject_kind, subject_id, address, detail
+SELECT id, occurred_at, actor, via, action, subject_kind, subject_id, address, detail
 FROM audit
 WHERE (%(before)s::uuid IS NULL OR id < %(before)s)
   AND (%(since)s::timestamptz IS NULL OR occurred_at >= %(since)s)

@@ -10,7 +10,7 @@ LEFT JOIN LATERAL (
 ) AS used ON true
 WHERE (%(id)s::uuid IS NULL OR keys.id = %(id)s)
   AND (%(before)s::uuid IS NULL OR keys.id < %(before)s)
-  AND (%(team_id)s::uuid IS NULL OR keys.team_id = %(team_id)s)
+  AND (%(team_ids)s::uuid[] IS NULL OR keys.team_id = ANY(%(team_ids)s))
   AND (%(user_id)s::text IS NULL OR keys.user_id = %(user_id)s)
   -- As it is shown: an active key whose end has come is expired.
   AND (%(status)s::text IS NULL OR %(status)s = CASE

@@ -4,6 +4,6 @@ SELECT users.*, (
 FROM users
 WHERE (%(id)s::text IS NULL OR id = %(id)s)
   AND (%(after)s::text IS NULL OR id > %(after)s)
-  AND (%(team_id)s::uuid IS NULL OR team_id = %(team_id)s)
+  AND (%(team_ids)s::uuid[] IS NULL OR team_id = ANY(%(team_ids)s))
 ORDER BY id
 LIMIT %(limit)s

@@ -31,6 +31,7 @@ FROM (
     WHERE (%(key_id)s::uuid IS NULL OR key_id = %(key_id)s)
       AND (%(user_id)s::text IS NULL OR user_id = %(user_id)s)
       AND (%(team_id)s::uuid IS NULL OR team_id = %(team_id)s)
+      AND (%(team_ids)s::uuid[] IS NULL OR team_id = ANY(%(team_ids)s))
       AND (%(account_id)s::uuid IS NULL OR account_id = %(account_id)s)
       AND (%(provider)s::text IS NULL OR provider = %(provider)s)
       AND (%(endpoint)s::text IS NULL OR endpoint = %(endpoint)s)

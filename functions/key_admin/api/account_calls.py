@@ -7,6 +7,7 @@ from starlette.responses import Response, StreamingResponse
 
 from common.accounts import UsableAccount, built_in_accounts, opened_account
 from common.domain.globs import is_glob
+from common.domain.roles import ADMINISTER, OPERATE
 from common.store import accounts
 from functions.key_admin.account_answers import answer_of, built_in_answers, healths_of
 from functions.key_admin.account_health import clear_health, forget_health
@@ -141,14 +142,16 @@ async def _opened(call: Call) -> UsableAccount:
 
 OPERATIONS = (
     Operation(
-        "POST", f"{PATH}/rewrap", rewrap, "Seal credentials anew", "Accounts", answer=RewrapAnswer
+        "POST", f"{PATH}/rewrap", rewrap, "Seal credentials anew", "Accounts", may=ADMINISTER,
+        answer=RewrapAnswer
     ),
     Operation(
         "POST", f"{PATH}/{{account_id}}/reset", reset, "Reset an account's health", "Accounts",
+        may=OPERATE,
         answer=AccountAnswer, refusals=(404,),
     ),
     Operation(
-        "POST", f"{PATH}/{{account_id}}/test", test, "Test an account", "Accounts",
+        "POST", f"{PATH}/{{account_id}}/test", test, "Test an account", "Accounts", may=OPERATE,
         answer=AccountTestLine, answer_type="application/x-ndjson",
         body=AccountTest, body_required=False, refusals=(404, 409),
     ),

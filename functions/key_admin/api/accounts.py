@@ -10,6 +10,7 @@ from common import projection
 from common.domain import narrowing
 from common.domain.accounts import AccountRecord
 from common.domain.provider_addresses import default_base_url
+from common.domain.roles import ADMINISTER, READ
 from common.identifiers import new_ulid
 from common.store import accounts
 from common.store.accounts import Account
@@ -241,20 +242,20 @@ def _name_taken(name: str) -> Problem:
 _ONE = f"{PATH}/{{account_id}}"
 OPERATIONS = (
     Operation(
-        "POST", PATH, create, "Add an account", "Accounts",
+        "POST", PATH, create, "Add an account", "Accounts", may=ADMINISTER,
         status=201, answer=AccountAnswer, body=AccountCreate, idempotent_by_key=True,
         refusals=(409,),
     ),
     Operation(
-        "GET", PATH, list_accounts, "List accounts", "Accounts",
+        "GET", PATH, list_accounts, "List accounts", "Accounts", may=READ,
         answer=AccountList, query=AccountPage,
     ),
-    Operation("GET", _ONE, show, "Show an account", "Accounts",
+    Operation("GET", _ONE, show, "Show an account", "Accounts", may=READ,
               answer=AccountAnswer, refusals=(404,)),
     Operation(
-        "PATCH", _ONE, patch, "Change an account", "Accounts",
+        "PATCH", _ONE, patch, "Change an account", "Accounts", may=ADMINISTER,
         answer=AccountAnswer, body=AccountPatch, versioned=True, refusals=(404, 409),
     ),
-    Operation("DELETE", _ONE, delete, "Delete an account", "Accounts",
+    Operation("DELETE", _ONE, delete, "Delete an account", "Accounts", may=ADMINISTER,
               status=204, refusals=(404, 409)),
 )  # fmt: skip

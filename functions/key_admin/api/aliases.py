@@ -4,6 +4,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from common.domain.roles import ADMINISTER, SHARED
 from common.domain.routing_table import AliasRule
 from common.store import routing
 from common.store.database import Connection
@@ -102,10 +103,12 @@ def _audited(alias: Entry) -> dict[str, Any]:
 
 _ONE = f"{PATH}/{{name}}"
 OPERATIONS = (
-    Operation("GET", PATH, list_aliases, "List aliases", "Routing",
+    Operation("GET", PATH, list_aliases, "List aliases", "Routing", may=SHARED,
               answer=AliasList, query=NamePage),
-    Operation("GET", _ONE, show, "Show an alias", "Routing", answer=AliasAnswer, refusals=(404,)),
-    Operation("PUT", _ONE, put, "Let a name stand for models", "Routing",
+    Operation("GET", _ONE, show, "Show an alias", "Routing", may=SHARED,
+              answer=AliasAnswer, refusals=(404,)),
+    Operation("PUT", _ONE, put, "Let a name stand for models", "Routing", may=ADMINISTER,
               answer=AliasAnswer, body=AliasPut, versioned=True, refusals=(404,)),
-    Operation("DELETE", _ONE, delete, "Delete an alias", "Routing", status=204, refusals=(404,)),
+    Operation("DELETE", _ONE, delete, "Delete an alias", "Routing", may=ADMINISTER,
+              status=204, refusals=(404,)),
 )  # fmt: skip

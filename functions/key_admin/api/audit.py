@@ -2,6 +2,7 @@
 
 from starlette.responses import Response
 
+from common.domain.roles import READ
 from common.store import inspection
 from functions.key_admin.models.fields import as_time
 from functions.key_admin.models.operations import AuditAnswer, AuditList, AuditPage
@@ -30,5 +31,6 @@ async def list_audit(call: Call) -> Response:
 
 OPERATIONS = (
     Operation("GET", "/internal/audit", list_audit, "List what administrators did", "Operations",
+              may=READ,
               answer=AuditList, query=AuditPage),
 )  # fmt: skip

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from common import projection
 from common.domain.policies import NO_POLICY, ORGANISATION
+from common.domain.roles import ADMINISTER
 from common.passphrase import WrongPassphrase, seal, unseal
 from common.store import configuration, policies
 from common.store.configuration import TABLES, Rows
@@ -206,9 +207,13 @@ def _bound_to(tables: dict[str, Rows]) -> str:
 
 
 OPERATIONS = (
-    Operation("POST", f"{PATH}/export", export, "Export the configuration", "Operations",
+    Operation("POST", f"{PATH}/export", export, "Export the configuration",
+              "Operations", may=ADMINISTER,
+
               answer=Export, body=ExportAsked, refusals=(409,)),
-    Operation("POST", f"{PATH}/import", import_, "Import a configuration", "Operations",
+    Operation("POST", f"{PATH}/import", import_, "Import a configuration",
+              "Operations", may=ADMINISTER,
+
               answer=ImportAnswer, body=ImportAsked, body_bytes_max=IMPORT_BYTES_MAX,
               refusals=(409,)),
 )  # fmt: skip

@@ -3,6 +3,7 @@
 import httpx
 from starlette.responses import Response
 
+from common.domain.roles import OPERATE, READ
 from common.events.headers import encode_value
 from common.store import inspection
 from common.store.inspection import DeadLetter
@@ -81,7 +82,9 @@ def _answer(letter: DeadLetter) -> DeadLetterAnswer:
 
 OPERATIONS = (
     Operation("GET", PATH, list_dead_letters, "List events that nobody took", "Operations",
+              may=READ,
               answer=DeadLetterList, query=Page),
     Operation("POST", f"{PATH}/{{letter_id}}/retry", retry, "Send an event again", "Operations",
+              may=OPERATE,
               status=202, answer=DeadLetterAnswer, refusals=(404, 409)),
 )  # fmt: skip

@@ -9,6 +9,7 @@ from common.accounts import built_in_accounts
 from common.domain.accounts import DIALECT_OF_PROVIDER, AccountRecord
 from common.domain.keys import KeyRecord
 from common.domain.policies import ORGANISATION, Applied, Policy, key_scope, team_scope, user_scope
+from common.domain.roles import READ
 from common.domain.routing_explained import Considered, Load, consider
 from common.domain.routing_table import RoutingTable
 from common.identifiers import new_ulid, now_ms
@@ -148,5 +149,6 @@ def _explained(one: Considered) -> AccountExplained:
 
 OPERATIONS = (
     Operation("GET", PATH, explain, "Explain which accounts a request would take", "Routing",
+              may=READ,
               answer=ExplainAnswer, query=ExplainQuery, refusals=(404,)),
 )  # fmt: skip

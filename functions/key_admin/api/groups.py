@@ -7,6 +7,7 @@ import psycopg
 from starlette.responses import Response
 
 from common import projection
+from common.domain.roles import ADMINISTER, READ
 from common.domain.routing_table import RoutingTable, narrowed_table
 from common.identifiers import new_ulid
 from common.store import routing
@@ -165,14 +166,14 @@ def _name_taken(name: str) -> Problem:
 
 _ONE = f"{PATH}/{{group_id}}"
 OPERATIONS = (
-    Operation("POST", PATH, create, "Add a group of accounts", "Routing",
+    Operation("POST", PATH, create, "Add a group of accounts", "Routing", may=ADMINISTER,
               status=201, answer=GroupAnswer, body=GroupCreate, refusals=(409,)),
-    Operation("GET", PATH, list_groups, "List groups of accounts", "Routing",
+    Operation("GET", PATH, list_groups, "List groups of accounts", "Routing", may=READ,
               answer=GroupList, query=GroupPage),
-    Operation("GET", _ONE, show, "Show a group of accounts", "Routing",
+    Operation("GET", _ONE, show, "Show a group of accounts", "Routing", may=READ,
               answer=GroupAnswer, refusals=(404,)),
-    Operation("PATCH", _ONE, patch, "Change a group of accounts", "Routing",
+    Operation("PATCH", _ONE, patch, "Change a group of accounts", "Routing", may=ADMINISTER,
               answer=GroupAnswer, body=GroupPatch, versioned=True, refusals=(404, 409)),
-    Operation("DELETE", _ONE, delete, "Delete a group of accounts", "Routing",
+    Operation("DELETE", _ONE, delete, "Delete a group of accounts", "Routing", may=ADMINISTER,
               status=204, refusals=(404, 409)),
 )  # fmt: skip

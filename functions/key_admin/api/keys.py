@@ -10,6 +10,7 @@ from starlette.responses import Response
 from common import projection
 from common.domain import narrowing
 from common.domain.keys import KeyRecord, hash_key, key_prefix_of
+from common.domain.roles import OPERATE_OWN, OPERATE_TEAMS, READ_KEY
 from common.domain.routing import NO_ROUTING
 from common.identifiers import new_ulid
 from common.secrets import new_api_key
@@ -35,21 +36,22 @@ from functions.key_admin.models.limits import patched_policy, policy_of, shown_c
 from functions.key_admin.models.routing import shown_routing
 from functions.key_admin.operation import Call, Operation, answered, etag
 from functions.key_admin.problem import Problem, conflict, invalid_field, not_found
+from functions.key_admin.scoping import check_key_patch, scoped_key
 
 PATH = "/internal/api-keys"
 
 
 async def create(call: Call) -> Response:
     """201 with the key, which is shown this once."""
-    given = call.sent(KeyCreate)
     settings = call.services.settings
     repeatable = call.repeatable(PATH)
     secret = new_api_key(settings.api_key_prefix)
-    record = _record(given)
     async with call.services.database.transaction() as connection:
         kept = await idempotency.kept_reply(call.services, connection, repeatable)
         if kept is not None:
             return kept
+        given = await scoped_key(call, connection, call.sent(KeyCreate))
+        record = _record(given)
         await check_binding(call, connection, NO_ROUTING, record.policy.routing)
         user_made = await directory.ensure_user(connection, record.user_id)
         try:
@@ -75,12 +77,14 @@ async def create(call: Call) -> Response:
 async def list_keys(call: Call) -> Response:
     """A page, newest first."""
     query = call.sent(KeyPage)
+    seen = call.scope.bounds(query.team_id, query.user_id)
     async with call.services.database.transaction() as connection:
         found = await keys.page(
             connection,
+            key_id=seen.key_id,
             before=query.cursor,
-            user_id=query.user_id,
-            team_id=query.team_id,
+            user_id=seen.user_id,
+            team_ids=seen.team_ids,
             status=query.status,
             limit=query.limit + 1,
         )
@@ -99,6 +103,7 @@ async def show(call: Call) -> Response:
 async def patch(call: Call) -> Response:
     """What was sent is changed, on the next request everywhere; what is so already stays."""
     given = call.sent(KeyPatch)
+    check_key_patch(call, given)
     async with call.services.database.transaction() as connection:
         key = await _found(call, connection)
         call.check_version(key.record.version)
@@ -247,9 +252,13 @@ async def _done(call: Call, key: Key) -> Response:
 async def _found(call: Call, connection: Connection) -> Key:
     key_id = check_id(call.path["key_id"], "key")
     key = await keys.find(connection, key_id)
-    if key is None:
+    if key is None or not _is_seen(call, key.record):
         raise not_found(f"There is no key with the id {key_id}.")
     return key
+
+
+def _is_seen(call: Call, record: KeyRecord) -> bool:
+    return call.scope.covers(team_id=record.team_id, user_id=record.user_id, key_id=record.id)
 
 
 def _record(given: KeyCreate) -> KeyRecord:
@@ -348,26 +357,30 @@ def _no_such_team(team_id: str | None) -> Problem:
 _ONE = f"{PATH}/{{key_id}}"
 OPERATIONS = (
     Operation(
-        "POST", PATH, create, "Make a key", "Keys",
+        "POST", PATH, create, "Make a key", "Keys", may=OPERATE_OWN,
         status=201, answer=KeyMade, body=KeyCreate, idempotent_by_key=True, refusals=(409,),
     ),
-    Operation("GET", PATH, list_keys, "List keys", "Keys", answer=KeyList, query=KeyPage),
-    Operation("GET", _ONE, show, "Show a key", "Keys", answer=KeyAnswer, refusals=(404,)),
+    Operation("GET", PATH, list_keys, "List keys", "Keys", may=READ_KEY,
+              answer=KeyList, query=KeyPage),
+    Operation("GET", _ONE, show, "Show a key", "Keys", may=READ_KEY,
+              answer=KeyAnswer, refusals=(404,)),
     Operation(
-        "PATCH", _ONE, patch, "Change a key", "Keys",
+        "PATCH", _ONE, patch, "Change a key", "Keys", may=OPERATE_TEAMS,
         answer=KeyAnswer, body=KeyPatch, versioned=True, refusals=(404, 409),
     ),
-    Operation("DELETE", _ONE, delete, "Revoke a key", "Keys", status=204, refusals=(404,)),
+    Operation("DELETE", _ONE, delete, "Revoke a key", "Keys", may=OPERATE_OWN,
+              status=204, refusals=(404,)),
     Operation(
-        "POST", f"{_ONE}/revoke", revoke, "Revoke a key", "Keys",
+        "POST", f"{_ONE}/revoke", revoke, "Revoke a key", "Keys", may=OPERATE_OWN,
         answer=KeyAnswer, refusals=(404,),
     ),
     Operation(
         "POST", f"{_ONE}/restore", restore, "Make a revoked key active again", "Keys",
+        may=OPERATE_TEAMS,
         answer=KeyAnswer, refusals=(404, 409),
     ),
     Operation(
-        "POST", f"{_ONE}/rotate", rotate, "Give a key a new secret", "Keys",
+        "POST", f"{_ONE}/rotate", rotate, "Give a key a new secret", "Keys", may=OPERATE_OWN,
         status=201, answer=KeyMade, body=Rotation, body_required=False, idempotent_by_key=True,
         refusals=(404, 409),
     ),

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+from common.domain.roles import ADMINISTER, SHARED
 from common.domain.routing_table import ModelEntry
 from common.model_catalogue import entry_of, shipped
 from common.store import routing
@@ -88,12 +89,13 @@ def _audited(name: str, entry: ModelEntry) -> dict[str, Any]:
 
 _ONE = f"{PATH}/{{name}}"
 OPERATIONS = (
-    Operation("GET", PATH, list_models, "List what is known of models", "Routing",
+    Operation("GET", PATH, list_models, "List what is known of models", "Routing", may=SHARED,
               answer=ModelList, query=NamePage),
-    Operation("GET", _ONE, show, "Show what is known of a model", "Routing",
+    Operation("GET", _ONE, show, "Show what is known of a model", "Routing", may=SHARED,
               answer=ModelAnswer, refusals=(404,)),
-    Operation("PUT", _ONE, put, "Say what is known of a model", "Routing",
+    Operation("PUT", _ONE, put, "Say what is known of a model", "Routing", may=ADMINISTER,
               answer=ModelAnswer, body=ModelPut, refusals=(404,)),
     Operation("DELETE", _ONE, delete, "Take back what was said of a model", "Routing",
+              may=ADMINISTER,
               status=204, refusals=(404,)),
 )  # fmt: skip

@@ -19,6 +19,7 @@ from common.domain.notification_channels import (
     check_settings,
     shown_settings,
 )
+from common.domain.roles import ADMINISTER, OPERATE
 from common.identifiers import new_ulid
 from common.notifying.channels import opened_channel, sealed_secrets
 from common.notifying.sending import send
@@ -327,20 +328,20 @@ def _name_taken(name: str) -> Problem:
 
 _ONE = f"{PATH}/{{channel_id}}"
 OPERATIONS = (
-    Operation("POST", PATH, create, "Add a channel", "Notifications",
+    Operation("POST", PATH, create, "Add a channel", "Notifications", may=ADMINISTER,
               status=201, answer=ChannelAnswer, body=ChannelCreate, refusals=(409,)),
-    Operation("GET", PATH, list_channels, "List channels", "Notifications",
+    Operation("GET", PATH, list_channels, "List channels", "Notifications", may=OPERATE,
               answer=ChannelList, query=Page),
-    Operation("GET", _ONE, show, "Show a channel", "Notifications",
+    Operation("GET", _ONE, show, "Show a channel", "Notifications", may=OPERATE,
               answer=ChannelAnswer, refusals=(404,)),
-    Operation("PATCH", _ONE, patch, "Change a channel", "Notifications",
+    Operation("PATCH", _ONE, patch, "Change a channel", "Notifications", may=ADMINISTER,
               answer=ChannelAnswer, body=ChannelPatch, versioned=True, refusals=(404, 409)),
-    Operation("DELETE", _ONE, delete, "Delete a channel", "Notifications",
+    Operation("DELETE", _ONE, delete, "Delete a channel", "Notifications", may=ADMINISTER,
               status=204, refusals=(404,)),
-    Operation("POST", f"{_ONE}/test", test, "Test a channel", "Notifications",
+    Operation("POST", f"{_ONE}/test", test, "Test a channel", "Notifications", may=OPERATE,
               answer=ChannelTest, refusals=(404, 409)),
-    Operation("GET", DELIVERIES, list_deliveries, "List messages", "Notifications",
+    Operation("GET", DELIVERIES, list_deliveries, "List messages", "Notifications", may=OPERATE,
               answer=DeliveryList, query=DeliveryPage),
     Operation("POST", f"{DELIVERIES}/{{delivery_id}}/retry", retry, "Send a message again",
-              "Notifications", status=202, answer=DeliveryAnswer, refusals=(404, 409)),
+              "Notifications", may=OPERATE, status=202, answer=DeliveryAnswer, refusals=(404, 409)),
 )  # fmt: skip

@@ -5,6 +5,7 @@ from typing import Any
 from starlette.responses import Response
 
 from common.domain.policies import ORGANISATION
+from common.domain.roles import ADMINISTER, READ
 from common.store import policies
 from common.store.policies import Organisation
 from functions.key_admin.models.limits import (
@@ -68,8 +69,9 @@ def _shown(organisation: Organisation) -> Response:
 
 
 OPERATIONS = (
-    Operation("GET", PATH, show, "Show the organisation", "Organisation",
+    Operation("GET", PATH, show, "Show the organisation", "Organisation", may=READ,
               answer=OrganisationAnswer),
     Operation("PATCH", PATH, patch, "Change the organisation's limits", "Organisation",
+              may=ADMINISTER,
               answer=OrganisationAnswer, body=OrganisationPatch, versioned=True, refusals=(409,)),
 )  # fmt: skip

@@ -11,12 +11,12 @@ from common.domain.money import usd_text
 from common.domain.price_changes import changes, figures
 from common.domain.price_history import DatedBook, PriceHistory
 from common.domain.prices import InvalidPriceBook, PriceBook
+from common.domain.roles import ADMINISTER, READ, SHARED
 from common.identifiers import new_ulid, now_ms
 from common.price_book import effective_ms_of, is_book_name, price_history
 from common.store import price_books
 from common.store.database import Connection
 from common.store.price_books import ImportedBook
-from functions.key_admin.authenticate import ACTOR
 from functions.key_admin.models.prices import (
     BookAnswer,
     BookList,
@@ -87,7 +87,12 @@ async def import_book(call: Call) -> Response:
         book_id = new_ulid()
         try:
             await price_books.add(
-                connection, book_id, book.version, given.book, begins or datetime.now(UTC), ACTOR
+                connection,
+                book_id,
+                book.version,
+                given.book,
+                begins or datetime.now(UTC),
+                call.actor.label,
             )
         except psycopg.errors.UniqueViolation:
             raise conflict(
@@ -190,14 +195,16 @@ def _answer(one: ImportedBook, books: list[ImportedBook], *, unchanged: bool = F
 
 
 OPERATIONS = (
-    Operation("GET", PATH, show, "Show prices", "Prices",
+    Operation("GET", PATH, show, "Show prices", "Prices", may=SHARED,
               answer=PriceList, query=PricesQuery, refusals=(404,)),
     Operation("POST", f"{PATH}/diff", diff, "Compare a price book with what is in force", "Prices",
+              may=READ,
               answer=DiffAnswer, body=PricesDiff),
-    Operation("GET", f"{PATH}/books", list_books, "List imported price books", "Prices",
+    Operation("GET", f"{PATH}/books", list_books, "List imported price books", "Prices", may=READ,
               answer=BookList),
-    Operation("POST", f"{PATH}/books", import_book, "Import a price book", "Prices",
+    Operation("POST", f"{PATH}/books", import_book, "Import a price book", "Prices", may=ADMINISTER,
               status=201, answer=BookAnswer, body=PricesImport, refusals=(409,)),
     Operation("POST", f"{PATH}/recompute", recompute, "Price records again", "Prices",
+              may=ADMINISTER,
               answer=RecomputeAnswer, body=RecomputeSent),
 )  # fmt: skip

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+from common.domain.roles import OPERATE, READ
 from common.posting import arrival_from_outbox, post
 from common.state.outbox import OutboxEntry
 from common.store import inspection
@@ -92,7 +93,8 @@ def _readable(record: bytes) -> Any:
 
 OPERATIONS = (
     Operation("GET", PATH, list_quarantine, "List records that the ledger could not take",
-              "Operations", answer=QuarantineList, query=QuarantinePage),
+              "Operations", may=READ, answer=QuarantineList, query=QuarantinePage),
     Operation("POST", f"{PATH}/{{record_id}}/retry", retry, "Post a record again", "Operations",
+              may=OPERATE,
               status=204, refusals=(404, 409)),
 )  # fmt: skip

@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from common.domain.content_policy import InvalidContentPolicy
 from common.domain.content_rules import ContentRules, content_policies_of, redaction_of
+from common.domain.roles import OPERATE
 from common.redaction.policy import InvalidRedactionPolicy
 from common.store import directory, keys, policies
 from functions.key_admin.content_trial import try_rules
@@ -57,5 +58,5 @@ async def _levels(call: Call, given: ContentTrial) -> list[ContentRules]:
 
 OPERATIONS = (
     Operation("POST", PATH, try_text, "Try rules of content on a text", "Redaction",
-              answer=ContentTried, body=ContentTrial, refusals=(404,)),
+              may=OPERATE, answer=ContentTried, body=ContentTrial, refusals=(404,)),
 )  # fmt: skip

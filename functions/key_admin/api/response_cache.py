@@ -2,6 +2,7 @@
 
 from starlette.responses import Response
 
+from common.domain.roles import ADMINISTER, READ
 from common.identifiers import now_ms
 from common.state.response_cache import Kept, KeptAnswers
 from functions.key_admin.models.response_cache import KeptAnswer, KeptList, KeptTotal, Purge
@@ -47,8 +48,8 @@ def _sum(found: list[Kept]) -> KeptTotal:
 
 
 OPERATIONS = (
-    Operation("GET", PATH, show, "Show how many answers are kept", "Response cache",
+    Operation("GET", PATH, show, "Show how many answers are kept", "Response cache", may=READ,
               answer=KeptList),
-    Operation("DELETE", PATH, purge, "Forget kept answers", "Response cache",
+    Operation("DELETE", PATH, purge, "Forget kept answers", "Response cache", may=ADMINISTER,
               answer=KeptTotal, query=Purge),
 )  # fmt: skip

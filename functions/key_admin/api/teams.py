@@ -7,6 +7,7 @@ import psycopg
 from starlette.responses import Response
 
 from common.domain.policies import NO_POLICY, team_scope
+from common.domain.roles import OPERATE, READ_TEAMS
 from common.domain.routing import NO_ROUTING
 from common.identifiers import new_ulid
 from common.store import directory
@@ -64,9 +65,10 @@ async def create(call: Call) -> Response:
 async def list_teams(call: Call) -> Response:
     """A page, newest first."""
     query = call.sent(TeamPage)
+    seen = call.scope.bounds()
     async with call.services.database.transaction() as connection:
         found = await directory.page_of_teams(
-            connection, before=query.cursor, limit=query.limit + 1
+            connection, team_ids=seen.team_ids, before=query.cursor, limit=query.limit + 1
         )
     page = found[: query.limit]
     more = page[-1].id if len(found) > query.limit else None
@@ -76,7 +78,10 @@ async def list_teams(call: Call) -> Response:
 async def show(call: Call) -> Response:
     """One team."""
     async with call.services.database.transaction() as connection:
-        return _shown(await _found(connection, call.path["team_id"]))
+        team = await _found(connection, call.path["team_id"])
+    if not call.scope.covers(team_id=team.id):
+        raise _no_team(team.id)
+    return _shown(team)
 
 
 async def patch(call: Call) -> Response:
@@ -135,8 +140,12 @@ async def _done(call: Call) -> None:
 async def _found(connection: Connection, team_id: str) -> Team:
     team = await directory.find_team(connection, check_id(team_id, "team"))
     if team is None:
-        raise not_found(f"There is no team with the id {team_id}.")
+        raise _no_team(team_id)
     return team
+
+
+def _no_team(team_id: str) -> Problem:
+    return not_found(f"There is no team with the id {team_id}.")
 
 
 def _shown(team: Team, status: int = 200) -> Response:
@@ -162,11 +171,14 @@ def _name_taken(name: str | None) -> Problem:
 
 _ONE = f"{PATH}/{{team_id}}"
 OPERATIONS = (
-    Operation("POST", PATH, create, "Add a team", "Teams",
+    Operation("POST", PATH, create, "Add a team", "Teams", may=OPERATE,
               status=201, answer=TeamAnswer, body=TeamCreate, refusals=(409,)),
-    Operation("GET", PATH, list_teams, "List teams", "Teams", answer=TeamList, query=TeamPage),
-    Operation("GET", _ONE, show, "Show a team", "Teams", answer=TeamAnswer, refusals=(404,)),
-    Operation("PATCH", _ONE, patch, "Change a team", "Teams",
+    Operation("GET", PATH, list_teams, "List teams", "Teams", may=READ_TEAMS,
+              answer=TeamList, query=TeamPage),
+    Operation("GET", _ONE, show, "Show a team", "Teams", may=READ_TEAMS,
+              answer=TeamAnswer, refusals=(404,)),
+    Operation("PATCH", _ONE, patch, "Change a team", "Teams", may=OPERATE,
               answer=TeamAnswer, body=TeamPatch, versioned=True, refusals=(404, 409)),
-    Operation("DELETE", _ONE, delete, "Delete a team", "Teams", status=204, refusals=(404, 409)),
+    Operation("DELETE", _ONE, delete, "Delete a team", "Teams", may=OPERATE,
+              status=204, refusals=(404, 409)),
 )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from common.domain.roles import READ_KEY, READ_TEAMS
 from common.domain.usage import TOKEN_CLASSES
 from common.store import usage
 from common.store.usage import Filters, UnknownTimeZone, UsageSum
@@ -31,6 +32,7 @@ from functions.key_admin.recorded import find_rows
 
 PATH = "/internal/usage"
 GROUPS_MAX = 10_000
+_OWNERS = ("team_id", "user_id", "key_id")
 
 
 async def show_sums(call: Call) -> Response:
@@ -61,7 +63,7 @@ async def list_records(call: Call) -> Response:
     async with call.services.database.transaction() as connection:
         found = await usage.records(
             connection,
-            _filters(query),
+            _filters(call, query),
             model_requested=query.model_requested,
             before=query.cursor,
             limit=query.limit + 1,
@@ -77,13 +79,15 @@ async def list_records(call: Call) -> Response:
 async def show_receipt(call: Call) -> Response:
     """What one request used and cost, line by line, and what held for it."""
     request_id = call.path["request_id"]
+    scope = call.scope
     rows = await find_rows(call.services, request_id, None)
-    if rows is None:
+    if rows is None and scope.everything:
         raise not_found(
             f"The request {request_id} is not in the ledger yet: it is open, or on its way there. "
             "Ask again in a moment."
         )
-    if not rows:
+    seen = rows and scope.covers(**{name: rows[0][name] for name in _OWNERS})
+    if not rows or not seen:
         raise not_found(f"There is no request with the id {request_id[:64]!r}.")
     return answered(admin_receipt_of(rows))
 
@@ -94,22 +98,23 @@ async def _sums(
     try:
         async with call.services.database.transaction() as connection:
             return await usage.sums(
-                connection, _filters(query), group_by, query.tz, limit, most=most
+                connection, _filters(call, query), group_by, query.tz, limit, most=most
             )
     except UnknownTimeZone as error:
         raise invalid_field("tz", str(error)) from None
 
 
-def _filters(query: UsageQuery) -> Filters:
+def _filters(call: Call, query: UsageQuery) -> Filters:
     since, until = query.moment(query.since), query.moment(query.until)
     if since is not None and until is not None and since >= until:
         raise invalid_field("until", "must be later than since")
+    seen = call.scope.bounds(query.team_id, query.user_id, query.key_id)
     return Filters(
         since=since,
         until=until,
-        key_id=query.key_id,
-        user_id=query.user_id,
-        team_id=query.team_id,
+        key_id=seen.key_id,
+        user_id=seen.user_id,
+        team_ids=seen.team_ids,
         account_id=query.account_id,
         model=query.model,
         provider=query.provider,
@@ -146,11 +151,15 @@ def _money(amount: Decimal) -> str:
 
 
 OPERATIONS = (
-    Operation("GET", PATH, show_sums, "Sum usage", "Usage", answer=UsageAnswer, query=SumsQuery),
+    Operation("GET", PATH, show_sums, "Sum usage", "Usage", may=READ_KEY,
+              answer=UsageAnswer, query=SumsQuery),
     Operation("GET", f"{PATH}/leaderboard", show_leaderboard, "Who used most", "Usage",
+              may=READ_TEAMS,
               answer=Leaderboard, query=LeaderboardQuery),
     Operation("GET", f"{PATH}/records", list_records, "List the ledger's rows", "Usage",
+              may=READ_KEY,
               answer=RecordList, query=RecordsQuery),
     Operation("GET", f"{PATH}/requests/{{request_id}}/receipt", show_receipt,
-              "Show a request's receipt", "Usage", answer=AdminReceipt, refusals=(404,)),
+              "Show a request's receipt", "Usage", may=READ_KEY,
+              answer=AdminReceipt, refusals=(404,)),
 )  # fmt: skip

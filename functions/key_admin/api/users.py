@@ -8,6 +8,7 @@ import psycopg
 from starlette.responses import Response
 
 from common.domain.policies import NO_POLICY, user_scope
+from common.domain.roles import OPERATE, OPERATE_TEAMS, READ_TEAMS
 from common.store import directory
 from common.store.database import Connection
 from common.store.directory import User
@@ -27,6 +28,7 @@ from functions.key_admin.models.limits import (
 from functions.key_admin.operation import Call, Operation, answered, etag
 from functions.key_admin.problem import Problem, conflict, invalid_field, not_found
 from functions.key_admin.projecting import project_policy
+from functions.key_admin.scoping import check_user_fields, team_of
 
 PATH = "/internal/users"
 
@@ -34,10 +36,12 @@ PATH = "/internal/users"
 async def create(call: Call) -> Response:
     """201; 409 when there is one of that id."""
     given = call.sent(UserCreate)
+    check_user_fields(call, given)
+    team_id = team_of(call, given.team_id)
     async with call.services.database.transaction() as connection:
         try:
             await directory.create_user(
-                connection, given.id, given.name, given.email, given.team_id, policy_of(given)
+                connection, given.id, given.name, given.email, team_id, policy_of(given)
             )
         except psycopg.errors.UniqueViolation:
             raise conflict(
@@ -56,9 +60,10 @@ async def create(call: Call) -> Response:
 async def list_users(call: Call) -> Response:
     """A page, by id."""
     query = call.sent(UserPage)
+    seen = call.scope.bounds(query.team_id)
     async with call.services.database.transaction() as connection:
         found = await directory.page_of_users(
-            connection, after=query.cursor, team_id=query.team_id, limit=query.limit + 1
+            connection, after=query.cursor, team_ids=seen.team_ids, limit=query.limit + 1
         )
     page = found[: query.limit]
     more = page[-1].id if len(found) > query.limit else None
@@ -68,14 +73,17 @@ async def list_users(call: Call) -> Response:
 async def show(call: Call) -> Response:
     """One user."""
     async with call.services.database.transaction() as connection:
-        return _shown(await _found(connection, call.path["user_id"]))
+        return _shown(await _seen(call, connection))
 
 
 async def patch(call: Call) -> Response:
     """What was sent is changed."""
     given = call.sent(UserPatch)
+    check_user_fields(call, given)
+    if "team_id" in given.model_fields_set:
+        team_of(call, given.team_id, required=True)
     async with call.services.database.transaction() as connection:
-        before = await _found(connection, call.path["user_id"])
+        before = await _seen(call, connection)
         call.check_version(before.version)
         own = given.model_fields_set - PolicyPatch.model_fields.keys()
         changes: dict[str, Any] = {name: getattr(given, name) for name in own}
@@ -118,13 +126,25 @@ async def _done(call: Call) -> None:
         await call.services.bring_projection_up_to_date()
 
 
+async def _seen(call: Call, connection: Connection) -> User:
+    """The user, if the caller sees them."""
+    user = await _found(connection, call.path["user_id"])
+    if not call.scope.covers(team_id=user.team_id):
+        raise _no_user(user.id)
+    return user
+
+
 async def _found(connection: Connection, user_id: str) -> User:
     if "\0" in user_id:
         raise not_found("There is no user with this id.")
     user = await directory.find_user(connection, user_id)
     if user is None:
-        raise not_found(f"There is no user with the id {user_id[:200]!r}.")
+        raise _no_user(user_id)
     return user
+
+
+def _no_user(user_id: str) -> Problem:
+    return not_found(f"There is no user with the id {user_id[:200]!r}.")
 
 
 def _shown(user: User, status: int = 200) -> Response:
@@ -148,11 +168,14 @@ def _no_such_team(team_id: str | None) -> Problem:
 
 _ONE = f"{PATH}/{{user_id}}"
 OPERATIONS = (
-    Operation("POST", PATH, create, "Add a user", "Users",
+    Operation("POST", PATH, create, "Add a user", "Users", may=OPERATE_TEAMS,
               status=201, answer=UserAnswer, body=UserCreate, refusals=(409,)),
-    Operation("GET", PATH, list_users, "List users", "Users", answer=UserList, query=UserPage),
-    Operation("GET", _ONE, show, "Show a user", "Users", answer=UserAnswer, refusals=(404,)),
-    Operation("PATCH", _ONE, patch, "Change a user", "Users",
+    Operation("GET", PATH, list_users, "List users", "Users", may=READ_TEAMS,
+              answer=UserList, query=UserPage),
+    Operation("GET", _ONE, show, "Show a user", "Users", may=READ_TEAMS,
+              answer=UserAnswer, refusals=(404,)),
+    Operation("PATCH", _ONE, patch, "Change a user", "Users", may=OPERATE_TEAMS,
               answer=UserAnswer, body=UserPatch, versioned=True, refusals=(404, 409)),
-    Operation("DELETE", _ONE, delete, "Delete a user", "Users", status=204, refusals=(404, 409)),
+    Operation("DELETE", _ONE, delete, "Delete a user", "Users", may=OPERATE,
+              status=204, refusals=(404, 409)),
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from starlette.responses import Response
 
 from common import secrets
+from common.domain.roles import ADMINISTER
 from common.guardrails.webhooks import key_purpose, shown_secret
 from functions.key_admin.models.webhook_secrets import WebhookSecret, WebhookSecretAsked
 from functions.key_admin.operation import Call, Operation, answered
@@ -24,6 +25,8 @@ async def show_webhook_secret(call: Call) -> Response:
 
 
 OPERATIONS = (
-    Operation("POST", PATH, show_webhook_secret, "Show a webhook's secret", "Redaction",
+    Operation("POST", PATH, show_webhook_secret, "Show a webhook's secret",
+              "Redaction", may=ADMINISTER,
+
               answer=WebhookSecret, body=WebhookSecretAsked),
 )  # fmt: skip

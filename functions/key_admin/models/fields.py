@@ -65,6 +65,11 @@ def written(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def written_ms(moment_ms: int) -> str:
+    """The same of whole ms since 1970."""
+    return written(datetime.fromtimestamp(moment_ms / 1000, UTC))
+
+
 def as_time(bound: datetime | date | None) -> datetime | None:
     """A bound as a time; a date is its midnight in UTC."""
     if bound is None or isinstance(bound, datetime):

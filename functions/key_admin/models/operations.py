@@ -24,6 +24,9 @@ class AuditAnswer(BaseModel):
     id: str = Field(description="the id of the request that did it")
     occurred_at: Time
     actor: str
+    via: str = Field(
+        description="the session or service account that it was done with; empty: the key itself"
+    )
     action: str
     subject_kind: str
     subject_id: str

@@ -147,8 +147,44 @@ vertexLocation: GOOGLE_CLOUD_LOCATION
 {{ include "relay.secretVariable" (dict "name" "PROXY_MASTER_KEY" "secret" (include "relay.masterKeySecret" .) "key" "PROXY_MASTER_KEY") }}
 - name: RELAY_API_KEY_PREFIX
   value: {{ .Values.config.apiKeyPrefix | quote }}
+{{ include "relay.env.signIn" . | trim }}
 {{ include "relay.env.tellingSink" . | trim }}
 {{ include "relay.env.public" . | trim }}
+{{- end -}}
+
+{{/* How people sign in; secrets come from Secrets only. */}}
+{{- define "relay.env.signIn" -}}
+{{- range list "RELAY_JWT_SECRET" "RELAY_ADMIN_USERNAME" "RELAY_ADMIN_PASSWORD" }}
+{{ include "relay.secretVariable" (dict "name" . "secret" (printf "%s-internal" $.Release.Name) "key" . "optional" true) }}
+{{- end }}
+- name: RELAY_ADMIN_SESSION_TIMEOUT_MS
+  value: {{ int64 .Values.config.adminSessionTimeout | quote }}
+- name: RELAY_MASTER_KEY_SIGN_IN
+  value: {{ ternary "on" "off" .Values.config.masterKeySignIn | quote }}
+{{- with .Values.config.publicUrl }}
+- name: RELAY_PUBLIC_URL
+  value: {{ . | quote }}
+{{- end }}
+{{- range $name, $value := dict "RELAY_OIDC_ISSUER" .Values.oidc.issuer "RELAY_OIDC_CLIENT_ID" .Values.oidc.clientId "RELAY_OIDC_NAME" .Values.oidc.name "RELAY_OIDC_SCOPES" .Values.oidc.scopes "RELAY_OIDC_ALLOWED_DOMAINS" (join "," .Values.oidc.allowedDomains) "RELAY_OIDC_ROLE_CLAIM" .Values.oidc.roleClaim "RELAY_OIDC_ROLES" (include "relay.oidcRoles" .) "RELAY_OIDC_DEFAULT_ROLE" .Values.oidc.defaultRole "RELAY_OIDC_USER_CLAIM" .Values.oidc.userClaim }}
+{{- if $value }}
+- name: {{ $name }}
+  value: {{ $value | quote }}
+{{- end }}
+{{- end }}
+{{- with .Values.oidc.existingSecret }}
+{{- range list "RELAY_OIDC_CLIENT_SECRET" "RELAY_OIDC_PROVIDERS" }}
+{{ include "relay.secretVariable" (dict "name" . "secret" $.Values.oidc.existingSecret "key" . "optional" true) }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Values of the claim and their roles, as `value=role` with commas. */}}
+{{- define "relay.oidcRoles" -}}
+{{- $pairs := list -}}
+{{- range $value, $role := .Values.oidc.roles -}}
+{{- $pairs = append $pairs (printf "%s=%s" $value $role) -}}
+{{- end -}}
+{{- join "," $pairs -}}
 {{- end -}}
 
 {{- define "relay.env.usage-aggregation" -}}

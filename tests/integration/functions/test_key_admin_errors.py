@@ -12,14 +12,17 @@ from starlette.requests import Request
 from common.domain.ids import is_ulid
 from common.state.client import RedisPyCommands
 from common.store.database import Database
-from functions.key_admin.authenticate import require_master_key
+from functions.key_admin.authenticate import check_master_key
 from functions.key_admin.problem import Problem
 from tests.support.key_admin import EDGE_TOKEN, KEYS, MASTER_KEY, new_address, served_key_admin
 
 USAGE = "/internal/usage"
 UNKNOWN = "01ARYZ6S41TSV4RRFFQ69G5FAV"
 JSON = {"content-type": "application/json"}
-NO_KEY = "No master key was given. Send it as `Authorization: Bearer <master key>`."
+NO_KEY = (
+    "Nothing says who calls. Send the master key, or the token of a session or of a service "
+    "account, as `Authorization: Bearer <it>`."
+)
 WRONG_HEADERS = [(b"authorization", b"Bearer wrong")]
 WRONG_KEY = "The master key is wrong."
 ROUTES = [
@@ -301,7 +304,7 @@ async def test_guesses_that_a_dead_process_left_without_an_end_get_one(redis_url
         database=Database("postgresql://nobody@127.0.0.1:1/none"),
     )
     with pytest.raises(Problem):
-        await require_master_key(services, Request(scope))
+        await check_master_key(services, Request(scope), "wrong")
     await services.database.close()
     assert await commands.call("SCARD", name) == 2
     assert 0 < await commands.call("PTTL", name) <= 60_000

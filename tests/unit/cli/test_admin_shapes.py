@@ -19,6 +19,8 @@ from cli.admin import (
     receipts,
     redaction,
     route,
+    service_accounts,
+    signing_in,
     teams,
     usage,
     users,
@@ -36,6 +38,8 @@ from functions.key_admin.models import limits as limit_models
 from functions.key_admin.models import notifications as notification_models
 from functions.key_admin.models import receipts as receipt_models
 from functions.key_admin.models import routing as routing_models
+from functions.key_admin.models import service_accounts as service_account_models
+from functions.key_admin.models import sessions as session_models
 from functions.key_admin.models import usage as usage_models
 
 SHAPES = [
@@ -57,6 +61,10 @@ SHAPES = [
     (receipts.SHAPE, receipt_models.AdminReceipt, {"object"}),
     (audit.SHAPE, operations.AuditAnswer, set()),
     (quarantine.SHAPE, operations.QuarantineAnswer, set()),
+    (service_accounts.SHAPE, service_account_models.ServiceAccountAnswer, set()),
+    (service_accounts.MADE, service_account_models.ServiceAccountMade, set()),
+    (signing_in.SESSIONS, session_models.SessionShown, set()),
+    (signing_in.WHO, session_models.ActorAnswer, {"csrf_token"}),
     (cache.SHAPE, response_cache.KeptAnswer, set()),
     (dead_letters.SHAPE, operations.DeadLetterAnswer, set()),
 ]

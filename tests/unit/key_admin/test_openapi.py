@@ -5,7 +5,9 @@ import re
 import pytest
 from pydantic import BaseModel, Field
 
+from common.domain.roles import READ
 from functions.key_admin.application import OPERATIONS, ROUTES
+from functions.key_admin.identity import routes as identity
 from functions.key_admin.models.fields import Sent
 from functions.key_admin.openapi import document
 from functions.key_admin.operation import Operation
@@ -42,6 +44,8 @@ def test_it_has_every_route_and_no_other():
     }
     # What callers ask of their own requests is no part of the admin API.
     own = {("GET", "/v1/usage"), ("GET", "/v1/usage/{request_id}")}
+    # Nor are a browser's ways to an identity provider and out.
+    own |= {(method, one.path) for one in identity.ROUTES for method in one.methods - {"HEAD"}}
     assert routed == paths | own | {("GET", "/docs"), ("GET", "/internal/openapi.json")}
 
 
@@ -59,8 +63,9 @@ def test_names_are_given_once():
 
 
 def test_all_of_it_is_closed():
-    assert DOCUMENT["security"] == [{"masterKey": []}]
-    assert not any("security" in described(name) for name in NAMES)
+    assert DOCUMENT["security"] == [{"bearer": []}, {"session": []}]
+    opened = {name for name in NAMES if described(name).get("security") == []}
+    assert opened == {"POST /internal/session", "POST /internal/session/refresh"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -86,7 +91,7 @@ def test_an_operation_has_one_good_answer_and_problems(name):
     assert good == [str(operation.status)]
     assert ("content" in found[good[0]]) == (operation.answer is not None)
     assert (operation.answer is None) == (operation.status == 204)
-    expected = {401, 422, 429, 500, 503, *operation.refusals}
+    expected = {401, 403, 422, 429, 500, 503, *operation.refusals}
     expected |= {400, 413, 415} if operation.body else set()
     expected |= {412} if operation.versioned else set()
     expected |= {409} if operation.idempotent_by_key else set()
@@ -128,6 +133,7 @@ def test_only_what_can_be_taken_away_may_be_null_in_a_change():
         for field in ("redaction", "content_policy", "response_cache")
     }
     taken_away |= {("AccountPatch", "expires_at"), ("AccountPatch", "egress_proxy")}
+    taken_away |= {("ServiceAccountPatch", "expires_at")}
     taken_away |= {("KeyPatch", "activation"), *((name, "access") for name in levels)}
     taken_away |= {
         (name, field) for name in ("KeyPatch", "TeamPatch") for field in ("account_id", "group_id")
@@ -161,7 +167,9 @@ async def handler(call):
 
 
 def test_a_parameter_is_never_null():
-    operation = Operation("GET", "/x/{x_id}", handler, "Do", "Tag", answer=Answer, query=Query)
+    operation = Operation(
+        "GET", "/x/{x_id}", handler, "Do", "Tag", may=READ, answer=Answer, query=Query
+    )
     found = document((operation,))["paths"]["/x/{x_id}"]["get"]
     schemas = {one["name"]: one["schema"] for one in found["parameters"]}
     assert schemas["x_id"] == {"type": "string"}
@@ -170,4 +178,4 @@ def test_a_parameter_is_never_null():
     assert schemas["text"]["type"] == "string"
     assert "default" not in schemas["text"]
     assert schemas["either"]["anyOf"] == [{"type": "integer"}, {"type": "string"}]
-    assert found["description"] == "Do it."
+    assert found["description"] == "Do it.\n\nFor: viewer, operator, admin."

@@ -49,6 +49,7 @@ def test_labels_have_few_values(metric):
             "task",
             "type",
             "verdict",
+            "way",
         ),
     }
 

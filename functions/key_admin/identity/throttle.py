@@ -1,0 +1,85 @@
+"""Attempts to sign in, counted in Redis before they are looked at: by account and by address.
+
+A counter is raised first and given back by who was right, so that a thousand at the same time try
+no more often than one after the other. Without Redis nobody signs in (503); bearer tokens still
+work.
+"""
+
+import hashlib
+
+from starlette.requests import Request
+
+from common.identifiers import now_ms
+from functions.key_admin.problem import Problem
+from functions.key_admin.services import Services
+
+WINDOW_MS = 15 * 60_000
+# Of one account from wherever, and of one address for whichever accounts.
+ACCOUNT_ATTEMPTS_MAX = 10
+ADDRESS_ATTEMPTS_MAX = 30
+
+
+class Attempt:
+    """One attempt that was admitted. Ends by `forgive` or `failures`."""
+
+    def __init__(self, parts: Services, keys: tuple[str, str], count: int) -> None:
+        self._commands = parts.redis
+        self._account, self._address = keys
+        self._count = count
+
+    @property
+    def locks(self) -> bool:
+        """Whether its failure is the one that locks the account."""
+        return self._count == ACCOUNT_ATTEMPTS_MAX
+
+    @property
+    def failures(self) -> int:
+        """How many there were within the window, should this one fail."""
+        return self._count
+
+    async def since_ms(self) -> int:
+        """When the window began, in ms since 1970. Raises `RedisUnavailable`."""
+        left_ms = int(await self._commands.call("PTTL", self._account))
+        return now_ms() - WINDOW_MS + max(left_ms, 0)
+
+    async def forgive(self) -> None:
+        """It was right. Raises `RedisUnavailable`."""
+        await self._commands.call("DEL", self._account)
+        await self._commands.call("DECR", self._address)
+
+
+async def admit(parts: Services, request: Request, account: str) -> Attempt:
+    """Count an attempt. Raises `Problem` 429 and `RedisUnavailable`."""
+    prefix = f"{parts.settings.state_prefix}:sign-ins"
+    digest = hashlib.sha256(account.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    keys = (f"{prefix}:account:{digest}", f"{prefix}:address:{request.scope['relay.address']}")
+    by_account = await _raised(parts, keys[0])
+    by_address = await _raised(parts, keys[1])
+    for count, most, what, key in (
+        (by_address, ADDRESS_ATTEMPTS_MAX, "from this address", keys[1]),
+        (by_account, ACCOUNT_ATTEMPTS_MAX, "for this account, which is locked", keys[0]),
+    ):
+        if count > most:
+            commands = parts.redis
+            left_s = max((await commands.call("PTTL", key)) // 1000, 1)
+            raise Problem(
+                429,
+                "Too many failed attempts",
+                f"Too many failed attempts to sign in {what}; try again in {_minutes(left_s)}.",
+                headers={"retry-after": str(left_s)},
+            )
+    return Attempt(parts, keys, by_account)
+
+
+async def _raised(parts: Services, key: str) -> int:
+    commands = parts.redis
+    count = int(await commands.call("INCR", key))
+    # The first of a window; or a process died between the two, and the counter had no end.
+    if count == 1 or await commands.call("PTTL", key) == -1:
+        await commands.call("PEXPIRE", key, WINDOW_MS)
+    return count
+
+
+def _minutes(seconds: int) -> str:
+    minutes = -(-seconds // 60)
+    return "a minute" if minutes == 1 else f"{minutes} minutes"

@@ -1,0 +1,90 @@
+"""What team admins and portal users may say of keys and users: only what cannot loosen a bound.
+
+Limits, budgets and access rules of a level bind beside those above it, so they may be set. What
+the nearest level decides alone (accounts, groups, regions, rules of content) is for those who see
+everything.
+"""
+
+from pydantic import BaseModel
+
+from common.domain.roles import Role
+from common.store import directory
+from common.store.database import Connection
+from functions.key_admin.models.keys import KeyCreate, KeyPatch
+from functions.key_admin.operation import Call
+from functions.key_admin.problem import Problem, conflict, invalid_field
+
+_NARROWING = frozenset(("limits", "budgets", "calendar", "access"))
+_OWN_KEY = frozenset(("name", "user_id", "team_id", "scopes", "models", "tags", "expires_at",
+                      "activation"))  # fmt: skip
+_TEAM_KEY = _OWN_KEY | _NARROWING | {"status"}
+_TEAM_USER = _NARROWING | {"id", "name", "email", "team_id"}
+
+
+async def scoped_key(call: Call, connection: Connection, given: KeyCreate) -> KeyCreate:
+    """The key as its maker may make it: of their teams, or their own. Raises `Problem`."""
+    scope = call.scope
+    if scope.everything:
+        return given
+    if scope.user_id is not None:
+        return await _own_key(call, connection, scope.user_id, given)
+    _check_fields(call, given, _TEAM_KEY)
+    team_id = team_of(call, given.team_id)
+    if given.user_id is not None:
+        user = await directory.find_user(connection, given.user_id)
+        if user is None or not scope.covers(team_id=user.team_id):
+            raise invalid_field(
+                "user_id", "is no user of your teams: add them to one first, or leave it out"
+            )
+    return given.model_copy(update={"team_id": team_id})
+
+
+def check_key_patch(call: Call, given: KeyPatch) -> None:
+    """A team admin changes what cannot loosen a bound, within their teams. Raises `Problem`."""
+    if call.scope.everything:
+        return
+    _check_fields(call, given, _TEAM_KEY)
+    if "team_id" in given.model_fields_set:
+        team_of(call, given.team_id, required=True)
+
+
+def check_user_fields(call: Call, given: BaseModel) -> None:
+    """The same of users. Raises `Problem`."""
+    if not call.scope.everything:
+        _check_fields(call, given, _TEAM_USER)
+
+
+def team_of(call: Call, team_id: str | None, *, required: bool = False) -> str | None:
+    """The team that a team admin names, or the only one they have. Raises `Problem` 422."""
+    team_ids = call.scope.team_ids
+    if team_ids is None:
+        return team_id
+    if team_id is None and len(team_ids) == 1 and not required:
+        return next(iter(team_ids))
+    if team_id not in team_ids:
+        raise invalid_field("team_id", "must be one of your teams")
+    return team_id
+
+
+async def _own_key(call: Call, connection: Connection, user_id: str, given: KeyCreate) -> KeyCreate:
+    """A portal user's: in their team, which bounds it, and not too many of them."""
+    _check_fields(call, given, _OWN_KEY)
+    if given.user_id not in (None, user_id):
+        raise invalid_field("user_id", "must be your own: leave it out")
+    user = await directory.find_user(connection, user_id)
+    if user is None or user.team_id is None:
+        raise Problem(
+            403, "Not allowed", "You belong to no team yet: ask an administrator to add you to one."
+        )
+    if given.team_id not in (None, user.team_id):
+        raise invalid_field("team_id", "must be your own team: leave it out")
+    most = call.services.settings.identity.portal_keys_max
+    if user.active_keys >= most:
+        raise conflict(f"You have {user.active_keys} active keys, and {most} are allowed.")
+    return given.model_copy(update={"user_id": user_id, "team_id": user.team_id})
+
+
+def _check_fields(call: Call, given: BaseModel, allowed: frozenset[str]) -> None:
+    for name in sorted(given.model_fields_set - allowed):
+        whose = "users" if call.actor.role is Role.PORTAL else "team admins"
+        raise invalid_field(name, f"cannot be set by {whose}: ask an administrator")
