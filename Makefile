@@ -57,7 +57,7 @@ sbom: .venv/.installed-test ## Write dist/relay.cdx.json: what the image carries
 
 lock: ## Recompile the hash-locked requirements from pyproject.toml (needs uv)
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml --extra redaction --extra notifications -o requirements/runtime.txt
-	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml --extra redaction --extra pii -c requirements/runtime.txt -o requirements/pii.txt
+	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml --extra redaction --extra notifications --extra pii -c requirements/runtime.txt -o requirements/pii.txt
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml --extra redaction --extra notifications --extra dev -c requirements/runtime.txt -o requirements/dev.txt
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml --extra redaction --extra notifications --extra pii --extra dev --extra test -c requirements/dev.txt -c requirements/pii.txt -o requirements/test.txt
 	echo hatchling | uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header - -c requirements/dev.txt -o requirements/build.txt

@@ -12,7 +12,7 @@ import json
 import re
 import sys
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
@@ -27,15 +27,20 @@ def document(installed: Iterable[Distribution], lock: str) -> dict[str, Any]:
     """The document. Raises `ValueError` naming what is not locked, or locked otherwise."""
     by_name = {_normal(one.metadata["Name"]): one for one in installed}
     application = by_name.pop(APPLICATION)
-    locked = dict(_locked(lock))
+    locked = _locked(lock)
     for name, one in by_name.items():
         if name not in locked:
             raise ValueError(f"{name} is installed, but not in the lock")
-        if locked[name][0] != one.version:
-            raise ValueError(f"{name} {one.version} is installed, {locked[name][0]} is locked")
+        if one.version not in locked[name]:
+            named = " or ".join(locked[name])
+            raise ValueError(f"{name} {one.version} is installed, {named} is locked")
     components = [
         _component(one, "library")
-        | {"hashes": [{"alg": "SHA-256", "content": digest} for digest in locked[name][1]]}
+        | {
+            "hashes": [
+                {"alg": "SHA-256", "content": digest} for digest in locked[name][one.version]
+            ]
+        }
         for name, one in sorted(by_name.items())
     ]
     dependencies = [
@@ -54,11 +59,14 @@ def document(installed: Iterable[Distribution], lock: str) -> dict[str, Any]:
     return {"serialNumber": f"urn:uuid:{serial}"} | content
 
 
-def _locked(lock: str) -> Iterator[tuple[str, tuple[str, list[str]]]]:
-    """Name to version and hashes, of a requirements file in pip's format."""
+def _locked(lock: str) -> dict[str, dict[str, list[str]]]:
+    """Name to versions, of which a Python takes one, to hashes; the lock is in pip's format."""
+    locked: dict[str, dict[str, list[str]]] = {}
     for block in re.split(r"\n(?=[A-Za-z0-9])", lock):
         if match := _LOCKED.match(block):
-            yield _normal(match["name"]), (match["version"], sorted(_HASH.findall(block)))
+            versions = locked.setdefault(_normal(match["name"]), {})
+            versions[match["version"]] = sorted(_HASH.findall(block))
+    return locked
 
 
 def _component(one: Distribution, kind: str) -> dict[str, Any]:
@@ -109,7 +117,7 @@ def main() -> int:
         lock = options.lock.read_text()
         installed = distributions(path=paths)
         if options.locked_only:
-            wanted = {APPLICATION, *dict(_locked(lock))}
+            wanted = {APPLICATION, *_locked(lock)}
             installed = (one for one in installed if _normal(one.metadata["Name"]) in wanted)
         content = document(installed, lock)
     except ValueError as error:

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from common.dialects.bodies import loads
 from common.redaction.shapes import ALL, Shape
 
-STEP_TOKENS = 2_000
+STEP_TOKENS = 1_000
 STEP_ESCAPES = 20_000
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*){0,64}|[{}\[\],:]', re.DOTALL)
 # On in a string with many escapes, which one match would read in one long piece of work.

@@ -12,7 +12,7 @@ from common.redaction.rewriting import Replacement, rewrite
 from common.redaction.scanning import Scanner
 from common.redaction.shapes import Shape
 
-STEP_FINDINGS = 250
+STEP_FINDINGS = 100
 FoundIn = Sequence[tuple[Place, Sequence[Found]]]
 
 

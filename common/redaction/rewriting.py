@@ -8,8 +8,8 @@ from common.redaction.places import Place, outer_places
 from common.redaction.restoring import Restorer, json_escaped
 from common.redaction.shapes import Shape
 
-STEP_UNITS = 2_000
-STEP_PLACES = 250
+STEP_UNITS = 1_000
+STEP_PLACES = 100
 Item = TypeVar("Item")
 # One character, or a run of characters that are written as themselves.
 _UNIT = re.compile(

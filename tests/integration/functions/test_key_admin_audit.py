@@ -35,7 +35,8 @@ def ids(key_admin, **query):
 def test_a_row_says_who_did_what_from_where(key_admin, rows):
     row = rows[-1]
     assert {name: value for name, value in row.items() if name not in ("id", "detail")} == {
-        "occurred_at": row["occurred_at"], "actor": "master-key", "action": "team.create",
+        "occurred_at": row["occurred_at"], "actor": "master-key", "via": "",
+        "action": "team.create",
         "subject_kind": "team", "subject_id": row["subject_id"], "address": "192.0.2.1",
     }  # fmt: skip
     assert row["detail"]["before"] is None

@@ -2,12 +2,11 @@
 
 import base64
 import json
-import os
-import subprocess
-import sys
 
 import pytest
+from click.testing import CliRunner
 
+from cli.main import relayctl as command_line
 from common.domain.keys import hash_key
 from tests.support.admin_checks import fields, problem, trail
 from tests.support.key_admin import MASTER_KEY, served_key_admin
@@ -202,19 +201,16 @@ channels:
 
 
 def relayctl(key_admin, *arguments, code=0):
-    environment = os.environ | {
+    environment = {
         "RELAY_URL": key_admin.url,
         "PROXY_MASTER_KEY": MASTER_KEY,
         "THE_KEY": CREDENTIAL,
         "SIGNING": SIGNING,
         "RELAY_EXPORT_PASSPHRASE": PASSPHRASE,
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "cli.main", *arguments],
-        env=environment, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert done.returncode == code, done.stdout + done.stderr
-    assert CREDENTIAL not in done.stdout + done.stderr
+    done = CliRunner().invoke(command_line, arguments, env=environment, prog_name="relayctl")
+    assert done.exit_code == code, done.output
+    assert CREDENTIAL not in done.output
     return done.stdout
 
 

@@ -157,7 +157,7 @@ def test_who_made_and_revoked_it_is_on_record(key_admin):
     answer = key_admin.call("POST", KEYS, json={"name": "n", "user_id": "u"}, address="192.0.2.7")
     made = answer.json()
     revoked = key_admin.call("POST", f"{KEYS}/{made['id']}/revoke", address="192.0.2.8")
-    common = {"actor": "master-key", "subject_kind": "key", "subject_id": made["id"]}
+    common = {"actor": "master-key", "via": "", "subject_kind": "key", "subject_id": made["id"]}
     expected = [
         (answer, "key.create", "192.0.2.7", "active"),
         (revoked, "key.revoke", "192.0.2.8", "revoked"),

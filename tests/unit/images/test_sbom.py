@@ -57,6 +57,15 @@ def test_it_names_what_is_installed_with_hashes_licences_and_dependencies(enviro
     assert depends["pkg:pypi/alpha@1.0"] == ["pkg:pypi/beta-package@2.1"]
 
 
+def test_a_lock_may_name_a_version_for_each_python(environment):
+    other = "alpha==2.0 ; python_full_version >= '3.12' \\\n    --hash=sha256:" + "d" * 64 + "\n"
+    for lock in (LOCK + other, other + LOCK):
+        done = _run(environment, lock)
+        alpha = json.loads(done.stdout)["components"][0]
+        assert alpha["version"] == "1.0"
+        assert {one["content"] for one in alpha["hashes"]} == {DIGEST, "b" * 64}
+
+
 def test_the_same_environment_has_the_same_document(environment):
     assert _run(environment, LOCK).stdout == _run(environment, LOCK).stdout
 

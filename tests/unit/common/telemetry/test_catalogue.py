@@ -37,6 +37,7 @@ def test_labels_have_few_values(metric):
             "action",
             "by",
             "entity",
+            "kind",
             "language",
             "outcome",
             "period",
