@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from common.dialects.base import FORM, BadRequest
+from common.dialects.bodies import loads
 from common.guardrails.whole_texts import Text
 from common.redaction.form_places import form_places
 from common.redaction.places import Place, places
@@ -38,7 +39,7 @@ def answer_texts(body: bytes, endpoint: str) -> Iterator[Text | None]:
     shape = ANSWERS.get(endpoint)
     if shape is None:
         return
-    if body.lstrip()[:1] in (b"{", b"["):
+    if isinstance(loads(body), dict | list):
         yield from texts_of(written(places(body, shape), endpoint))
     elif body:
         yield Text("", body.decode(errors="replace"))

@@ -49,7 +49,7 @@ class StreamWatch:
     def read(self, event: bytes) -> list[Watched]:
         """What has matched for certain with this event, and had not before."""
         data = event_data(event)
-        decoded = loads(data) if data[:1] == b"{" else None
+        decoded = loads(data)
         if not isinstance(decoded, dict) or self._form is None:
             return []
         found: list[Watched] = []

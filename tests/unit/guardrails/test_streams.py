@@ -193,3 +193,7 @@ async def test_a_whole_answer_names_what_blocks_and_flags():
     assert outcome.blocked == ("word", "content[1].text")
     outcome = await in_steps(check(answer_texts(b"plain secret", "audio.transcriptions"), WORDS))
     assert outcome.flagged == ("part",)
+
+
+def test_blanks_before_an_event_s_data_hide_nothing():
+    assert found(CHAT, b"data:  " + chat({"content": "blue bird."})[6:]) == (["word"], [])
