@@ -18,7 +18,8 @@ _WORDS = re.compile(
 )
 # What a response repeats of its request.
 _REPEATED = re.compile(
-    r"(?:response\.)?(?:instructions|tools|metadata|prompt|text|safety_identifier|user)\b.*"
+    r"(?:response\.)?(?:instructions|tools|metadata|prompt|prompt_cache_\w+|reasoning|text"
+    r"|safety_identifier|user)\b.*"
 )
 
 

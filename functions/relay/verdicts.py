@@ -42,8 +42,11 @@ async def ask(
 ) -> None:
     """Ask one webhook after the other. Raises `Refused` for what one blocks.
 
-    `too_long`: not all of the text is there, so that none can be asked.
+    `too_long`: not all of the text is there, so that none can be asked. Where there is no text
+    (vectors, a job that has just begun) there is nothing to ask.
     """
+    if not texts and not too_long:
+        return
     from functions.relay.guardrail import judge
 
     for webhook in webhooks:

@@ -57,8 +57,7 @@ async def judge_file(
     """What webhooks say of a file. Raises `Refused`."""
     if guard.input_webhooks:
         texts = await in_steps(_listed(texts_of(await in_steps(file_places(content, field)))))
-        if texts:
-            await verdicts.ask(services, request, guard.input_webhooks, "input", texts)
+        await verdicts.ask(services, request, guard.input_webhooks, "input", texts)
 
 
 async def _check(request: OpenRequest, guard: Guard, texts: Iterator[Text | None]) -> None:

@@ -182,6 +182,25 @@ async def test_more_than_a_whole_answer_is_not_held(monkeypatch):
     assert refused.value.refusal.reason is Reason.GUARDRAIL_UNAVAILABLE
 
 
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("embeddings", b'{"data": [{"embedding": [0.5]}]}'),
+        ("batches", b'{"id": "batch_1", "status": "validating"}'),
+        ("responses", b'{"status": "queued", "reasoning": {"effort": "high"}, "output": []}'),
+    ],
+)
+async def test_no_verdict_is_asked_for_where_there_is_no_text(monkeypatch, name, body):
+    """A webhook that is down must not refuse a job that has begun: nobody would see its end."""
+    asked(monkeypatch, NoVerdict("down"))
+    endpoint = SimpleNamespace(name=name)
+    request = SimpleNamespace(
+        id="id", key=None, endpoint=endpoint, content_flags=(), on_served=None
+    )
+    layer = OutputChecks(SimpleNamespace(), request, guard_of([ContentPolicy(webhook=WEBHOOK)]))
+    assert await layer.whole(body) == body
+
+
 async def test_a_long_text_is_for_the_fail_mode(monkeypatch):
     seen = asked(monkeypatch, Judged("allow", "", ""))
     request = SimpleNamespace(id="id", key=None, endpoint=ENDPOINT, content_flags=())
