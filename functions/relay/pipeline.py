@@ -8,6 +8,7 @@ from common.caller import caller_address
 from common.domain.refusals import Reason, Refusal, Refused
 from common.domain.usage import Status
 from common.identifiers import new_ulid
+from common.state.commands import RedisUnavailable
 from common.telemetry import catalogue, logs
 from functions.relay import respond, streaming
 from functions.relay.caller_body import CallerBody
@@ -43,6 +44,8 @@ async def handle(services: Services, scope: dict[str, Any], receive: Any, send: 
     try:
         await _serve(services, request, scope, body, send)
     except Refused as refused:
+        if refused.refusal.reason in _BY_POLICY:
+            await _forget_answer(services, request)
         await _refuse(request, send, refused.refusal)
     except ConnectionResetError:
         request.interruption = "client_gone"
@@ -173,6 +176,13 @@ async def _refuse(request: OpenRequest, send: Send, refusal: Refusal) -> None:
         await streaming.end_interrupted(request, send, refusal.reason, refusal.message)
     else:
         await respond.refuse(request, send, refusal)
+
+
+async def _forget_answer(services: Services, request: OpenRequest) -> None:
+    """What a policy broke off is not read whole where the provider keeps it."""
+    if request.copy is not None and request.copy.stored_id is not None:
+        with contextlib.suppress(RedisUnavailable):
+            await services.stored.forget(request.copy.stored_id)
 
 
 def _outcome(request: OpenRequest) -> tuple[Status, str]:

@@ -165,6 +165,21 @@ def test_a_stream_is_cut_as_soon_as_a_pattern_is_complete(relay, echo, dialect):
     assert record.tokens.output > 0
 
 
+def test_a_stream_that_was_cut_is_not_read_whole_where_it_is_stored(relay, echo):
+    relay.project_accounts(stored_account(echo.url))
+    key = keyed(relay, {"patterns": [{**BLOCK, "where": "output"}]}, team_id=TEAM)
+    content = "nice words blue bird never sent [[echo chunk_delay_ms=20]]"
+    body = {"model": "gpt-4o-mini", "input": content, "stream": True}
+    answer = post(relay, key, body, "/v1/responses")
+    assert "content_blocked" in answer.text
+    (identifier,) = set(re.findall(r'"id":\s*"(resp_[^"]+)"', answer.text))
+    path = f"/v1/responses/{identifier}"
+    read = relay.client.get(path, headers={"authorization": f"Bearer {key}"})
+    assert read.status_code == 404, read.text
+    record = relay.record(answer.headers["x-request-id"])
+    assert (record.finish_cause, record.cost_usd != "0.000000000000") == ("content_blocked", True)
+
+
 def test_a_stream_that_only_flags_is_whole(relay, echo):
     key = keyed(relay, {"patterns": [FLAG]})
     answer = post(relay, key, ask("openai", "one grumpy word", stream=True))
