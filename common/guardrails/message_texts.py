@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from common.dialects.base import FORM, BadRequest
+from common.dialects.base import FORM
 from common.dialects.bodies import loads
 from common.guardrails.whole_texts import Text
 from common.redaction.form_places import form_places
@@ -24,15 +24,11 @@ _REPEATED = re.compile(
 
 
 def request_texts(body: bytes, content_type: str, endpoint: str) -> Iterator[Text | None]:
-    """All texts of a request; None after each piece of work without one."""
-    if not content_type.strip().lower().startswith(FORM):
+    """All texts of a request; None after each piece of work without one. Raises `BadRequest`."""
+    if content_type.strip().lower().startswith(FORM):
+        yield from texts_of(form_places(body, content_type))
+    else:
         yield from texts_of(places(body, REQUESTS.get(endpoint, PLAIN)))
-        return
-    try:
-        found = form_places(body, content_type)
-    except BadRequest:
-        return  # it is refused for that, by who reads its model
-    yield from texts_of(found)
 
 
 def answer_texts(body: bytes, endpoint: str) -> Iterator[Text | None]:

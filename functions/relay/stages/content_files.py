@@ -33,7 +33,10 @@ async def checked_upload(
     if redaction is not None:
         from functions.relay.stages.redact_files import redacted_upload
 
-        form = await redacted_upload(services, request, form, redaction)
+        try:
+            form = await redacted_upload(services, request, form, redaction)
+        except BadRequest as error:
+            raise Refused(refusal_of(error)) from None
     if guard is not None:
         for part, name in _files(form, request):
             content = form[part.start : part.end]

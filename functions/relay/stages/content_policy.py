@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 
+from common.dialects.base import BadRequest
 from common.domain.content_policy import read_content_policy
 from common.domain.content_rules import ContentRules, content_policies_of
 from common.domain.refusals import Reason, Refusal, Refused
@@ -11,6 +12,7 @@ from common.guardrails.policies import Guard, guard_of
 from common.guardrails.whole_texts import Text, check
 from common.redaction.file_places import file_places
 from functions.relay import verdicts
+from functions.relay.caller_body import refusal_of
 from functions.relay.open_request import OpenRequest
 from functions.relay.services import Services
 from functions.relay.stepping import in_steps
@@ -41,7 +43,10 @@ async def judge_input(services: Services, request: OpenRequest, guard: Guard) ->
     """What webhooks say of the text as it may leave. Raises `Refused`."""
     if guard.input_webhooks:
         found = request_texts(request.body, request.content_type, _endpoint(request))
-        texts = await in_steps(_listed(found))
+        try:
+            texts = await in_steps(_listed(found))
+        except BadRequest as error:
+            raise Refused(refusal_of(error)) from None
         await verdicts.ask(services, request, guard.input_webhooks, "input", texts)
 
 
@@ -63,7 +68,10 @@ async def judge_file(
 async def _check(request: OpenRequest, guard: Guard, texts: Iterator[Text | None]) -> None:
     most = guard.input_characters_max
     request_of = partial(_request_of, _endpoint(request))
-    outcome = await in_steps(check(texts, guard.input_patterns, most, request_of=request_of))
+    try:
+        outcome = await in_steps(check(texts, guard.input_patterns, most, request_of=request_of))
+    except BadRequest as error:
+        raise Refused(refusal_of(error)) from None
     verdicts.flag(request, "input", outcome.flagged)
     if most is not None and outcome.characters > most:
         verdicts.told(request, "input", "size", "block", "input_characters_max")

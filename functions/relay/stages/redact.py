@@ -70,7 +70,10 @@ async def redact_request(services: Services, request: OpenRequest, rules: Conten
     is_form = request.operation.media_type == FORM
     shape = REQUESTS.get(request.endpoint.name)
     if is_form:
-        places = form_places(request.body, request.content_type)
+        try:
+            places = form_places(request.body, request.content_type)
+        except BadRequest as error:
+            raise Refused(refusal_of(error)) from None
     elif shape is not None:
         places = await in_steps(collect(request.body, shape))
     else:

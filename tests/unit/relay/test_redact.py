@@ -17,6 +17,7 @@ from functions.relay.open_request import OpenRequest
 from functions.relay.stages import redact
 from functions.relay.stages.content import check
 from functions.relay.stepping import in_steps
+from tests.support.forms import form_of, part
 
 ENDPOINT = next(one for one in ENDPOINTS if one.name == "chat.completions")
 BOTH = {"PERSON": "mask", "EMAIL_ADDRESS": "mask"}
@@ -129,6 +130,39 @@ def test_a_refusal_names_what_and_where_and_no_more_than_a_few():
     assert "PHONE_NUMBER in messages[0].content" in refusal.message
     assert "a@x.com" not in refusal.message
     assert refusal.final
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        ContentRules(redaction={"entities": {"CONTACT": "mask"}}),
+        ContentRules(content_policy={"input_characters_max": 100}),
+        ContentRules(
+            content_policy={"webhook": {"url": "https://guard.example.com/", "phases": ["input"]}}
+        ),
+    ],
+)
+def test_a_form_with_a_field_that_is_no_utf_8_is_refused(rules):
+    form = form_of(
+        part("model", b"whisper-1"),
+        part("known_speaker_names[]", b"M\xfcller ann.lee@x.com"),
+        part("file", b"\xff", "a.wav"),
+    )
+
+    async def main():
+        headers = [(b"content-type", form.content_type.encode())]
+        request = OpenRequest("r1", {"headers": headers}, "127.0.0.1")
+        request.key = KeyRecord(id="k1", user_id="ann", team_id="t1")
+        request.endpoint = next(one for one in ENDPOINTS if one.name == "audio.transcriptions")
+        request.operation = request.own_operation = OPERATIONS["audio.transcriptions"]
+        request.body, request.content = form.body, (rules,)
+        request.parsed = request.operation.parse_request(form.body, form.content_type)
+        await check(SimpleNamespace(placeholder_key=b"k" * 32, model_finder=None), request)
+
+    with pytest.raises(Refused) as refused:
+        asyncio.run(main())
+    assert refused.value.refusal.reason is Reason.INVALID_REQUEST
+    assert refused.value.refusal.field == "known_speaker_names[]"
 
 
 def test_a_policy_is_made_ready_once(monkeypatch):
