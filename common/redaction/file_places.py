@@ -1,12 +1,18 @@
 """The places of a file where text stands: lines of JSON (a batch's requests), or plain text."""
 
+import codecs
+import re
 from collections.abc import Generator
 
+from common.dialects.base import BadRequest
 from common.dialects.bodies import loads
 from common.dialects.openai.batches import ENDPOINTS
 from common.redaction.places import Place, collect
 from common.redaction.shapes import PLAIN, REQUESTS, Shape
 
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# What text of no encoding has, and pictures, sound and archives have within a few bytes.
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 # A request of a batch, by its path.
 _LINES = {
     path: Shape({"custom_id": None, "method": None, "url": None, "body": REQUESTS[name]})
@@ -17,11 +23,15 @@ _LINES = {
 def file_places(content: bytes, within: str) -> Generator[None, None, list[Place]]:
     """The places of a file; yields between pieces of work. None in what is no text.
 
-    `within` names the file in the places' paths.
+    `within` names the file in the places' paths. Raises `BadRequest` for text in another encoding
+    than UTF-8, as spreadsheets write it: unsearched it does not pass.
     """
     try:
         text = content.decode()
     except UnicodeDecodeError:
+        if content.startswith(_UTF_16) or _CONTROL.search(content) is None:
+            message = "The file is text, and not in UTF-8: save it as UTF-8"
+            raise BadRequest(message, within) from None
         return []
     if "\0" in text:
         return []

@@ -1,13 +1,18 @@
 """Files under rules of content: an upload is read whole, a batch's file before it is made."""
 
+from typing import TYPE_CHECKING
+
 from common.asgi import BodyTooLarge
 from common.dialects.base import BadRequest
 from common.dialects.forms import Part, read_form
-from common.domain.content_rules import content_policies_of, redaction_of
+from common.domain.content_rules import ContentRules, content_policies_of, redaction_of
 from common.domain.refusals import Refused
 from functions.relay.caller_body import CallerBody, refusal_of
 from functions.relay.open_request import OpenRequest
 from functions.relay.services import Services
+
+if TYPE_CHECKING:
+    from common.guardrails.policies import Guard
 
 
 async def checked_upload(
@@ -26,17 +31,29 @@ async def checked_upload(
     if redaction is None and guard is None:
         return None
     form = await _read(services, request, body)
+    try:
+        return await _checked(services, request, form, guard, redaction)
+    except BadRequest as error:
+        raise Refused(refusal_of(error)) from None
+
+
+async def _checked(
+    services: Services,
+    request: OpenRequest,
+    form: bytes,
+    guard: "Guard | None",
+    redaction: ContentRules | None,
+) -> bytes:
     if guard is not None:
+        from functions.relay.stages import content_policy
+
         for part, name in _files(form, request):
             content = form[part.start : part.end]
             await content_policy.check_file(request, guard, content, name)
     if redaction is not None:
         from functions.relay.stages.redact_files import redacted_upload
 
-        try:
-            form = await redacted_upload(services, request, form, redaction)
-        except BadRequest as error:
-            raise Refused(refusal_of(error)) from None
+        form = await redacted_upload(services, request, form, redaction)
     if guard is not None:
         for part, name in _files(form, request):
             content = form[part.start : part.end]
@@ -45,17 +62,19 @@ async def checked_upload(
 
 
 async def check_batch(services: Services, request: OpenRequest, file: bytes) -> None:
-    """The file that a batch's requests stand in. Raises `Refused`."""
+    """The file that a batch's requests stand in. Raises `Refused`, `BadRequest`."""
+    guard = None
     if content_policies_of(request.content):
         from functions.relay.stages import content_policy
 
         guard = content_policy.guard_for(request.content)
         await content_policy.check_file(request, guard, file, "input_file_id")
-        await content_policy.judge_file(services, request, guard, file, "input_file_id")
     if (redaction := redaction_of(request.content)) is not None:
         from functions.relay.stages.redact_files import check_batch_file
 
         await check_batch_file(services, request, file, redaction)
+    if guard is not None:
+        await content_policy.judge_file(services, request, guard, file, "input_file_id")
 
 
 async def _read(services: Services, request: OpenRequest, body: CallerBody) -> bytes:

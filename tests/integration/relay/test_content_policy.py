@@ -382,6 +382,32 @@ def test_files_and_batches_are_checked_request_by_request(relay, guard):
         provider.close()
 
 
+def test_no_webhook_sees_what_redaction_would_not_let_pass_of_a_file(relay, guard):
+    provider = FileProvider()
+    rules = ContentRules(
+        redaction={"entities": {"EMAIL_ADDRESS": "mask"}}, content_policy=judged_by(guard, "input")
+    )
+    key = relay.project_key(policy=Policy(content=rules), team_id=TEAM)
+    client = openai.OpenAI(api_key=key, base_url=f"{relay.url}/v1", max_retries=0)
+    plain = relay.project_key(team_id=TEAM)
+    unchecked = openai.OpenAI(api_key=plain, base_url=f"{relay.url}/v1", max_retries=0)
+    try:
+        relay.project_accounts(stored_account(provider.url))
+        made = unchecked.files.create(
+            file=("a.jsonl", lines("ann.lee@example.com")), purpose="batch"
+        )
+        with pytest.raises(openai.BadRequestError) as refused:
+            client.batches.create(
+                input_file_id=made.id, endpoint="/v1/chat/completions", completion_window="24h"
+            )
+        assert refused.value.code == "pii_blocked"
+        with pytest.raises(openai.BadRequestError, match="UTF-8"):
+            client.files.create(file=("a.csv", b"M\xfcller"), purpose="user_data")
+        assert guard.texts == []
+    finally:
+        provider.close()
+
+
 def test_message_batches_are_checked_request_by_request(relay, echo):
     key = keyed(relay, {"patterns": [BLOCK], "input_characters_max": 30})
 

@@ -63,7 +63,15 @@ def test_other_text_is_one_text(content):
     assert body != content.encode()
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe a@x.com", b"\x00 a@x.com", b""])
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "shift-jis"])
+def test_text_in_another_encoding_does_not_pass_unsearched(encoding):
+    text = "田中;a@x.com\r\n" if encoding == "shift-jis" else "Müller;a@x.com\r\n"
+    with pytest.raises(BadRequest) as refused:
+        finish(file_places(text.encode(encoding), "file"))
+    assert refused.value.field == "file"
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfb\x90\x00 a@x.com", b"\x00 a@x.com", b""])
 def test_what_is_no_text_has_no_places(content):
     assert [place.text for place in finish(file_places(content, "file"))] in ([], [""])
 
