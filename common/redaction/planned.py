@@ -33,7 +33,7 @@ def _built_in(plan: Plan, relay_prefixes: tuple[str, ...]) -> list[Detector]:
 
     wanted = plan.pattern_entities
     detectors: list[Detector] = [
-        *(EmailDetector(), UrlDetector(), card_detector(), IbanDetector()),
+        *(EmailDetector(), EmailDetector("%40"), UrlDetector(), card_detector(), IbanDetector()),
         *map(national_id_detector, sorted(wanted & entities.NATIONAL_IDS)),
         *(*ip_detectors(), mac_detector()),
         *secret_detectors(relay_prefixes),

@@ -16,6 +16,13 @@ STEP_CANDIDATES = 16
 # What begins before the part where its anchor stands: an e-mail's local part, a URL's scheme.
 _LOOK_BACK = 72
 
+# No-break, figure, thin, narrow and ideographic blanks; hyphens; full-width forms.
+_ALIKE = (
+    *((blank, " ") for blank in "\u00a0\u2007\u2009\u202f\u3000"),
+    *((hyphen, "-") for hyphen in "\u2010\u2011\uff0d"),
+    *((chr(ord(one) - 0x20 + 0xFF00), one) for one in "0123456789@.+()"),
+)
+
 Keep = Callable[[str, Found], bool]
 Result = TypeVar("Result")
 
@@ -40,17 +47,19 @@ class Scanner:
 
     def steps(self, text: str) -> Generator[None, None, list[Found]]:
         """Yields after each step; returns the findings in order, without overlaps."""
+        plain = as_ascii(text)
         found: list[Found] = []
         open_: list[Found] = []
         resume = [0] * len(self._detectors)
         candidates = 0
         for start in range(0, len(text), STEP_CHARACTERS):
             stop = min(len(text), start + STEP_CHARACTERS)
-            shut = self._shut(text, start, stop)
+            shut = self._shut(plain, start, stop)
             for number, detector in enumerate(self._detectors):
                 if detector.gate in shut:
                     continue
-                for one in detector.find(text, max(start, resume[number]), stop):
+                of = text if getattr(detector, "reads_as_written", False) else plain
+                for one in detector.find(of, max(start, resume[number]), stop):
                     candidates += 1
                     if one is not None:
                         resume[number] = max(resume[number], one.end)
@@ -94,6 +103,20 @@ class Scanner:
             else:
                 found.extend(resolve(group, self._strength))
         return rest
+
+
+def as_ascii(text: str) -> str:
+    """The text with ASCII's blanks, hyphens and digits for their likes, character by character.
+
+    Word processors and web pages keep a number together by such blanks, and Japanese and Chinese
+    texts write digits as wide as their other characters.
+    """
+    if text.isascii():
+        return text
+    for written, plain in _ALIKE:
+        if written in text:
+            text = text.replace(written, plain)
+    return text
 
 
 def finish(steps: "Generator[None, None, Result]") -> "Result":

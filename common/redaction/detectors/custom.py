@@ -16,6 +16,8 @@ class CustomDetector:
     """
 
     gate = None
+    # It may name a character that `as_ascii` writes otherwise.
+    reads_as_written = True
 
     def __init__(self, entity: str, pattern: str, score: float = SURE) -> None:
         """Raises `InvalidPattern`."""

@@ -9,7 +9,9 @@ from common.redaction.found import Found
 
 _LOCAL_CHARACTERS_MAX = 64
 _LOCAL_END = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}\Z")
-_DOMAIN = re.compile(r"@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}(?![\w-]*@)(?!\w)")
+_DOMAIN = re.compile(
+    r"(?:@|%40)(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}(?![\w-]*@)(?!\w)"
+)
 # A file's name at a density (`logo@2x.png`), not a host.
 _FILES = re.compile(r"@[1-9]x\.", re.IGNORECASE)
 # What surrounds an address and could be part of it only in theory.
@@ -17,17 +19,21 @@ _OPENING = "'`{|}=/?&#*!$%^~."
 
 
 class EmailDetector:
-    """Around each `@`."""
+    """Around each `@`, or another way to write it: in URLs and logs of them it is `%40`."""
 
     entities = frozenset({EMAIL})
     gate = None
 
+    def __init__(self, sign: str = "@") -> None:
+        self._sign = sign
+
     def find(self, text: str, start: int, stop: int) -> Iterator[Found | None]:
         """See `Detector`; an address belongs to the part where its `@` stands."""
-        at = text.find("@", start, stop)
+        limit = min(len(text), stop + len(self._sign) - 1)
+        at = text.find(self._sign, start, limit)
         while at >= 0:
             yield _around(text, at)
-            at = text.find("@", at + 1, stop)
+            at = text.find(self._sign, at + 1, limit)
 
 
 def _is_no_mailbox(text: str, start: int, end: int, name: str) -> bool:

@@ -89,3 +89,27 @@ def test_each_entity_is_found_by_itself(entity):
 def test_groups_hold_every_pattern_entity_once():
     names = [entity for group in GROUPS.values() for entity in group]
     assert sorted(names) == sorted(PATTERN_ENTITIES)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("GET /x?email=john%40example.com&a=1", "john%40example.com"),
+        ("card 4111\u00a01111\u00a01111\u00a01111.", "4111\u00a01111\u00a01111\u00a01111"),
+        ("card 4111\u20111111\u20111111\u20111111.", "4111\u20111111\u20111111\u20111111"),
+        ("call +49\u202f30\u202f901820", "+49\u202f30\u202f901820"),
+        ("IBAN DE89\u00a03704\u00a00044\u00a00532\u00a00130\u00a000",
+         "DE89\u00a03704\u00a00044\u00a00532\u00a00130\u00a000"),
+        ("\uff14" + "\uff11" * 15, "\uff14" + "\uff11" * 15),
+        ("ann\uff20example\uff0ecom", "ann\uff20example\uff0ecom"),
+    ],
+)  # fmt: skip
+def test_values_are_found_as_urls_word_processors_and_east_asian_texts_write_them(text, value):
+    found = scanner(plan(read_policy({"entities": {"CONTACT": "mask", "FINANCIAL": "mask"}})))
+    assert [text[one.start : one.end] for one in found.scan(text)] == [value]
+
+
+def test_a_pattern_of_ones_own_sees_a_text_as_it_is_written():
+    custom = [{"entity": "STAFF", "pattern": "\uff14\uff11|a\u00a0b"}]
+    found = scanner(plan(read_policy({"entities": {"STAFF": "mask"}, "custom": custom})))
+    assert [one[:2] for one in found.scan("\uff14\uff11 a\u00a0b")] == [(0, 2), (3, 6)]
