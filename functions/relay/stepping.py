@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import gc
 import time
-from collections.abc import Generator, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Generator, Hashable, Iterator
+from functools import partial
+from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
@@ -36,6 +37,23 @@ async def in_steps(work: Generator[None, None, Result]) -> Result:
                     stack.enter_context(without_full_collections())
                 await asyncio.sleep(0)
                 began_ns = time.perf_counter_ns()
+
+
+async def made_once(kept: dict[Any, Any], name: Hashable, make: Callable[[], Result]) -> Result:
+    """What `make` gives in a thread; once for all who want it, now or later. Raises as it does.
+
+    Compiling a policy can take seconds: the loop is free meanwhile, and no request starts it again.
+    """
+    making: asyncio.Future[Result] | None = kept.get(name)
+    if making is None:
+        making = kept[name] = asyncio.ensure_future(asyncio.to_thread(make))
+        making.add_done_callback(partial(_forget_failed, kept, name))
+    return await asyncio.shield(making)
+
+
+def _forget_failed(kept: dict[Any, Any], name: Hashable, made: "asyncio.Future[Any]") -> None:
+    if made.cancelled() or made.exception() is not None:
+        kept.pop(name, None)
 
 
 @contextlib.contextmanager

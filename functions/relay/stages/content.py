@@ -34,7 +34,7 @@ async def check(services: Services, request: OpenRequest) -> None:
     if content_policies_of(levels):
         from functions.relay.stages import content_policy
 
-        guard = content_policy.guard_for(levels)
+        guard = await content_policy.guard_for(levels)
         await content_policy.check_input(request, guard)
     redaction = redaction_of(levels)
     if redaction is not None and redaction.redaction:

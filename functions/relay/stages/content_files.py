@@ -27,7 +27,7 @@ async def checked_upload(
     if content_policies_of(request.content):
         from functions.relay.stages import content_policy
 
-        guard = content_policy.guard_for(request.content)
+        guard = await content_policy.guard_for(request.content)
     if redaction is None and guard is None:
         return None
     form = await _read(services, request, body)
@@ -67,7 +67,7 @@ async def check_batch(services: Services, request: OpenRequest, file: bytes) -> 
     if content_policies_of(request.content):
         from functions.relay.stages import content_policy
 
-        guard = content_policy.guard_for(request.content)
+        guard = await content_policy.guard_for(request.content)
         await content_policy.check_file(request, guard, file, "input_file_id")
     if (redaction := redaction_of(request.content)) is not None:
         from functions.relay.stages.redact_files import check_batch_file

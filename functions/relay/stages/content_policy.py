@@ -15,21 +15,27 @@ from functions.relay import verdicts
 from functions.relay.caller_body import refusal_of
 from functions.relay.open_request import OpenRequest
 from functions.relay.services import Services
-from functions.relay.stepping import in_steps
+from functions.relay.stepping import in_steps, made_once
 
-_KEPT_AS = "content_policy.guard"
+_KEPT_AS = "content_policy.guards"
+_KEPT_MAX = 32
 
 
-def guard_for(levels: Sequence[ContentRules]) -> Guard:
+async def guard_for(levels: Sequence[ContentRules]) -> Guard:
     """What the levels say together, compiled once for as long as they say it."""
     saying = content_policies_of(levels)
-    kept: tuple[tuple[ContentRules, ...], Guard] | None = saying[0].__dict__.get(_KEPT_AS)
-    if kept is not None and [*map(id, kept[0])] == [*map(id, saying)]:
-        return kept[1]
-    guard = guard_of([read_content_policy(one.content_policy) for one in saying])
     # Keys are many and come with one team: what is kept with the nearest level holds no other key.
-    saying[0].__dict__[_KEPT_AS] = (saying, guard)
+    # That may say the same beside other levels, which are told by what they are as objects.
+    kept = saying[0].__dict__.setdefault(_KEPT_AS, {})
+    which = tuple(map(id, saying))
+    if which not in kept and len(kept) >= _KEPT_MAX:
+        kept.clear()
+    _, guard = await made_once(kept, which, lambda: (saying, _guard_of(saying)))
     return guard
+
+
+def _guard_of(saying: Sequence[ContentRules]) -> Guard:
+    return guard_of([read_content_policy(one.content_policy) for one in saying])
 
 
 async def check_input(request: OpenRequest, guard: Guard) -> None:

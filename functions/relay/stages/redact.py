@@ -4,7 +4,6 @@ The request goes on with another body: whatever comes after this stage sees no o
 stands behind which placeholder is known to this request alone, and forgotten with it.
 """
 
-import asyncio
 import re
 from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple
@@ -30,7 +29,7 @@ from functions.relay.caller_body import refusal_of
 from functions.relay.open_request import OpenRequest
 from functions.relay.redacted_answers import RedactedAnswer
 from functions.relay.services import Services
-from functions.relay.stepping import in_steps
+from functions.relay.stepping import in_steps, made_once
 
 NAMED_MAX = 5
 MODEL_RETRY_MS = 1_000
@@ -47,11 +46,7 @@ class Engine(NamedTuple):
 
 async def engine_of(rules: ContentRules) -> Engine:
     """Made once for as long as the level says the same, in a thread: libraries are imported."""
-    engine = rules.__dict__.get(_KEPT)
-    if engine is None:
-        engine = rules.__dict__[_KEPT] = await asyncio.to_thread(_engine, rules.redaction or {})
-    made: Engine = engine
-    return made
+    return await made_once(rules.__dict__, _KEPT, lambda: _engine(rules.redaction or {}))
 
 
 def _engine(policy: dict[str, Any]) -> Engine:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +15,7 @@ from common.redaction.found import Found
 from common.redaction.model_findings import ModelUnavailable
 from functions.relay.endpoints import ENDPOINTS
 from functions.relay.open_request import OpenRequest
-from functions.relay.stages import redact
+from functions.relay.stages import content_policy, redact
 from functions.relay.stages.content import check
 from functions.relay.stepping import in_steps
 from tests.support.forms import form_of, part
@@ -170,11 +171,40 @@ def test_a_policy_is_made_ready_once(monkeypatch):
     monkeypatch.setattr(redact, "_engine", lambda policy: made.append(policy) or policy)
     rules = ContentRules(redaction={"entities": {}})
 
-    async def twice():
-        return await redact.engine_of(rules) is await redact.engine_of(rules)
+    async def thrice():
+        first, second = await asyncio.gather(redact.engine_of(rules), redact.engine_of(rules))
+        return first is second is await redact.engine_of(rules)
 
-    assert asyncio.run(twice())
+    assert asyncio.run(thrice())
     assert len(made) == 1
+
+
+def test_content_policies_are_made_ready_once_beside_the_loop(monkeypatch):
+    made = []
+
+    def guard_of(saying):
+        if len(made) > 2:
+            raise ValueError("broken")
+        made.append(threading.current_thread())
+        return object()
+
+    monkeypatch.setattr(content_policy, "_guard_of", guard_of)
+    key, team, other = (
+        ContentRules(content_policy={"input_characters_max": most}) for most in (1, 2, 3)
+    )
+
+    async def main():
+        asked = [(key, team), (key, team), (key, other), (key, team), (team,)]
+        guards = await asyncio.gather(*map(content_policy.guard_for, asked))
+        assert guards[0] is guards[1] is guards[3] is await content_policy.guard_for((key, team))
+        assert guards[2] is not guards[0]
+        for _ in range(2):  # what failed is tried again
+            with pytest.raises(ValueError, match="broken"):
+                await content_policy.guard_for((other,))
+
+    asyncio.run(main())
+    assert len(made) == 3
+    assert threading.main_thread() not in made
 
 
 def test_others_have_their_turn_while_long_work_goes_on(monkeypatch):
