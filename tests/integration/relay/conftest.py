@@ -1,6 +1,8 @@
 import pytest
 
 from tests.support.echo import EchoProcess
+from tests.support.guardrail import guardrail
+from tests.support.processes import INTERNAL_SECRET
 from tests.support.relay_process import RelayProcess
 from tests.support.servers import RedisServer
 
@@ -34,3 +36,10 @@ def echo(running_echo):
 def relay(running_relay):
     running_relay.reset()
     return running_relay
+
+
+@pytest.fixture
+def guard():
+    with guardrail(INTERNAL_SECRET) as served:
+        yield served
+        assert served.problems == []
