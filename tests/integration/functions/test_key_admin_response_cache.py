@@ -70,7 +70,7 @@ def test_bytes_stay_right_when_answers_are_replaced_and_pushed_out(key_admin):
     [
         ("", "query"),
         ("all=false", "query"),
-        (f"all=true&team_id={new_ulid()}", "query"),
+        ("all=true&team_id=01M8BNSV2A4PTWKRCEVQ4M3Q89", "query"),
         ("team_id=x", "team_id"),
         ("user_id=x", "user_id"),
     ],

@@ -39,7 +39,9 @@ def judged_by(guard, *phases, **members):
     return {"webhook": {"url": guard.url, "phases": phases, **members}}
 
 
-def verdicts_of(relay):
+def verdicts_of(relay, answer):
+    """The last verdicts, once the line of the request that was answered so is there."""
+    relay.log_line(answer.headers["x-request-id"])
     names = ("phase", "by", "verdict", "what")
     return [tuple(line[name] for name in names) for line in relay.log_lines("content_verdict")[-9:]]
 
@@ -64,7 +66,7 @@ def test_what_a_request_may_not_say_is_refused_for_good_and_free_of_charge(relay
     assert request_ids(echo) == []
     assert relay.records() == []
     assert relay.open_leases() == (0, 0)
-    assert verdicts_of(relay)[-1] == ("input", "pattern", "block", "codename")
+    assert verdicts_of(relay, answer)[-1] == ("input", "pattern", "block", "codename")
     assert "sings" not in relay.log.read_text()
 
 
@@ -205,7 +207,7 @@ def test_a_webhook_allows_flags_and_blocks(relay, echo, guard, dialect, phase):
     assert asked["model"]
     assert asked["key_id"]
     assert guard.connections == 1
-    assert verdicts_of(relay)[-2:] == [
+    assert verdicts_of(relay, answer)[-2:] == [
         (phase, "webhook", "flag", "house-rule"),
         (phase, "webhook", "block", "house-rule"),
     ]
@@ -229,7 +231,7 @@ def test_without_a_verdict_the_fail_mode_says_what_becomes_of_it(
         policy["webhook"]["url"] = f"http://127.0.0.1:{free_port()}/judge"
     key = keyed(relay, policy)
     answer = post(relay, key, ask("openai"))
-    told = verdicts_of(relay)[-1]
+    told = verdicts_of(relay, answer)[-1]
     assert told[1:3] == ("webhook", "unavailable")
     if on_failure == "block":
         assert answer.status_code == 503
