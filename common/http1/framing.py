@@ -64,7 +64,9 @@ class Chunks:
             self._trailers(data)
             return b""
         pieces: list[bytes] = []
-        position, size = self._go_on(data, pieces), len(data)
+        position, size = 0, len(data)
+        if self._left or self._between:
+            position = self._go_on(data, pieces)
         while not self._left and not self._between:
             end = data.find(LINE_END, position, position + CHUNK_LINE_BYTES_MAX)
             if end < 0:
