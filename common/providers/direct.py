@@ -45,7 +45,6 @@ class DirectExchange(Exchange):
         self._body: bytes | StreamedBody = body
         self._head = request_head(method, address, headers, _framing(method, body))
         self._timeout_s = timeout_s
-        self._timer: asyncio.TimerHandle | None = None
         self._connection: Connection | None = None
         self._sending: asyncio.Task[None] | None = None
         self._reader = AnswerReader()
@@ -61,8 +60,7 @@ class DirectExchange(Exchange):
 
     async def open(self) -> None:
         """See `Exchange.open`."""
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._timeout_s, self._time_out)
+        self._pool.deadlines.add(self, self._pool.loop.time() + self._timeout_s)
         connection = self._pool.take(self._origin)
         try:
             if connection is not None and not await self._asked(connection):
@@ -115,9 +113,7 @@ class DirectExchange(Exchange):
 
     async def close(self) -> None:
         """See `Exchange.close`."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._pool.deadlines.remove(self)
         sent = self._sending is None or self._sending.done()
         if self._sending is not None:
             self._sending.cancel()
@@ -165,6 +161,10 @@ class DirectExchange(Exchange):
         reader.reusable = False
         self._wake()
 
+    def time_out(self) -> None:
+        """It takes too long."""
+        self._fail(TimeoutError())
+
     async def _asked(self, connection: Connection) -> bool:
         """Ask over this connection, until the head is here.
 
@@ -190,7 +190,7 @@ class DirectExchange(Exchange):
         if isinstance(body, StreamedBody):
             connection.write(self._head)
             if not connection.is_ending:
-                self._sending = asyncio.get_running_loop().create_task(self._send_parts(body))
+                self._sending = self._pool.loop.create_task(self._send_parts(body))
         elif len(body) <= _ONE_WRITE_BYTES_MAX:
             connection.write(self._head + body)
         else:
@@ -233,7 +233,7 @@ class DirectExchange(Exchange):
             self._fail(error)
 
     async def _wait(self) -> None:
-        self._waiter = waiter = asyncio.get_running_loop().create_future()
+        self._waiter = waiter = self._pool.loop.create_future()
         try:
             await waiter
         finally:
@@ -242,9 +242,6 @@ class DirectExchange(Exchange):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-
-    def _time_out(self) -> None:
-        self._fail(TimeoutError())
 
     def _fail(self, error: BaseException) -> None:
         if self._error is None:
