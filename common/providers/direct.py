@@ -56,7 +56,7 @@ class DirectExchange(Exchange):
         self._error: BaseException | None = None
         # The connection ended before a byte of the answer came.
         self._lost_unheard = False
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: asyncio.Future[bool] | None = None
 
     async def open(self) -> None:
         """See `Exchange.open`."""
@@ -105,8 +105,7 @@ class DirectExchange(Exchange):
                 continue
             self._take = take
             try:
-                await self._wait()
-                if self._take is None:
+                if not await self._wait():
                     return False
             finally:
                 self._take = None
@@ -208,7 +207,7 @@ class DirectExchange(Exchange):
         except Exception as error:  # noqa: BLE001 - for `pass_on` to raise
             waiter.set_exception(error)
         else:
-            self._wake()
+            waiter.set_result(False)
         self._take = None
 
     def _pause(self) -> None:
@@ -232,16 +231,18 @@ class DirectExchange(Exchange):
         except Exception as error:  # noqa: BLE001 - for `open` or `read_chunk` to raise
             self._fail(error)
 
-    async def _wait(self) -> None:
-        self._waiter = waiter = self._pool.loop.create_future()
+    async def _wait(self) -> bool:
+        """Wait for news; False where `take` takes no more."""
+        waiter: asyncio.Future[bool] = self._pool.loop.create_future()
+        self._waiter = waiter
         try:
-            await waiter
+            return await waiter
         finally:
             self._waiter = None
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+            self._waiter.set_result(True)
 
     def _fail(self, error: BaseException) -> None:
         if self._error is None:
