@@ -133,7 +133,8 @@ class Link(asyncio.BufferedProtocol):
         self.served = True
         next_reply, next_waiting = self._reader.gets, self._written.popleft
         try:
-            self._reader.feed(self._buffer, 0, nbytes)
+            # It takes any buffer; its stub does not say so.
+            self._reader.feed(self._buffer, 0, nbytes)  # type: ignore[arg-type]
             while (reply := next_reply()) is not _INCOMPLETE:
                 answer = next_waiting().answer
                 if answer.done():
