@@ -7,6 +7,9 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 RawHeaders = list[tuple[bytes, bytes]]
 
+# The extension by which our server sends a part of an answer that has begun, without waiting.
+# Called with the part; False where the caller takes no more: then await sending an empty one.
+PART_NOW = "relay.part_now"
 # The member of `lifespan.shutdown` that says how long it may take; by default it is `STOP_S`.
 WITHIN_S = "relay.within_s"
 STOP_S = 10.0

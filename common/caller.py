@@ -6,7 +6,7 @@ nothing counts that a caller can write.
 """
 
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.domain.forwarded import NO_PROXIES, TrustedProxies
@@ -62,11 +62,9 @@ def called_origin(scope: Mapping[str, Any], edge_token: str, trusted: TrustedPro
     return f"{scheme}://{host.decode('latin-1').strip().lower()}"
 
 
-def presented_key(headers: Iterable[tuple[bytes, bytes]]) -> str:
+def presented_key(headers: Sequence[tuple[bytes, bytes]]) -> str:
     """The API key in any of the headers that SDKs use, a bearer token first; empty for none."""
-    found: dict[bytes, bytes] = {}
-    for name, value in headers:
-        found.setdefault(name, value)
+    found = dict(reversed(headers))  # of several the first counts
     scheme, _, token = found.get(b"authorization", b"").decode("latin-1").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()

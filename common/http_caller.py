@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Protocol
 
+from common.asgi import PART_NOW
 from common.http1.answering import AnswerWriter, plain_answer
 from common.http1.framing import Malformed
 from common.http1.requests import Head, RequestReader
@@ -202,6 +203,15 @@ class CallerConnection(asyncio.BufferedProtocol):
             # Shielded: who waits may be cancelled, and another one waits too.
             await asyncio.shield(self._writable)
 
+    def _part_now(self, answer: AnswerWriter, body: bytes) -> bool:
+        """See `PART_NOW`. Raises `RuntimeError` as `_send` does."""
+        if self._answer is not answer:
+            raise RuntimeError("the request is over")
+        data = answer.part(body, more=True)
+        if not self._gone:
+            self._transport.write(data)
+        return self._writable is None
+
     # One request after the other.
 
     def _take(self, data: bytes) -> None:
@@ -255,6 +265,7 @@ class CallerConnection(asyncio.BufferedProtocol):
         try:
             # Bound to this request: its tasks may outlive it, and the connection has others.
             receive, send = partial(self._receive, answer), partial(self._send, answer)
+            scope["extensions"] = {PART_NOW: partial(self._part_now, answer)}
             await self._server.application(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - it costs this request, not the server
             # That an answer was broken off is how applications end one that cannot be whole.

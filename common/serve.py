@@ -21,6 +21,7 @@ from common import (
     lean_msgspec,  # noqa: F401 - first, for its effect
 )
 from common.asgi import WITHIN_S
+from common.event_loop import new_event_loop
 from common.http_server import HTTPServer
 from common.settings import ServeSettings, SettingsError, serve_settings
 from common.telemetry import logs
@@ -179,7 +180,8 @@ def run(name: str, make: Callable[[], Application]) -> int:
         settings = serve_settings()
         logs.configure(settings.log_level, name, settings.environment)
         _write_log_files(settings)
-        asyncio.run(serve(make(), settings))
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(serve(make(), settings))
     except (SettingsError, CannotListen) as error:
         print(f"cannot start {name}: {error}", file=sys.stderr)  # noqa: T201 - as above
         return 2

@@ -40,6 +40,8 @@ def reported_usage(parts: list[bytes]) -> dict[str, Any] | None:
 
 
 def _kept(value: Any, depth: int) -> Any:
+    if type(value) is int and -FIGURE_MAX <= value <= FIGURE_MAX:  # as nearly all of them
+        return value
     match value:
         case None | bool():
             return value

@@ -6,7 +6,9 @@ does not know a newer member changes nothing. The record carries only strings, i
 booleans and null, for which this form is unambiguous (compare RFC 8785).
 """
 
+import hashlib
 import hmac
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -15,6 +17,8 @@ from common.domain.usage import UsageRecord
 
 _canonical = msgspec.json.Encoder(order="sorted")
 SIGNATURE_MEMBER = "sig"
+_BLOCK_BYTES = 64
+_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
 
 
 def sign(record_object: dict[str, Any], key: bytes) -> str:
@@ -23,7 +27,7 @@ def sign(record_object: dict[str, Any], key: bytes) -> str:
     if SIGNATURE_MEMBER in record_object:
         unsigned = record_object.copy()
         del unsigned[SIGNATURE_MEMBER]
-    return hmac.digest(key, _canonical.encode(unsigned), "sha256").hex()
+    return _hmac(key, _canonical.encode(unsigned))
 
 
 def signed(record: UsageRecord, outbox_id: str, key: bytes) -> bytes:
@@ -31,7 +35,7 @@ def signed(record: UsageRecord, outbox_id: str, key: bytes) -> bytes:
     made = msgspec.structs.asdict(record)
     made["outbox_id"] = outbox_id
     unsigned = _canonical.encode(made)
-    signature = hmac.digest(key, unsigned, "sha256").hex().encode()
+    signature = _hmac(key, unsigned).encode()
     return b'%b,"%b":"%b"}' % (unsigned[:-1], SIGNATURE_MEMBER.encode(), signature)
 
 
@@ -41,3 +45,24 @@ def verify(record_object: dict[str, Any], key: bytes) -> bool:
     if not isinstance(given, str):
         return False
     return hmac.compare_digest(given.encode(), sign(record_object, key).encode())
+
+
+def _hmac(key: bytes, message: bytes) -> str:
+    """HMAC-SHA256 (RFC 2104) in hex.
+
+    `hmac.digest` has OpenSSL take in the key each time: 14 us where this takes 2.
+    """
+    inner, outer = (half.copy() for half in _halves(key))
+    inner.update(message)
+    outer.update(inner.digest())
+    signature: str = outer.hexdigest()
+    return signature
+
+
+@lru_cache(maxsize=8)
+def _halves(key: bytes) -> tuple[Any, Any]:
+    """Both hashes with the key taken in, never changed: each message gets copies."""
+    if len(key) > _BLOCK_BYTES:
+        key = hashlib.sha256(key).digest()
+    block = key.ljust(_BLOCK_BYTES, b"\0")
+    return hashlib.sha256(block.translate(_INNER)), hashlib.sha256(block.translate(_OUTER))

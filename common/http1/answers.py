@@ -13,6 +13,7 @@ from common.http1.framing import (
     Malformed,
     body_length,
     line_ends,
+    lives_on,
 )
 
 _STATUS_LINE = re.compile(r"HTTP/1\.([01]) ([0-9]{3})(?: .*)?")
@@ -108,8 +109,7 @@ class AnswerReader:
 
     def _frame(self, framing: dict[str, list[str]], version: int) -> None:
         """How long the body is (RFC 9112, 6.3), and whether the connection lives on (9.3)."""
-        options = ",".join(framing.get("connection", ())).lower().replace(" ", "").split(",")
-        self.reusable = "close" not in options and (version == 1 or "keep-alive" in options)
+        self.reusable = lives_on(framing.get("connection"), modern=version == 1)
         encodings, lengths = framing.get("transfer-encoding"), framing.get("content-length")
         if self.status in (204, 304):
             self._step = AnswerReader._nothing

@@ -36,10 +36,23 @@ def line_ends(head: bytes) -> int | None:
 
 def body_length(values: list[str]) -> int:
     """The length that `content-length` gives, once or often. Raises `Malformed`."""
+    if len(values) == 1 and _LENGTH.fullmatch(values[0]) is not None:  # as nearly always
+        return int(values[0])
     first, *others = {part.strip(" \t") for value in values for part in value.split(",")}
     if others or _LENGTH.fullmatch(first) is None:
         raise Malformed("no length")
     return int(first)
+
+
+def lives_on(connection: list[str] | None, *, modern: bool) -> bool:
+    """Whether a connection carries another message (RFC 9112, 9.3), by its `connection` headers.
+
+    `modern` is HTTP/1.1.
+    """
+    if connection is None:
+        return modern
+    options = ",".join(connection).lower().replace(" ", "").split(",")
+    return "close" not in options and (modern or "keep-alive" in options)
 
 
 class Chunks:
@@ -64,7 +77,9 @@ class Chunks:
             self._trailers(data)
             return b""
         pieces: list[bytes] = []
-        position, size = self._go_on(data, pieces), len(data)
+        position, size = 0, len(data)
+        if self._left or self._between:
+            position = self._go_on(data, pieces)
         while not self._left and not self._between:
             end = data.find(LINE_END, position, position + CHUNK_LINE_BYTES_MAX)
             if end < 0:

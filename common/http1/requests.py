@@ -14,6 +14,7 @@ from common.http1.framing import (
     Malformed,
     body_length,
     line_ends,
+    lives_on,
 )
 
 _METHOD = re.compile(rb"[A-Z][A-Z-]{0,31}")
@@ -121,15 +122,15 @@ class RequestReader:
         if version == "1.1" and len(framing.get(b"host", ())) != 1:
             raise Malformed("not one host")
         self._frame(framing, version)
-        options = ",".join(framing.get(b"connection", ())).lower().replace(" ", "").split(",")
+        expect = framing.get(b"expect")
         return Head(
             method,
             path,
             query,
             version,
             headers,
-            "close" not in options and (version == "1.1" or "keep-alive" in options),
-            framing.get(b"expect", [""])[0].lower() == "100-continue" and version == "1.1",
+            lives_on(framing.get(b"connection"), modern=version == "1.1"),
+            expect is not None and expect[0].lower() == "100-continue" and version == "1.1",
         )
 
     def _frame(self, framing: dict[bytes, list[str]], version: str) -> None:

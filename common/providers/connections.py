@@ -6,6 +6,7 @@ import select
 import socket
 from typing import Any, Protocol
 
+from common.providers.deadlines import Deadlines
 from common.providers.exchange import NotConnected
 
 POOL_IDLE_S = 55.0
@@ -37,7 +38,8 @@ class Pool:
 
     def __init__(self, connect_timeout_s: float) -> None:
         self._connect_timeout_s = connect_timeout_s
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
+        self.deadlines = Deadlines(self.loop)
         self._resting: dict[Origin, list[Connection]] = {}
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -50,7 +52,7 @@ class Pool:
         resting = self._resting.get(origin)
         while resting:
             connection = resting.pop()
-            if connection.is_usable(self._loop.time()):
+            if connection.is_usable(self.loop.time()):
                 return connection
             connection.abort()
         return None
@@ -60,7 +62,7 @@ class Pool:
         host, port, tls = origin
         try:
             async with asyncio.timeout(min(within_s, self._connect_timeout_s)):
-                _, connection = await self._loop.create_connection(
+                _, connection = await self.loop.create_connection(
                     lambda: Connection(self, origin, self._buffer),
                     host,
                     port,
@@ -76,10 +78,10 @@ class Pool:
         if self._closed:
             connection.abort()
             return
-        connection.rests_since = self._loop.time()
+        connection.rests_since = self.loop.time()
         self._resting.setdefault(connection.origin, []).append(connection)
         if self._sweep_timer is None:
-            self._sweep_timer = self._loop.call_later(POOL_IDLE_S, self._sweep)
+            self._sweep_timer = self.loop.call_later(POOL_IDLE_S, self._sweep)
 
     def forget(self, connection: "Connection") -> None:
         """It ended while it rested."""
@@ -99,7 +101,7 @@ class Pool:
     def _sweep(self) -> None:
         """End those that rested too long; they stand in front."""
         self._sweep_timer = None
-        latest = self._loop.time() - POOL_IDLE_S
+        latest = self.loop.time() - POOL_IDLE_S
         for origin, resting in list(self._resting.items()):
             while resting and resting[0].rests_since <= latest:
                 resting.pop(0).abort()
@@ -107,7 +109,7 @@ class Pool:
                 del self._resting[origin]
         if self._resting:
             first = min(resting[0].rests_since for resting in self._resting.values())
-            self._sweep_timer = self._loop.call_at(first + POOL_IDLE_S, self._sweep)
+            self._sweep_timer = self.loop.call_at(first + POOL_IDLE_S, self._sweep)
 
     def _tls_context(self) -> Any:
         if self._tls is None:

@@ -16,6 +16,7 @@ from common.providers.exchange import (
     Exchange,
     NotConnected,
     StreamedBody,
+    Take,
     failed,
 )
 
@@ -44,22 +45,22 @@ class DirectExchange(Exchange):
         self._body: bytes | StreamedBody = body
         self._head = request_head(method, address, headers, _framing(method, body))
         self._timeout_s = timeout_s
-        self._timer: asyncio.TimerHandle | None = None
         self._connection: Connection | None = None
         self._sending: asyncio.Task[None] | None = None
         self._reader = AnswerReader()
         self._chunks: list[bytes] = []
         self._waiting_bytes = 0
+        # Who is handed what arrives, while a task waits for no more than that to end.
+        self._take: Take | None = None
         self._paused = False
         self._error: BaseException | None = None
         # The connection ended before a byte of the answer came.
         self._lost_unheard = False
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: asyncio.Future[bool] | None = None
 
     async def open(self) -> None:
         """See `Exchange.open`."""
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._timeout_s, self._time_out)
+        self._pool.deadlines.add(self, self._pool.loop.time() + self._timeout_s)
         connection = self._pool.take(self._origin)
         try:
             if connection is not None and not await self._asked(connection):
@@ -92,11 +93,26 @@ class DirectExchange(Exchange):
             self._connection.resume_reading()
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
+    async def pass_on(self, take: Take) -> bool:
+        """See `Exchange.pass_on`. No task is woken for a chunk: there are thousands a second."""
+        while True:
+            if self._chunks or self._reader.ended or self._error is not None:
+                chunk = await self.read_chunk()
+                if chunk is None:
+                    return True
+                if not take(chunk):
+                    return False
+                continue
+            self._take = take
+            try:
+                if not await self._wait():
+                    return False
+            finally:
+                self._take = None
+
     async def close(self) -> None:
         """See `Exchange.close`."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._pool.deadlines.remove(self)
         sent = self._sending is None or self._sending.done()
         if self._sending is not None:
             self._sending.cancel()
@@ -117,7 +133,11 @@ class DirectExchange(Exchange):
         except Malformed as error:
             self._fail(error)
             return
-        if body:
+        if body and self._take is not None:
+            self._hand_over(body, self._take)
+            if not self._reader.ended:
+                return
+        elif body:
             self._chunks.append(body)
             self._waiting_bytes += len(body)
             if self._waiting_bytes >= TOGETHER_BYTES_MAX and not self._reader.ended:
@@ -139,6 +159,10 @@ class DirectExchange(Exchange):
             return
         reader.reusable = False
         self._wake()
+
+    def time_out(self) -> None:
+        """It takes too long."""
+        self._fail(TimeoutError())
 
     async def _asked(self, connection: Connection) -> bool:
         """Ask over this connection, until the head is here.
@@ -165,12 +189,26 @@ class DirectExchange(Exchange):
         if isinstance(body, StreamedBody):
             connection.write(self._head)
             if not connection.is_ending:
-                self._sending = asyncio.get_running_loop().create_task(self._send_parts(body))
+                self._sending = self._pool.loop.create_task(self._send_parts(body))
         elif len(body) <= _ONE_WRITE_BYTES_MAX:
             connection.write(self._head + body)
         else:
             connection.write(self._head)
             connection.write(body)
+
+    def _hand_over(self, body: bytes, take: Take) -> None:
+        waiter = self._waiter
+        if waiter is None or waiter.done():  # who waited is about to go on, and reads it
+            self._chunks.append(body)
+            return
+        try:
+            if take(body):
+                return
+        except Exception as error:  # noqa: BLE001 - for `pass_on` to raise
+            waiter.set_exception(error)
+        else:
+            waiter.set_result(False)
+        self._take = None
 
     def _pause(self) -> None:
         if self._connection is not None:
@@ -193,19 +231,18 @@ class DirectExchange(Exchange):
         except Exception as error:  # noqa: BLE001 - for `open` or `read_chunk` to raise
             self._fail(error)
 
-    async def _wait(self) -> None:
-        self._waiter = waiter = asyncio.get_running_loop().create_future()
+    async def _wait(self) -> bool:
+        """Wait for news; False where `take` takes no more."""
+        waiter: asyncio.Future[bool] = self._pool.loop.create_future()
+        self._waiter = waiter
         try:
-            await waiter
+            return await waiter
         finally:
             self._waiter = None
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def _time_out(self) -> None:
-        self._fail(TimeoutError())
+            self._waiter.set_result(True)
 
     def _fail(self, error: BaseException) -> None:
         if self._error is None:

@@ -1,6 +1,6 @@
 """What an exchange with a provider is for those who forward, whichever client makes it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 from common.domain.refusals import Reason
@@ -10,6 +10,9 @@ RESPONSE_BYTES_MAX = 64 * 1024 * 1024
 # What arrived together is handed over together; nothing more is read while as much waits.
 TOGETHER_BYTES_MAX = 64 * 1024
 DETAIL_CHARACTERS_MAX = 200
+
+# Who takes chunks where they arrive; tells whether it takes the next one, too.
+Take = Callable[[bytes], bool]
 
 
 class UpstreamFailed(Exception):
@@ -59,6 +62,16 @@ class Exchange:
         What came before a failure comes before it is raised.
         """
         raise NotImplementedError
+
+    async def pass_on(self, take: Take) -> bool:
+        """Hand each chunk to `take` as it arrives, until it takes no more; True at the end.
+
+        Raises `UpstreamFailed`, and whatever `take` raises.
+        """
+        while (chunk := await self.read_chunk()) is not None:
+            if not take(chunk):
+                return False
+        return True
 
     async def close(self) -> None:
         """End the exchange; an answer that was not read to its end is cancelled upstream."""

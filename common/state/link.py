@@ -15,6 +15,7 @@ UNWRITTEN_BYTES_MAX = 64 * 1024 * 1024
 # With calls waiting, so many timeouts long without a byte: the connection is taken for dead.
 SILENT_TIMEOUTS_MAX = 2
 CLOSE_S_MAX = 1.0
+READ_BYTES = 64 * 1024
 
 # hiredis's stub says "a tuple of one".
 pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
@@ -37,7 +38,7 @@ class _Waiting:
         self.deadline = deadline
 
 
-class Link(asyncio.Protocol):
+class Link(asyncio.BufferedProtocol):
     """A connection once made, until it is lost; it never reconnects.
 
     Calls of one turn of the event loop go out in one write. A call that times out or is cancelled
@@ -60,6 +61,7 @@ class Link(asyncio.Protocol):
         self._when_lost = when_lost
         self._transport: asyncio.Transport | None = None
         self._reader = hiredis.Reader(notEnoughData=_INCOMPLETE, replyError=failure)
+        self._buffer = bytearray(READ_BYTES)
         self._written: deque[_Waiting] = deque()
         self._unwritten: list[_Waiting] = []
         self._unwritten_bytes = 0
@@ -121,13 +123,18 @@ class Link(asyncio.Protocol):
         self._transport = transport
         self._silent_since = self._loop.time()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio gives it
+        """asyncio: where to read to. By itself it maps 256 KiB anew for each read."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """asyncio: bytes came. Give each complete reply to the oldest call."""
         self._silent_since = self._loop.time()
         self.served = True
         next_reply, next_waiting = self._reader.gets, self._written.popleft
         try:
-            self._reader.feed(data)
+            # It takes any buffer; its stub does not say so.
+            self._reader.feed(self._buffer, 0, nbytes)  # type: ignore[arg-type]
             while (reply := next_reply()) is not _INCOMPLETE:
                 answer = next_waiting().answer
                 if answer.done():

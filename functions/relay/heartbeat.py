@@ -14,6 +14,7 @@ from common.providers.http import Exchange
 from common.state.admission import RENEW_EVERY_MS
 from common.state.commands import RedisUnavailable
 from common.telemetry import catalogue, logs
+from common.telemetry.metrics import BEFORE_SCRAPE
 from functions.relay.open_request import OpenRequest
 from functions.relay.records import draft_now
 
@@ -47,22 +48,22 @@ class Heartbeat:
         """Begin to tick."""
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
+            BEFORE_SCRAPE.append(self._show_open)
 
     async def stop(self) -> None:
         """Stop ticking."""
         if self._task is not None:
             self._task.cancel()
             self._task = None
+            BEFORE_SCRAPE.remove(self._show_open)
 
     def enter(self, request: OpenRequest) -> None:
         """Look after a request from here on."""
         self._requests[request.id] = request
-        catalogue.OPEN_LEASES.set(len(self._requests))
 
     def leave(self, request: OpenRequest) -> None:
         """The request is over."""
         self._requests.pop(request.id, None)
-        catalogue.OPEN_LEASES.set(len(self._requests))
 
     def shut_down(self, drain_s: float) -> None:
         """End all open requests; what is read for its figures alone has so many seconds more."""
@@ -86,6 +87,9 @@ class Heartbeat:
         if not stream:
             longest_ms = min(longest_ms, self._first_byte_ms)
         return longest_ms + EXCHANGE_RESERVE_MS
+
+    def _show_open(self) -> None:
+        catalogue.OPEN_LEASES.set(len(self._requests))
 
     async def _run(self) -> None:
         renewed_ns = time.perf_counter_ns()

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Literal
 
+from common.asgi import PART_NOW
 from common.dialects.base import (
     Dialect,
     Operation,
@@ -101,6 +102,8 @@ class OpenRequest:
         self.address = address
         self.headers: list[tuple[bytes, bytes]] = scope["headers"]
         self._named: dict[bytes, bytes] | None = None
+        # Sends a part of the answer without waiting, where the server can; False: wait now.
+        self.part_now: Callable[[bytes], bool] | None = scope.get("extensions", {}).get(PART_NOW)
         self.started_ns = time.perf_counter_ns()
         self.task: asyncio.Task[Any] | None = asyncio.current_task()
         self.interruption: Interruption | None = None

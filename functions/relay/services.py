@@ -23,6 +23,7 @@ from common.state.connection import MultiplexedConnection
 from common.state.projection import read_prices, read_routing
 from common.state.stored_responses import StoredResponses
 from common.telemetry import catalogue, logs
+from functions.relay.able_accounts import AbleAccounts
 from functions.relay.account_health import AccountHealth
 from functions.relay.heartbeat import Heartbeat
 from functions.relay.key_lookup import KeyLookup
@@ -72,6 +73,7 @@ class Services:
         self._routing_version = 0
         self.estimates = TokenEstimates()
         self.latencies = Latencies()
+        self.able = AbleAccounts()
         self.events_key = secrets.derive(settings.internal_secret, "usage-events")
         self.heartbeat = Heartbeat(self)
         self.watches = Watches()

@@ -124,25 +124,26 @@ async def _copy_rest(
     copy = request.copy
     if copy is None:
         raise ValueError("the copy begins with the stream")
-    remembered = False
-    while True:
-        if copy.stored_id is not None and not remembered:
-            remembered = True
+    passage = _Passage(request, exchange, copy, ready)
+    ended = False
+    while not ended:
+        if copy.stored_id is not None and not passage.remembered:
+            passage.remembered = True
             await remember()
-        if ready and not request.draining:
-            await respond.part(send, ready)
+        if (passage.ready or passage.full) and not request.draining:
+            await respond.part(send, passage.ready)
             request.last_sent_ns = time.perf_counter_ns()
             request.complete = copy.saw_terminal
-        chunk = await _read(request, exchange)
-        if chunk is None:
-            break
-        ready = _fed(copy, chunk, exchange)
+        passage.ready, passage.full = b"", False
+        request.waiting_for_provider = True
+        ended = await exchange.pass_on(passage.take)
+        request.waiting_for_provider = False
     if request.before_end is not None and not request.draining:
         request.waiting_for_provider = True  # so that a caller who waits hears of it
         await request.before_end()
         request.waiting_for_provider = False
     rest = _ended(copy, exchange)
-    if copy.stored_id is not None and not remembered:
+    if copy.stored_id is not None and not passage.remembered:
         await remember()
     if not copy.saw_terminal and not copy.saw_error:
         message = f"{exchange.provider} broke the stream off before its end"
@@ -153,6 +154,46 @@ async def _copy_rest(
     if not request.draining:
         await respond.end(send, rest)
         request.complete = copy.saw_terminal
+
+
+class _Passage:
+    """Takes chunks where they arrive, and sends at once what is ready of them.
+
+    It stops where something is to be awaited: a caller who reads slowly, or that a response is
+    kept; and after each chunk where the server has no way to send without waiting.
+    """
+
+    __slots__ = ("_copy", "_exchange", "_part_now", "_request", "full", "ready", "remembered")
+
+    def __init__(
+        self, request: OpenRequest, exchange: Exchange, copy: StreamCopy, ready: bytes
+    ) -> None:
+        self._request = request
+        self._exchange = exchange
+        self._copy = copy
+        self._part_now = request.part_now
+        # What is not sent yet; and whether the caller takes no more for now.
+        self.ready = ready
+        self.full = False
+        self.remembered = False
+
+    def take(self, chunk: bytes) -> bool:
+        """See `Exchange.pass_on`. Raises `UpstreamFailed`."""
+        request, copy = self._request, self._copy
+        request.last_chunk_ns = now_ns = time.perf_counter_ns()
+        try:
+            ready = copy.feed(chunk)
+        except UnreadableStream as error:
+            raise _unreadable(self._exchange, error) from error
+        waits = copy.stored_id is not None and not self.remembered
+        if waits or self._part_now is None:
+            self.ready = ready
+            return False
+        if ready and not request.draining:
+            self.full = not self._part_now(ready)
+            request.last_sent_ns = now_ns
+            request.complete = copy.saw_terminal
+        return not self.full
 
 
 def _fed(copy: StreamCopy, chunk: bytes, exchange: Exchange) -> bytes:

@@ -182,6 +182,7 @@ def _route(services: Services, request: OpenRequest, snapshot: KeySnapshot) -> l
         prices_of(services, request),
         services.latencies,
         unpriced == "deny",
+        services.able,
     )
     return route(request, world)
 

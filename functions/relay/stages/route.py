@@ -10,6 +10,7 @@ from common.domain.prices import PriceBook
 from common.domain.refusals import Reason, Refusal, Refused
 from common.domain.routing_table import RoutingTable
 from common.providers.targets import able as able_of
+from functions.relay.able_accounts import AbleAccounts
 from functions.relay.latencies import Latencies
 from functions.relay.open_request import OpenRequest
 from functions.relay.snapshots import UsableAccount
@@ -28,6 +29,8 @@ class World(msgspec.Struct, frozen=True):
     prices: PriceBook
     latencies: Latencies
     deny_unpriced: bool
+    # Kept from request to request where the process has many to route.
+    able: AbleAccounts = msgspec.field(default_factory=AbleAccounts)
 
 
 def route(request: OpenRequest, world: World) -> list[UsableAccount]:
@@ -71,7 +74,7 @@ def _serving(
             weight = world.latencies.weighed(one, one.served_model(model) or model)
             return *tier_of(one), draw_of(one, request.id, weight)
 
-        able.sort(key=place)
+        able = sorted(able, key=place)
     asked = request.parsed.model if request.parsed is not None else model
     tiers = itertools.groupby(able, tier_of)
     return [
@@ -104,7 +107,12 @@ def _able(request: OpenRequest, world: World, model: str) -> list[UsableAccount]
     endpoint, parsed, pinned = request.endpoint, request.parsed, request.pinned_account_id
     if endpoint is None or parsed is None:
         raise ValueError("body and endpoint come before the route")
-    able, translates = able_of(
+    # Jobs and stored responses mean something only to the account that keeps them.
+    untranslated = parsed.job is not None or parsed.follows is not None
+    known = None
+    if pinned is None and not untranslated:
+        known = world.able.of(world.accounts, world.prices, endpoint.name, model)
+    able, translates = known or able_of(
         [
             one
             for one in world.accounts
@@ -113,8 +121,7 @@ def _able(request: OpenRequest, world: World, model: str) -> list[UsableAccount]
         endpoint.name,
         model,
         world.prices,
-        # Jobs and stored responses mean something only to the account that keeps them.
-        untranslated=parsed.job is not None or parsed.follows is not None,
+        untranslated=untranslated,
     )
     request.may_translate = request.may_translate or translates
     if not able:

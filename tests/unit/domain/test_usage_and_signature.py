@@ -1,5 +1,6 @@
 """Usage records as JSON, and the signature that events carry."""
 
+import hmac
 import json
 
 import msgspec
@@ -104,6 +105,13 @@ def test_any_change_breaks_the_signature(change):
 
 def test_another_key_does_not_verify():
     assert not verify(_signed(), b"x" * 32)
+
+
+@given(st.binary(max_size=200), st.integers(-(2**63), 2**63))
+def test_the_signature_is_the_one_of_any_other_implementation(key, number):
+    value = {"a": number}
+    text = json.dumps(value, separators=(",", ":")).encode()
+    assert sign(value, key) == hmac.digest(key, text, "sha256").hex()
 
 
 def test_what_an_event_carries_is_signed_as_a_whole():

@@ -8,6 +8,7 @@ import pytest
 
 from common.dialects import DIALECTS, OPERATIONS
 from common.dialects.base import ParsedRequest
+from common.providers.exchange import Exchange
 from functions.relay import heartbeat, streaming
 from functions.relay.heartbeat import KEEP_ALIVE_MS, Heartbeat
 from functions.relay.open_request import OpenRequest
@@ -28,14 +29,14 @@ EVENTS = {
 MS = 1_000_000
 
 
-class Provider:
+class Provider(Exchange):
     """An exchange that gives the pieces which the test puts in."""
 
     provider = "the provider"
     status = 200
     headers = (("content-type", "text/event-stream"),)
 
-    def __init__(self):
+    def __init__(self):  # nothing is to be asked
         self.pieces = asyncio.Queue()
 
     async def read_chunk(self):
