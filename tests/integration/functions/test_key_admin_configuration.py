@@ -111,6 +111,19 @@ def test_a_configuration_arrives_once_and_works(source, key_admin):
     projected(key_admin, source)
 
 
+def test_a_secret_that_was_replaced_here_does_not_come_back(source, key_admin):
+    document = exported(source)
+    assert sent(key_admin, document).status_code == 200
+    [key] = key_admin.get("/internal/api-keys").json()["items"]
+    rotated = key_admin.call("POST", f"/internal/api-keys/{key['id']}/rotate", json={"grace_s": 0})
+    assert rotated.status_code == 201
+    # As cleanup does.
+    key_admin.rows("DELETE FROM api_key_secrets WHERE expires_at <= now()")
+    assert counts(sent(key_admin, document))["api_key_secrets"] == (0, 1)
+    headers = {"x-api-key": source.secret}
+    assert key_admin.call("GET", "/v1/usage", authorization=None, headers=headers).status_code == 401
+
+
 def projected(key_admin, source):
     """Redis knows the key, and what limits its team, user and organisation."""
     import redis
