@@ -296,6 +296,19 @@ def test_what_one_made_is_not_another_ones_by_an_idempotency_key(people, world):
     assert made[0] != made[1]
 
 
+@pytest.mark.parametrize("role", ["team_admin", "portal"])
+def test_who_repeats_a_call_gets_its_first_answer(people, world, role):
+    own, _ = world
+    mine = {"team_ids": (own.team_id,)} if role == "team_admin" else {"user_id": own.user_id}
+    token, headers = people.token(role, **mine), {"idempotency-key": new_address()}
+    for path, body in ((KEYS, {"name": "mine"}), (f"{KEYS}/{own.ids['key_id']}/rotate", {})):
+        first, again = (
+            people.call(token, "POST", path, json=body, headers=headers) for _ in range(2)
+        )
+        assert (again.status_code, again.text) == (201, first.text)
+        assert again.headers["idempotent-replayed"] == "true"
+
+
 def test_who_comes_with_an_api_key_sees_that_key(key_admin, people, world):
     own, _ = world
     mine = key_admin.created(user_id=own.user_id, team_id=own.team_id)
