@@ -18,6 +18,7 @@ from common.passphrase import WrongPassphrase, seal, unseal
 from common.store import configuration, policies
 from common.store.configuration import TABLES, Rows
 from common.store.database import Connection
+from functions.key_admin.configuration_reading import check_readable
 from functions.key_admin.configuration_secrets import (
     SEALED,
     Secrets,
@@ -118,6 +119,7 @@ async def _import(
             new = {str(row["id"]) for row in written["api_keys"]}
             rows = [row for row in rows if str(row.get("key_id")).lower() in new]  # noqa: PLW2901
         written[table] = await configuration.import_rows(connection, table, rows)
+    await check_readable(connection, tables)
     await configuration.note_changes(connection, written)
     organisation = await _organisation(call, connection, document.organisation, dry_run)
     if not dry_run:
