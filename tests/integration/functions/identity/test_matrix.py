@@ -4,6 +4,7 @@
 rule is another. What is answered is then tried for each call and role.
 """
 
+import concurrent.futures
 import re
 
 import pytest
@@ -283,6 +284,18 @@ def test_somebody_in_the_portal_makes_keys_of_their_own(key_admin, people, world
     lonely = people.token("portal", user_id=new_address())
     answer = people.call(lonely, "POST", KEYS, json={"name": "mine"})
     assert (answer.status_code, "no team" in answer.json()["detail"]) == (403, True)
+
+
+def test_somebody_in_the_portal_makes_no_more_keys_at_once_than_one_after_the_other(people, world):
+    own, _ = world
+    token = people.token("portal", user_id=own.user_id)
+
+    def make(_):
+        return people.call(token, "POST", KEYS, json={"name": "mine"}).status_code
+
+    with concurrent.futures.ThreadPoolExecutor(8) as at_once:
+        answers = sorted(at_once.map(make, range(16)))
+    assert answers == [201] * 9 + [409] * 7
 
 
 def test_what_one_made_is_not_another_ones_by_an_idempotency_key(people, world):
