@@ -81,7 +81,9 @@ def identity_settings(environment: Environment) -> IdentitySettings:
     return IdentitySettings(
         admin_username=environment.get("RELAY_ADMIN_USERNAME") or "admin",
         admin_password=_admin_password(environment),
-        jwt_secrets=tuple(filter(None, environment.get("RELAY_JWT_SECRET", "").split(","))),
+        jwt_secrets=tuple(
+            filter(None, map(str.strip, environment.get("RELAY_JWT_SECRET", "").split(",")))
+        ),
         session_s=timeout_ms // 1000,
         access_token_s=whole(environment, "RELAY_ACCESS_TOKEN_S", 300, 30, 3600),
         master_key_sign_in=on == "on",

@@ -5,7 +5,7 @@ import binascii
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import quote, unquote, unquote_plus
 
 import msgspec
 
@@ -172,12 +172,12 @@ def secrets_of(kind: ChannelKind, settings: Mapping[str, Any]) -> Settings:
 def without_secrets(text: str, channel: Channel) -> str:
     """A text of somebody else's, such as an error, without the channel's secrets."""
     for secret in secrets_of(channel.kind, channel.settings).values():
-        address = urlsplit(secret)
-        queried = [value for _, value in parse_qsl(address.query)]
-        parts = {secret, *address.path.split("/"), *queried, *secret.split(":")}
-        for part in sorted(parts, key=len, reverse=True):
-            if len(part) >= 8:
-                text = text.replace(part, "…")
+        words = {secret, *(word for word in re.split("[/:?&=]", secret) if len(word) >= 8)}
+        # Whoever speaks of an address may have decoded it, or encoded it anew.
+        plain = {plain for word in words for plain in (unquote(word), unquote_plus(word))}
+        forms = words | plain | {quote(word, safe="") for word in plain}
+        for form in sorted(forms, key=len, reverse=True):
+            text = text.replace(form, "…")
     return text
 
 

@@ -6,6 +6,7 @@ import select
 import socket
 from typing import Any, Protocol
 
+from common.domain.http_addresses import is_metadata
 from common.providers.deadlines import Deadlines
 from common.providers.exchange import NotConnected
 
@@ -62,7 +63,7 @@ class Pool:
         host, port, tls = origin
         try:
             async with asyncio.timeout(min(within_s, self._connect_timeout_s)):
-                _, connection = await self.loop.create_connection(
+                transport, connection = await self.loop.create_connection(
                     lambda: Connection(self, origin, self._buffer),
                     host,
                     port,
@@ -71,6 +72,10 @@ class Pool:
                 )
         except (OSError, ValueError) as error:  # a name that is none is a ValueError
             raise NotConnected(str(error) or type(error).__name__) from error
+        # Addresses are checked as they are written; a name may lead there all the same.
+        if is_metadata((transport.get_extra_info("peername") or ("",))[0]):
+            connection.abort()
+            raise NotConnected("it leads to a link-local address or a cloud's metadata service")
         return connection
 
     def put(self, connection: "Connection") -> None:

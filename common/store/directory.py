@@ -88,6 +88,11 @@ async def delete_user(connection: Connection, user_id: str) -> None:
     await connection.execute(query("delete_user"), [user_id])
 
 
+async def lock_user(connection: Connection, user_id: str) -> None:
+    """Hold back others that lock this user until the transaction ends."""
+    await connection.execute(query("lock_user"), [user_id])
+
+
 async def find_user(connection: Connection, user_id: str) -> User | None:
     """One user."""
     found = await page_of_users(connection, user_id=user_id, limit=1)

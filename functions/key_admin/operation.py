@@ -95,8 +95,9 @@ class Call:
 
         `collection` is the path below which is found what the call makes.
         """
-        # Nobody is given what another one's call has made.
-        whose = "" if self.actor.way == "master-key" else f" {self.actor.subject}"
+        # Nobody is given what another one's call has made, nor what was theirs in another scope.
+        seen = self.scope.bounds()
+        whose = "" if self.actor.way == "master-key" else f" {self.actor.subject} {seen}"
         return idempotency.read_call(self.request, collection, self.raw_body, whose)
 
     def check_version(self, version: int) -> None:

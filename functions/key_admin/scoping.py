@@ -71,6 +71,7 @@ async def _own_key(call: Call, connection: Connection, user_id: str, given: KeyC
     _check_fields(call, given, _OWN_KEY)
     if given.user_id not in (None, user_id):
         raise invalid_field("user_id", "must be your own: leave it out")
+    await directory.lock_user(connection, user_id)
     user = await directory.find_user(connection, user_id)
     if user is None or user.team_id is None:
         raise Problem(

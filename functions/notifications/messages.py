@@ -169,9 +169,9 @@ def _drift(data: SpendDrift, subject: Subject) -> Told:
 def _logins(data: LoginFailures, subject: Subject) -> Told:
     del subject
     # What was typed into a form: anybody's text, of any length.
-    who = f"user {_tame(data.user)}" if data.user else "the master key"
+    how = f"as user {_tame(data.user)}" if data.user else "with a master key or an API key"
     happened = (
-        f"{data.failures} attempts to sign in as {who} failed since {data.since}, from the address "
+        f"{data.failures} attempts to sign in {how} failed since {data.since}, from the address "
         f"{data.address}."
     )
     if data.locked_until:
@@ -182,7 +182,7 @@ def _logins(data: LoginFailures, subject: Subject) -> Told:
         "Relay, and see that the password or key is not one that others know.",
         "Where: relayctl audit list",
     )
-    return Told("login.failures", "warning", f"Repeated failures to sign in as {who}", lines)
+    return Told("login.failures", "warning", f"Repeated failures to sign in {how}", lines)
 
 
 _SHAPES: dict[str, type[msgspec.Struct]] = {
@@ -202,7 +202,8 @@ _TELLERS: dict[type[msgspec.Struct], Callable[[Any, Subject], Told]] = {
 
 
 def _tame(text: str) -> str:
-    return "".join(one if one.isprintable() else "?" for one in text[:TYPED_MAX])
+    """One line without what messengers make links and calls to everybody of."""
+    return "".join(one if one.isalnum() or one in " ._+-" else "?" for one in text[:TYPED_MAX])
 
 
 def _whose(scope: str, subject_id: str, subject: Subject) -> str:

@@ -1,6 +1,6 @@
 """Callers of every role, for tests of what each may."""
 
-import hmac
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -8,7 +8,9 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from common.domain.ids import ulid_to_uuid
 from common.identifiers import new_ulid
+from common.identity_settings import identity_settings
 from common.secrets import derive
+from functions.key_admin.identity.sessions import provider_mark
 from functions.key_admin.identity.tokens import Tokens
 from tests.support.key_admin import KeyAdmin, new_address
 from tests.support.processes import INTERNAL_SECRET
@@ -40,7 +42,12 @@ class People:
 
     def __init__(self, key_admin: KeyAdmin, issuer: str) -> None:
         self._key_admin = key_admin
-        self._credential = _mark("oidc", "oidc", issuer, CLIENT_ID)
+        settings = identity_settings(identity_environment(issuer))
+        services = SimpleNamespace(
+            settings=SimpleNamespace(identity=settings),
+            credentials_key=derive(INTERNAL_SECRET, "session-credentials"),
+        )
+        self._credential = provider_mark(services, "oidc")
 
     def token(
         self, role: str, *, team_ids: tuple[str, ...] = (), user_id: str | None = None
@@ -72,8 +79,3 @@ def _light_hash(password: str) -> str:
     hashed = Argon2id(salt=b"0123456789abcdef", length=32, iterations=1, lanes=1, memory_cost=8)
     phc: str = hashed.derive_phc_encoded(password.encode())
     return phc
-
-
-def _mark(*of: str) -> str:
-    key = derive(INTERNAL_SECRET, "session-credentials")
-    return hmac.new(key, "\0".join(of).encode(), "sha256").hexdigest()

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from common.passphrase import WrongPassphrase, seal, unseal
 from common.store import configuration, policies
 from common.store.configuration import TABLES, Rows
 from common.store.database import Connection
+from functions.key_admin.configuration_reading import check_readable
 from functions.key_admin.configuration_secrets import (
     SEALED,
     Secrets,
@@ -110,10 +112,14 @@ async def _import(
         )
     await _check_names(connection, tables)
     tables = sealed_again(call, tables, secrets)
-    written = {
-        table: await configuration.import_rows(connection, table, rows)
-        for table, rows in tables.items()
-    }
+    written: dict[str, list[Mapping[str, Any]]] = {}
+    for table, rows in tables.items():
+        if table == "api_key_secrets":
+            # A key that is here has the secrets that it has: one that was replaced stays so.
+            new = {str(row["id"]) for row in written["api_keys"]}
+            rows = [row for row in rows if str(row.get("key_id")).lower() in new]  # noqa: PLW2901
+        written[table] = await configuration.import_rows(connection, table, rows)
+    await check_readable(connection, tables)
     await configuration.note_changes(connection, written)
     organisation = await _organisation(call, connection, document.organisation, dry_run)
     if not dry_run:

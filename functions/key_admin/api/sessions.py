@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from common.domain.roles import PUBLIC, SIGNED_IN, Role
+from common.domain.roles import ADMINISTER, PUBLIC, SIGNED_IN
 from common.store import sessions as stored
 from common.store.sessions import Session
 from functions.key_admin.bodies import check_id
@@ -26,6 +26,7 @@ from functions.key_admin.problem import Problem, conflict, not_found
 
 PATH = "/internal/session"
 ALL = "/internal/sessions"
+_AREA = "sessions"
 _NOT_KEPT = {"cache-control": "no-store"}
 
 
@@ -102,7 +103,7 @@ async def end_one(call: Call) -> Response:
     async with call.services.database.transaction() as connection:
         session = await stored.find(connection, session_id)
         own = session is not None and session.subject == call.actor.subject
-        if session is None or not (own or call.actor.role is Role.ADMIN):
+        if session is None or not (own or _sees_others(call)):
             raise not_found(f"There is no session with the id {session_id}.")
         await stored.end(connection, session_id, "revoked")
         before = {"subject": session.subject, "name": session.name}
@@ -123,8 +124,13 @@ async def end_all(call: Call) -> Response:
 
 
 def _check_subject(call: Call, subject: str | None) -> None:
-    if subject != call.actor.subject and call.actor.role is not Role.ADMIN:
+    if subject != call.actor.subject and not _sees_others(call):
         raise Problem(403, "Not allowed", "Sessions of others are for admin.")
+
+
+def _sees_others(call: Call) -> bool:
+    """An admin; not one whose token is bound to other areas."""
+    return ADMINISTER.admits(call.actor, _AREA)
 
 
 def _tokens(opened: Opened, status: int) -> Response:

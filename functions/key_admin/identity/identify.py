@@ -95,10 +95,11 @@ async def _by_bearer(parts: Services, request: Request, given: str) -> Actor:
 
 
 async def _service_account(parts: Services, request: Request, given: str) -> Actor:
-    await refuse_guessers(parts, request)
+    # A token is too long to be guessed: whoever else guesses from there shuts nobody out.
     async with parts.database.transaction() as connection:
         known = await service_accounts.presented(connection, token_hash(given))
     if known is None:
+        await refuse_guessers(parts, request)
         detail = "The service account's token is wrong, revoked or over: ask for another one."
         raise await refuse_token(parts, request, given, detail)
     return Actor(

@@ -74,7 +74,8 @@ class ProviderClient:
         if found.issuer.rstrip("/") != issuer:
             raise ProviderFailed(f"its discovery document is of {found.issuer}")
         secure = urlsplit(issuer).scheme == "https"
-        for address in (found.authorization_endpoint, found.token_endpoint, found.jwks_uri):
+        asked = (found.token_endpoint, found.jwks_uri, found.userinfo_endpoint)
+        for address in filter(None, (found.authorization_endpoint, *asked)):
             if secure and urlsplit(address).scheme != "https":
                 raise ProviderFailed(f"{address} is no https address")
         self._metadata = (time.monotonic(), found)

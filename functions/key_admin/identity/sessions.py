@@ -124,7 +124,9 @@ def provider_mark(parts: Services, provider_id: str) -> str:
     """Of an identity provider as the settings have it; "" for one that they do not have."""
     for one in parts.settings.identity.providers:
         if one.id == provider_id:
-            return mark(parts, "oidc", one.id, one.issuer, one.client_id)
+            # And of whom it lets in as what: who is taken out there is out.
+            rules = msgspec.structs.replace(one, name="", client_secret="", scopes="")
+            return mark(parts, "oidc", msgspec.json.encode(rules).decode())
     return ""
 
 

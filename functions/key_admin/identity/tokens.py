@@ -59,8 +59,15 @@ class Tokens:
 
         try:
             key = self._keys[jwt.get_unverified_header(token)["kid"]]
+            # Another process made it, whose clock may be a moment ahead: `iat` is not checked.
             claims: dict[str, Any] = jwt.decode(
-                token, key, [ALGORITHM], options={"require": ["exp", "iat", "sub", "use", "gen"]}
+                token,
+                key,
+                [ALGORITHM],
+                options={
+                    "require": ["exp", "iat", "sub", "use", "gen"],
+                    "verify_iat": False,
+                },
             )
         except jwt.ExpiredSignatureError:
             raise TokenExpired("the token has expired") from None

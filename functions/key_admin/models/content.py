@@ -3,7 +3,7 @@
 Their members' types are checked here; what they mean, by the rules that relay follows.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -181,6 +181,18 @@ _READERS: dict[str, Callable[[Any], msgspec.Struct]] = {
     "response_cache": read_cache_policy,
 }
 _INVALID = (InvalidRedactionPolicy, InvalidContentPolicy, InvalidCachePolicy)
+
+
+def content_faults(rules: Mapping[str, Any]) -> list[str]:
+    """What is wrong with a level's rules as they are stored: each a field, and what to do."""
+    faults: list[str] = []
+    for name, reader in _READERS.items():
+        try:
+            if rules.get(name) is not None:
+                reader(rules[name])
+        except _INVALID as invalid:
+            faults += [f"{name}.{error.field}: {error.message}" for error in invalid.errors]
+    return faults
 
 
 def _told(errors: Iterable[FieldError]) -> ValidationError:

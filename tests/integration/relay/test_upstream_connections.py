@@ -5,9 +5,11 @@ import os
 import socket
 import ssl
 import struct
+from ipaddress import ip_network
 
 import pytest
 
+from common.domain import http_addresses
 from common.domain.refusals import Reason
 from common.providers.http import UpstreamClient, UpstreamFailed
 from tests.support.redis_servers import self_signed
@@ -35,6 +37,20 @@ async def test_an_answer_until_the_connections_end_that_is_reset_is_not_whole():
         with pytest.raises(UpstreamFailed, match="broke the connection off"):
             await exchange.read_chunk()
         await exchange.close()
+        await client.close()
+
+
+async def test_a_name_that_leads_to_a_clouds_metadata_service_is_not_asked(monkeypatch):
+    """Loopback stands for such a service: that a name leads there is seen once it is looked up."""
+    networks = (*http_addresses._METADATA_NETWORKS, ip_network("127.0.0.0/8"), ip_network("::1"))
+    async with serving([HELLO], [HELLO]) as (url, came):
+        client = UpstreamClient()
+        named = url.replace("127.0.0.1", "localhost")
+        monkeypatch.setattr(http_addresses, "_METADATA_NETWORKS", networks)
+        assert await asked(client, named) is Reason.UPSTREAM_UNREACHABLE
+        monkeypatch.undo()
+        assert await asked(client, named) == b"hello"
+        assert [len(requests) for requests in came] == [0, 1]
         await client.close()
 
 

@@ -106,6 +106,21 @@ def test_an_error_of_the_receivers_is_shown_without_the_secret(kind):
         )
 
 
+@pytest.mark.parametrize("shown", ["a%2Bsecret%2Fsignature", "a+secret/signature"])
+def test_a_signature_in_an_address_is_hidden_however_it_is_written(shown):
+    url = f"{RIGHT['teams']['webhook_url'].partition('?')[0]}?api-version=1&sig="
+    channel = Channel("01K", "ops", "teams", {"webhook_url": url + "a%2Bsecret%2Fsignature"})
+    assert "secret" not in without_secrets(f"with url: /invoke?sig={shown}&v=1", channel)
+    channel = Channel("01K", "ops", "teams", {"webhook_url": url + "a+secret/signature"})
+    assert "secret" not in without_secrets(f"with url: /invoke?sig={shown}&v=1", channel)
+
+
+@pytest.mark.parametrize("password", ["//[of no address", "short"])
+def test_a_password_is_hidden_whatever_it_looks_like(password):
+    channel = Channel("01K", "ops", "email", RIGHT["email"] | {"smtp_password": password})
+    assert password not in without_secrets(f"535 wrong: {password}", channel)
+
+
 def notice(kind="budget.threshold", severity="warning", team_id=None):
     return Notice("id", kind, severity, "title", "text", "", team_id)
 

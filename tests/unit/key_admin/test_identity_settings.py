@@ -1,6 +1,7 @@
 """How people sign in, out of the environment."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,6 +9,7 @@ from common.domain.claims import Grant
 from common.domain.roles import Role
 from common.identity_settings import identity_settings
 from common.variables import SettingsError
+from functions.key_admin.identity.sessions import provider_mark
 
 OIDC = {
     "RELAY_PUBLIC_URL": "https://relay.example/",
@@ -43,6 +45,35 @@ def test_variables_make_one_provider_and_a_list_more():
     assert other.roles == (("a=b", Grant(Role.ADMIN)), ("blue", Grant(Role.TEAM_ADMIN, "Blue")))
     assert (other.default_role, other.allowed_domains) == (Grant(Role.PORTAL), ("example.com",))
     assert identity_settings(environment).public_url == "https://relay.example"
+
+
+def test_secrets_may_have_blanks_between_them():
+    found = identity_settings({"RELAY_JWT_SECRET": "new, old\n"})
+    assert found.jwt_secrets == ("new", "old")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"roles": {"ada": "viewer"}},
+        {"default_role": None},
+        {"allowed_domains": ["example.org"]},
+        {"client_id": "other"},
+    ],
+)
+def test_whom_a_provider_let_in_is_out_once_the_settings_say_otherwise(changed):
+    before = {"roles": {"ada": "admin"}, "default_role": "portal"}
+    kept, same, now = (
+        provider_mark(services(listed(**members)), "okta")
+        for members in (before, before | {"client_secret": "another"}, before | changed)
+    )
+    assert kept == same
+    assert kept != now
+
+
+def services(environment):
+    settings = SimpleNamespace(identity=identity_settings(environment))
+    return SimpleNamespace(settings=settings, credentials_key=b"k" * 32)
 
 
 @pytest.mark.parametrize(

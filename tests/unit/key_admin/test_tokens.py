@@ -32,6 +32,15 @@ def test_it_ends(monkeypatch):
         ours.read("access", token)
 
 
+def test_a_clock_that_is_a_moment_ahead_of_ours_signs_nobody_out(monkeypatch):
+    ours = Tokens(SECRET, [])
+    at = tokens.time.time()
+    monkeypatch.setattr(tokens.time, "time", lambda: at + 2)
+    token = ours.make("access", SESSION, 1, 60)
+    monkeypatch.undo()
+    assert ours.read("access", token).session_id == SESSION
+
+
 def test_a_replaced_secret_still_opens_and_a_forgotten_one_does_not():
     before, after = Tokens(SECRET, ["old"]), Tokens(SECRET, ["new", "old"])
     token = before.make("access", SESSION, 1, 60)

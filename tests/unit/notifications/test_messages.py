@@ -128,17 +128,25 @@ def test_a_counter_that_was_left_is_graver_than_one_that_was_repaired():
     assert told(SPEND_DRIFT, msgspec.structs.replace(DRIFT, repaired=True)).severity == "info"
 
 
-def test_failures_with_the_master_key_name_nobody():
+def test_failures_with_a_key_name_nobody():
     notice = told(LOGIN_FAILURES, msgspec.structs.replace(LOGIN, user=""))
-    assert notice.title == "Repeated failures to sign in as the master key"
+    assert notice.title == "Repeated failures to sign in with a master key or an API key"
     assert "10.0.0.9" in notice.text
 
 
 def test_what_somebody_typed_into_a_form_is_cut_and_one_line():
     notice = told(LOGIN_FAILURES, msgspec.structs.replace(LOGIN, user="a\nWhere: evil" + "b" * 999))
-    assert "user a?Where: evilbb" in notice.title
+    assert "user a?Where? evilbb" in notice.title
     assert len(notice.title) < 120
     assert len(notice.text.splitlines()) == 3
+
+
+@pytest.mark.parametrize("typed", ["<https://evil.example|Relay>", "<!channel>", "@everyone",
+                                   "[Relay](https://evil.example)"])  # fmt: skip
+def test_what_somebody_typed_is_no_link_and_calls_nobody(typed):
+    notice = told(LOGIN_FAILURES, msgspec.structs.replace(LOGIN, user=typed))
+    for text in (notice.title, notice.text.splitlines()[0]):
+        assert not set("<>[]()|!@/") & set(text), text
 
 
 def test_whose_name_is_looked_up():

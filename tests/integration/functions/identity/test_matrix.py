@@ -4,6 +4,7 @@
 rule is another. What is answered is then tried for each call and role.
 """
 
+import concurrent.futures
 import re
 
 import pytest
@@ -285,6 +286,18 @@ def test_somebody_in_the_portal_makes_keys_of_their_own(key_admin, people, world
     assert (answer.status_code, "no team" in answer.json()["detail"]) == (403, True)
 
 
+def test_somebody_in_the_portal_makes_no_more_keys_at_once_than_one_after_the_other(people, world):
+    own, _ = world
+    token = people.token("portal", user_id=own.user_id)
+
+    def make(_):
+        return people.call(token, "POST", KEYS, json={"name": "mine"}).status_code
+
+    with concurrent.futures.ThreadPoolExecutor(8) as at_once:
+        answers = sorted(at_once.map(make, range(16)))
+    assert answers == [201] * 9 + [409] * 7
+
+
 def test_what_one_made_is_not_another_ones_by_an_idempotency_key(people, world):
     own, other = world
     headers, body = {"idempotency-key": new_address()}, {"name": "mine"}
@@ -294,6 +307,19 @@ def test_what_one_made_is_not_another_ones_by_an_idempotency_key(people, world):
         for side in (own, other)
     ]  # fmt: skip
     assert made[0] != made[1]
+
+
+@pytest.mark.parametrize("role", ["team_admin", "portal"])
+def test_who_repeats_a_call_gets_its_first_answer(people, world, role):
+    own, _ = world
+    mine = {"team_ids": (own.team_id,)} if role == "team_admin" else {"user_id": own.user_id}
+    token, headers = people.token(role, **mine), {"idempotency-key": new_address()}
+    for path, body in ((KEYS, {"name": "mine"}), (f"{KEYS}/{own.ids['key_id']}/rotate", {})):
+        first, again = (
+            people.call(token, "POST", path, json=body, headers=headers) for _ in range(2)
+        )
+        assert (again.status_code, again.text) == (201, first.text)
+        assert again.headers["idempotent-replayed"] == "true"
 
 
 def test_who_comes_with_an_api_key_sees_that_key(key_admin, people, world):

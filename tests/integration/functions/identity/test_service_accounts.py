@@ -2,6 +2,8 @@
 
 import pytest
 
+from common.domain.ids import ulid_to_uuid
+from functions.key_admin.authenticate import GUESSES_MAX
 from tests.support.key_admin import KEYS, new_address
 
 PATH = "/internal/service-accounts"
@@ -41,6 +43,14 @@ def test_a_token_is_shown_once_and_kept_as_a_hash(make, by, key_admin):
     assert (row["actor"], row["via"]) == (f"service-account:{made['name']}", made["id"])
 
 
+def test_who_guesses_from_the_same_address_shuts_it_not_out(make, by):
+    token, address = make().json()["token"], new_address()
+    for _ in range(GUESSES_MAX):
+        assert by(f"rsa_{new_address()}", address=address).status_code == 401
+    assert by(f"rsa_{new_address()}", address=address).status_code == 429
+    assert by(token, address=address).status_code == 200
+
+
 def test_it_is_bound_to_its_areas(make, by):
     token = make(areas=["keys"]).json()["token"]
     assert by(token).status_code == 200
@@ -48,6 +58,27 @@ def test_it_is_bound_to_its_areas(make, by):
     assert answer.status_code == 403
     assert "bound to keys" in answer.json()["detail"]
     assert by(token, "GET", "/internal/session").json()["areas"] == ["keys"]
+
+
+def test_who_is_bound_to_other_areas_has_nothing_to_do_with_sessions_of_others(
+    make, by, people, key_admin
+):
+    sessions = "/internal/sessions"
+    other = people.token("viewer")
+    who = people.call(other, "GET", "/internal/session").json()
+    (row,) = key_admin.rows("SELECT subject FROM sessions WHERE id = %s::uuid", uuid_of(who))
+    token = make(areas=["keys"]).json()["token"]
+    assert by(token, "GET", f"{sessions}?all=true").status_code == 403
+    assert by(token, "DELETE", f"{sessions}?subject={row['subject']}").status_code == 403
+    assert by(token, "DELETE", f"{sessions}/{who['session_id']}").status_code == 404
+    assert people.call(other, "GET", "/internal/session").status_code == 200
+    token = make(areas=["sessions"]).json()["token"]
+    assert by(token, "GET", f"{sessions}?all=true").status_code == 200
+    assert by(token, "DELETE", f"{sessions}/{who['session_id']}").status_code == 204
+
+
+def uuid_of(who):
+    return str(ulid_to_uuid(who["session_id"]))
 
 
 def test_who_is_bound_hands_out_no_tokens(make, by):
