@@ -72,7 +72,8 @@ def apply(
         )
         changes = plan(declared, present, prune=prune, update_secrets=update_secrets)
     except InvalidConfiguration as error:
-        raise click.UsageError(printable(f"{file}: {error}")) from None
+        said = "\n  ".join(printable(line) for line in error.lines)
+        raise click.UsageError(f"{printable(file)}: {said}") from None
     making_keys = [one for one in changes if one.kind.section == "keys" and one.action == "create"]
     if making_keys and keys_file is None and not dry_run:
         raise click.UsageError(

@@ -16,6 +16,8 @@ EXIT_CODES = (
     (str(EXIT_USAGE), "wrong options, or nothing to sign in with"),
     (str(EXIT_UNREACHABLE), "the server, or a store behind it, cannot be reached"),
 )
+# `policy` is what `redaction try` sends of --redaction.
+_GIVEN_WHOLE = frozenset(("redaction", "policy", "content_policy", "response_cache"))
 
 
 class Refused(click.ClickException):
@@ -51,8 +53,12 @@ class Refused(click.ClickException):
         return "\n  ".join(printable(line) for line in said)
 
     def _named(self, field: str) -> str:
-        """The field, and the option that sets it: `models.allow[0]` is set by --allow."""
-        for step in reversed(field.split(".")):
+        """The field, and the option that sets it: `models.allow[0]` is set by --allow.
+
+        `redaction.allow[0]` is not: what an option gives whole has members of others' names.
+        """
+        steps = field.split(".")
+        for step in steps[:1] if steps[0] in _GIVEN_WHOLE else reversed(steps):
             option = self.options.get(step.partition("[")[0].replace("-", "_").lower())
             if option:
                 return f"{field} ({option})"

@@ -141,6 +141,8 @@ _ALSO_SETS = {
     "headers": ("extra_headers",),
     "redaction": ("policy",),
     "egress_proxy_file": ("egress_proxy",),
+    "hook_url": ("url",),
+    "secret_file": ("webhook_url", "bot_token", "signing_secret", "smtp_password"),
 }
 
 

@@ -29,7 +29,7 @@ def redaction() -> None:
 
 
 @redaction.command("try")
-@click.argument("file", metavar="FILE", default="-")
+@click.argument("file", metavar="[FILE]", default="-")
 @rule_option("redaction")
 @rule_option("content_policy")
 @click.option("--key", "key_id", metavar="ID", help="The rules that hold for this key.")
@@ -58,7 +58,8 @@ def try_text(session: Session, /, file: str, **given: Any) -> None:
     if answer["redacted_text"] is None:
         say("a request with this text would be refused")
     if answer["model"] == "not_asked":
-        say("the function pii gave no answer: these are the findings of the patterns alone")
+        say("the function pii gave no answer: these are the findings of the patterns alone;")
+        say("meanwhile on_failure holds: deny refuses (503), allow sends all of it unsearched")
 
 
 def _text(file: str) -> str:

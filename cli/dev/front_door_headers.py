@@ -46,9 +46,9 @@ def request_headers(scope: Mapping[str, Any], edge_token: str) -> list[tuple[str
 
 
 def response_headers(given: Iterable[tuple[str, str]]) -> Headers:
-    """The function's headers for the caller, less hops."""
+    """The function's headers for the caller, less hops, and less `date`: the server sends one."""
     encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in given]
-    dropped = _HOP_BY_HOP | _named_by_connection(encoded)
+    dropped = _HOP_BY_HOP | _named_by_connection(encoded) | {b"date"}
     return [(name, value) for name, value in encoded if name not in dropped]
 
 

@@ -219,4 +219,9 @@ def _command(scope: str, subject_id: str) -> str:
 
 
 def _usd(text: str) -> str:
-    return f"${Decimal(text).quantize(_CENT, ROUND_DOWN):,}"
+    """Cents; below a dollar three digits, lest 0.017 of 0.02 be read as half of it."""
+    amount = Decimal(text)
+    if not 0 < amount < 1:
+        return f"${amount.quantize(_CENT, ROUND_DOWN):,}"
+    digits = amount.quantize(Decimal(1).scaleb(amount.adjusted() - 2), ROUND_DOWN).normalize()
+    return f"${digits.quantize(_CENT) if digits == digits.quantize(_CENT) else digits:f}"

@@ -16,6 +16,7 @@ from functions.key_admin.models.directory import TeamCreate, UserCreate
 from functions.key_admin.models.keys import KeyCreate
 from functions.key_admin.models.limits import OrganisationPatch
 from functions.key_admin.models.notifications import ChannelCreate
+from functions.key_admin.models.patterns import words_for
 from functions.key_admin.models.routing import AliasPut, GroupCreate, ModelPut
 
 SECRET = "(secret)"  # noqa: S105 - what is shown in its place
@@ -118,7 +119,11 @@ def faults_of(kind: Kind, place: str, members: dict[str, Any]) -> list[str]:
         kind.model.model_validate_json(msgspec.json.encode(named | members))
     except ValidationError as error:
         for one in error.errors(include_url=False, include_input=False):
-            path = ".".join(str(step) for step in one["loc"] if step != "[key]")
+            path = "".join(
+                f"[{step}]" if isinstance(step, int) else f".{step}"
+                for step in one["loc"]
+                if step != "[key]"
+            ).removeprefix(".")
             if path not in sent:
                 faults.append(f"{place}.{path}: {_words(one)}")
     return faults
@@ -127,6 +132,10 @@ def faults_of(kind: Kind, place: str, members: dict[str, Any]) -> list[str]:
 def _words(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         return "is not known here"
+    if error["type"] == "missing":
+        return "is required"
+    if error["type"] == "string_pattern_mismatch":
+        return words_for(error["ctx"]["pattern"])
     return str(error["msg"]).removeprefix("Value error, ")
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from functions.key_admin.models.fields import LEFT_OUT, Future, Kept, Name, Sent, Time, Ulid
 
@@ -16,7 +16,7 @@ Areas = Annotated[list[Area], Field(max_length=20)]
 def check_teams(role: str, team_ids: Any) -> None:
     """A team admin has teams, and nobody else. Raises `ValueError`."""
     if (role == "team_admin") != bool(team_ids):
-        raise ValueError("the role team_admin, and no other, has team_ids")
+        raise ValueError("a team_admin has at least one, and no other role has any")
 
 
 class ServiceAccountCreate(Sent):
@@ -24,17 +24,19 @@ class ServiceAccountCreate(Sent):
 
     name: Name
     role: RoleName
-    team_ids: TeamIds = Field(default_factory=list)
+    team_ids: TeamIds = Field(default_factory=list, validate_default=True)
     areas: Areas = Field(
         default_factory=list,
         description="tags of operations, such as keys or usage; empty: all that the role may",
     )
     expires_at: Future | None = None
 
-    @model_validator(mode="after")
-    def _teams(self) -> "ServiceAccountCreate":
-        check_teams(self.role, self.team_ids)
-        return self
+    @field_validator("team_ids")
+    @classmethod
+    def _teams(cls, team_ids: list[str], info: ValidationInfo) -> list[str]:
+        if "role" in info.data:
+            check_teams(info.data["role"], team_ids)
+        return team_ids
 
 
 class ServiceAccountPatch(Sent):

@@ -65,6 +65,7 @@ def test_requests_cross_unchanged(client, upstream):
     assert answer.headers["x-kept"] == "1"
     assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]
     assert "keep-alive" not in answer.headers
+    assert len(answer.headers.get_list("date")) == 1
 
 
 def test_what_says_who_the_caller_is_comes_from_the_front_door_only(client, front_door):

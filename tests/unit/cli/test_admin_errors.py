@@ -37,6 +37,9 @@ def test_a_refusal_is_the_servers_sentence_and_the_requests_id(run):
         ("models.allow[0]", "models.allow[0] (--allow)"),
         ("scopes", "scopes (--scope)"),
         ("Idempotency-Key", "Idempotency-Key (--idempotency-key)"),
+        ("redaction.allow[0]", "redaction.allow[0] (--redaction)"),
+        ("redaction.regions", "redaction.regions (--redaction)"),
+        ("content_policy.webhook.url", "content_policy.webhook.url (--content-policy)"),
         ("other", "other"),
     ],
 )
@@ -61,6 +64,21 @@ def test_a_field_at_fault_is_named_with_its_option(run, field, named):
 def test_fields_of_accounts_are_named_with_their_options(run, field, option):
     run.server.says(problem(422, "The body is not valid", (field, "must be otherwise")))
     result = run("accounts", "update", ID, "--name", "a")
+    assert f"{field} ({option}): must be otherwise\n" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("field", "option"),
+    [
+        ("settings.url", "--hook-url"),
+        ("settings.signing_secret", "--secret-file"),
+        ("settings.webhook_url", "--secret-file"),
+        ("settings.chat_id", "--chat-id"),
+    ],
+)
+def test_fields_of_channels_are_named_with_their_options(run, field, option):
+    run.server.says(problem(422, "The body is not valid", (field, "must be otherwise")))
+    result = run("notifications", "create", "--name", "a", "--kind", "webhook")
     assert f"{field} ({option}): must be otherwise\n" in result.stderr
 
 

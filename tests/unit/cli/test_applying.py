@@ -148,9 +148,13 @@ def test_secrets_are_never_shown_and_sent_again_only_when_told():
         ({"teams": {"X": {"account_id": "01K"}}}, "teams.X.account_id: give account, by name"),
         ({"keys": {"k": {"team": "None"}}}, "keys.k.team: there is no 'None' among the teams"),
         ({"keys": {"ci": {"user": "bob"}}}, "keys.ci.user: cannot be changed from 'alice'"),
-        ({"accounts": {"a": {"provider": "openai"}}}, "accounts.a.credential: Field required"),
+        ({"accounts": {"a": {"provider": "openai"}}}, "accounts.a.credential: is required"),
         ({"groups": {"g": {"accounts": "main"}}}, "groups.g.accounts: must be names"),
         ({"organisation": {"limits": {"concurrency": 0}}}, "organisation.limits.concurrency: "),
+        (
+            {"teams": {"X": {"budgets": [{"period": "day", "usd": "much"}]}}},
+            "teams.X.budgets[0].usd: must be USD below 10 million",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_by_its_place_before_anything_is_done(declared, fault):

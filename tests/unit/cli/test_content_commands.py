@@ -48,9 +48,11 @@ def test_rules_are_tried_on_a_text(run, tmp_path):
     (tmp_path / "text").write_text("x")
     said = run("redaction", "try", str(tmp_path / "text"), "--key", ID)
     assert "would be refused" in said.stderr
-    assert [asked.body for asked in run.server.asked] == [
+    assert [asked.body for asked in run.server.asked[:3]] == [
         {"text": "to ann@b.c\nA", "policy": rules}, {"text": "x", "policy": rules},
         {"text": "x", "key_id": ID},
     ]  # fmt: skip
+    run.server.says(TRIED | {"model": "not_asked"})
+    assert "deny refuses (503), allow sends all of it unsearched" in run(*tried, stdin="x").stderr
     assert run("redaction", "try").exit_code == 2
     assert run(*tried, "--key", ID).exit_code == 2

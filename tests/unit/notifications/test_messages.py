@@ -81,6 +81,22 @@ def test_a_budget_is_the_graver_the_more_is_spent(percent, severity):
     assert f"relayctl teams show {ID}" in notice.text
 
 
+@pytest.mark.parametrize(
+    ("spent", "said"),
+    [
+        ("0.017200250000", "$0.0172"),
+        ("0.500000000000", "$0.50"),
+        ("0.999999000000", "$0.999"),
+        ("0.000002250000", "$0.00000225"),
+        ("0.000000000000", "$0.00"),
+        ("12.999000000000", "$12.99"),
+    ],
+)
+def test_a_small_budget_is_told_in_digits_that_say_something(spent, said):
+    notice = told(BUDGET_THRESHOLD, msgspec.structs.replace(BUDGET, spent_usd=spent))
+    assert f"has spent {said} of its budget" in notice.text
+
+
 def test_a_budget_for_ever_has_no_end_and_the_organisation_no_id():
     data = msgspec.structs.replace(
         BUDGET, scope="organisation", scope_id="organisation", period="total", period_ends_at=None

@@ -102,6 +102,7 @@ def test_a_team_admin_has_teams_and_nobody_else(make, key_admin, people):
         {"role": "portal"},
     ):
         assert make(**members).status_code == 422
+    assert make(role="team_admin").json()["errors"][0]["field"] == "team_ids"
     path = f"{PATH}/{made.json()['id']}"
     assert key_admin.call("PATCH", path, json={"role": "viewer"}).status_code == 422
     changed = key_admin.call("PATCH", path, json={"role": "viewer", "team_ids": []})
