@@ -61,7 +61,7 @@ class Link(asyncio.BufferedProtocol):
         self._when_lost = when_lost
         self._transport: asyncio.Transport | None = None
         self._reader = hiredis.Reader(notEnoughData=_INCOMPLETE, replyError=failure)
-        self._buffer = bytearray(READ_BYTES)
+        self._buffer = memoryview(bytearray(READ_BYTES))
         self._written: deque[_Waiting] = deque()
         self._unwritten: list[_Waiting] = []
         self._unwritten_bytes = 0
@@ -123,8 +123,11 @@ class Link(asyncio.BufferedProtocol):
         self._transport = transport
         self._silent_since = self._loop.time()
 
-    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio gives it
-        """asyncio: where to read to. By itself it maps 256 KiB anew for each read."""
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio gives it
+        """asyncio: where to read to. By itself it maps 256 KiB anew for each read.
+
+        A view, since with TLS asyncio reads into slices of it.
+        """
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
