@@ -18,7 +18,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 CHART = ROOT / "helm" / "relay"
 SEED_VALUES = ROOT / "tests" / "chart" / "seeds" / "values.yaml"
-_KEY = re.compile(r"(?P<indent> *)(?P<name>[A-Za-z0-9_]+):")
+_KEY = re.compile(r"(?P<indent> *)(?P<name>[A-Za-z0-9_./-]+):")
 _QUANTITY = r"^[0-9]+(\.[0-9]+)?([EPTGMk]i?|m)?$"
 _TEXT = {"type": ["string", "number", "boolean"]}
 _QUANTITIES = {

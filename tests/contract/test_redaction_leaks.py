@@ -113,14 +113,15 @@ def served(stack):
 
 
 def wait_for_the_ledger(stack):
-    """Until the outbox is empty; leases of message batches stay, since those go on."""
+    """Until no lease is open, message batches' neither, and the outbox is empty."""
     with stack.redis() as client:
 
-        def is_empty():
-            stack.fire("outbox")
-            return not client.xlen("{relay}:outbox")
+        def is_settled():
+            for task in ("jobs", "leases", "outbox"):
+                stack.fire(task)
+            return not client.xlen("{relay}:outbox") and not client.zcard("{relay}:leases")
 
-        eventually(is_empty, within_s=60)
+        eventually(is_settled, within_s=60)
 
 
 def test_callers_have_their_values_back(served):
