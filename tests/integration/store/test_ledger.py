@@ -246,6 +246,7 @@ async def test_an_audit_row_has_its_ids_time(ledger_database):
         "id": ulid_to_uuid(KEY_ID),
         "occurred_at": datetime(2016, 7, 30, 22, 36, 16, 385000, tzinfo=UTC),
         "actor": "master",
+        "via": "",
         "action": "key.create",
         "subject_kind": "key",
         "subject_id": ACCOUNT_ID,
