@@ -28,7 +28,7 @@ from functions.key_admin.openapi import document
 from tests.support.key_admin import EDGE_TOKEN, MASTER_KEY, new_address, served_key_admin
 from tests.support.usage_records import make_record, post_records
 
-EXAMPLES_MAX = 5
+EXAMPLES_MAX = 3
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
