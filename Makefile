@@ -2,8 +2,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BIN := .venv/bin
-# Tests start real servers and wait for them, a sixth of the time: one worker more than cores. More
-# than this only wait for each other.
+# Tests start real servers and wait for them, a fifth of the time and more: two workers more than
+# cores. More than this only wait for each other.
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -gt 3 ] && n=3; echo $$((n + 2)))
 HELM ?= $(shell [ -x $(BIN)/helm4 ] && echo $(BIN)/helm4 || echo helm)
 # Without bytecode each start of a function costs half a second more.
