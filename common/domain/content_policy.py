@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from common.domain.field_errors import FieldError
+from common.domain.field_errors import FieldError, InvalidPolicy, converted
 from common.domain.http_addresses import webhook_address
 from common.domain.linear_patterns import InvalidPattern, compiled
 
@@ -58,27 +58,14 @@ class ContentPolicy(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkn
     webhook: Webhook | None = None
 
 
-class InvalidContentPolicy(ValueError):
-    """A policy that cannot be followed; `errors` has every field at fault."""
-
-    def __init__(self, errors: list[FieldError]) -> None:
-        super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors))
-        self.errors = errors
-
-
 def read_content_policy(value: Any) -> ContentPolicy:
-    """A policy from JSON values. Raises `InvalidContentPolicy` naming each field at fault."""
-    try:
-        policy = msgspec.convert(value, ContentPolicy)
-    except msgspec.ValidationError as error:
-        what, _, path = str(error).partition(" - at `$")
-        field = path.rstrip("`").lstrip(".") or _named(what) or "content_policy"
-        raise InvalidContentPolicy([FieldError(field, what)]) from None
+    """A policy from JSON values. Raises `InvalidPolicy` naming each field at fault."""
+    policy = converted(value, ContentPolicy, "content_policy")
     errors = [*_size_errors(policy), *_pattern_errors(policy)]
     if policy.webhook is not None:
         errors += _webhook_errors(policy.webhook)
     if errors:
-        raise InvalidContentPolicy(errors)
+        raise InvalidPolicy(errors)
     return policy
 
 
@@ -127,9 +114,3 @@ def _webhook_errors(webhook: Webhook) -> list[FieldError]:
         message = f"must be from {TIMEOUT_MS_MIN} to {TIMEOUT_MS_MAX} ms"
         errors.append(FieldError("webhook.timeout_ms", message))
     return errors
-
-
-def _named(message: str) -> str:
-    """The field that a complaint of an unknown or missing one names."""
-    match = re.search(r"field `([^`]*)`", message)
-    return match[1][:60] if match else ""

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from common.domain.field_errors import FieldError
+from common.domain.field_errors import FieldError, InvalidPolicy, converted
 
 # `opt_in` keeps answers to requests whose `x-relay-cache` asks for it, `on` all but those that
 # refuse; with `off` the header changes nothing.
@@ -29,14 +29,6 @@ class CachePolicy(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
     ttl_s_max: int = ASKED_TTL_S_MAX
 
 
-class InvalidCachePolicy(ValueError):
-    """A policy that cannot be followed; `errors` has every field at fault."""
-
-    def __init__(self, errors: list[FieldError]) -> None:
-        super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors))
-        self.errors = errors
-
-
 class InvalidCacheHeader(ValueError):
     """A header of the request that says nothing: `header`, and in the message what it takes."""
 
@@ -56,13 +48,8 @@ PASS = CacheWish("pass")
 
 
 def read_cache_policy(value: Any) -> CachePolicy:
-    """A policy from JSON values. Raises `InvalidCachePolicy` naming each field at fault."""
-    try:
-        policy = msgspec.convert(value, CachePolicy)
-    except msgspec.ValidationError as error:
-        what, _, path = str(error).partition(" - at `$")
-        field = path.rstrip("`").lstrip(".") or _named(what) or "response_cache"
-        raise InvalidCachePolicy([FieldError(field, what)]) from None
+    """A policy from JSON values. Raises `InvalidPolicy` naming each field at fault."""
+    policy = converted(value, CachePolicy, "response_cache")
     errors = [
         FieldError(name, f"must be from 1 to {TTL_S_MAX} seconds (30 days)")
         for name in ("ttl_s", "ttl_s_max")
@@ -72,7 +59,7 @@ def read_cache_policy(value: Any) -> CachePolicy:
         message = f"is above ttl_s_max ({policy.ttl_s_max}): raise that, or lower ttl_s"
         errors.append(FieldError("ttl_s", message))
     if errors:
-        raise InvalidCachePolicy(errors)
+        raise InvalidPolicy(errors)
     return policy
 
 
@@ -92,9 +79,3 @@ def wish_of(policy: CachePolicy, asked: str | None, asked_ttl: str | None) -> Ca
     if policy.mode == "off" or word == "off" or (policy.mode == "opt_in" and word is None):
         return PASS
     return CacheWish("renew" if word == "refresh" else "use", ttl_s)
-
-
-def _named(message: str) -> str:
-    """The field that a complaint of an unknown or missing one names."""
-    match = re.search(r"field `([^`]*)`", message)
-    return match[1][:60] if match else ""

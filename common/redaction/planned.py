@@ -1,14 +1,15 @@
 """The scanner that a plan asks for; what libraries it needs is imported here, at first use."""
 
+from common.domain.field_errors import FieldError, InvalidPolicy
 from common.redaction import entities
 from common.redaction.detectors.base import Detector
 from common.redaction.found import Found
-from common.redaction.policy import FieldError, InvalidRedactionPolicy, Plan
+from common.redaction.policy import Plan
 from common.redaction.scanning import Scanner
 
 
 def scanner(plan: Plan, relay_prefixes: tuple[str, ...] = ("cr_",)) -> Scanner:
-    """Made once a policy and kept. Raises `InvalidRedactionPolicy` for an unknown region."""
+    """Made once a policy and kept. Raises `InvalidPolicy` for an unknown region."""
     allowed = plan.allowed
 
     def keep(text: str, found: Found) -> bool:
@@ -49,7 +50,7 @@ def _phones(plan: Plan) -> Detector:
     try:
         return PhoneDetector(plan.policy.regions, threshold=plan.policy.threshold)
     except ValueError as error:
-        raise InvalidRedactionPolicy([FieldError("regions", str(error))]) from None
+        raise InvalidPolicy([FieldError("regions", str(error))]) from None
 
 
 def _custom(plan: Plan) -> list[Detector]:

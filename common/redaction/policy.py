@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from common.domain.field_errors import FieldError as FieldError  # noqa: PLC0414 - for our callers
+from common.domain.field_errors import FieldError, InvalidPolicy, converted
 from common.redaction.entities import (
     ENTITY_NAME,
     ENTITY_NAME_CHARACTERS_MAX,
@@ -55,14 +55,6 @@ class RedactionPolicy(msgspec.Struct, frozen=True, omit_defaults=True, forbid_un
     output: bool = False
 
 
-class InvalidRedactionPolicy(ValueError):
-    """A policy that cannot be followed; `errors` has every field at fault."""
-
-    def __init__(self, errors: list[FieldError]) -> None:
-        super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors))
-        self.errors = errors
-
-
 class Plan(msgspec.Struct, frozen=True, dict=True):
     """A checked policy as a request follows it: which action for which entity, who is asked."""
 
@@ -99,22 +91,17 @@ _NONE: frozenset[str] = frozenset()
 
 
 def read_policy(value: Any) -> RedactionPolicy:
-    """A policy from JSON values. Raises `InvalidRedactionPolicy` naming each field at fault."""
-    try:
-        policy = msgspec.convert(value, RedactionPolicy)
-    except msgspec.ValidationError as error:
-        what, _, path = str(error).partition(" - at `$")
-        field = path.rstrip("`").lstrip(".") or _named(what) or "redaction"
-        raise InvalidRedactionPolicy([FieldError(field, what)]) from None
+    """A policy from JSON values. Raises `InvalidPolicy` naming each field at fault."""
+    policy = converted(value, RedactionPolicy, "redaction")
     plan(policy)
     return policy
 
 
 def plan(policy: RedactionPolicy) -> Plan:
-    """What follows from a policy. Raises `InvalidRedactionPolicy`."""
+    """What follows from a policy. Raises `InvalidPolicy`."""
     errors = [*_entity_errors(policy), *_custom_errors(policy), *_other_errors(policy)]
     if errors:
-        raise InvalidRedactionPolicy(errors)
+        raise InvalidPolicy(errors)
     actions: dict[str, Action] = {}
     for name, action in policy.entities.items():
         for entity in GROUPS.get(name, ()):
@@ -196,9 +183,3 @@ def _other_errors(policy: RedactionPolicy) -> list[FieldError]:
             message = "must be two capital letters of ISO 3166, e.g. US"
             errors.append(FieldError(f"regions[{place}]", message))
     return errors
-
-
-def _named(message: str) -> str:
-    """The field that a complaint of an unknown one names."""
-    match = re.search(r"field `([^`]*)`", message)
-    return match[1][:60] if match else ""

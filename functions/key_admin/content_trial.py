@@ -29,7 +29,7 @@ async def try_rules(
 ) -> ContentTried:
     """What becomes of a request's text by a redaction and by content policies.
 
-    Raises `InvalidRedactionPolicy` and `InvalidContentPolicy`.
+    Raises `InvalidPolicy`.
     """
     verdicts: list[TrialVerdict] = []
     for policy in policies:

@@ -2,10 +2,9 @@
 
 from starlette.responses import Response
 
-from common.domain.content_policy import InvalidContentPolicy
 from common.domain.content_rules import ContentRules, content_policies_of, redaction_of
+from common.domain.field_errors import InvalidPolicy
 from common.domain.roles import OPERATE
-from common.redaction.policy import InvalidRedactionPolicy
 from common.store import directory, keys, policies
 from functions.key_admin.content_trial import try_rules
 from functions.key_admin.models.content import kept_rule
@@ -33,7 +32,7 @@ async def try_text(call: Call) -> Response:
             told,
             call.services.model_finder,
         )
-    except (InvalidRedactionPolicy, InvalidContentPolicy) as error:
+    except InvalidPolicy as error:
         # One that another release kept.
         raise invalid_field("key_id", f"a level's rules cannot be followed: {error}") from None
     return answered(tried)

@@ -18,7 +18,6 @@ from common.domain.content_policy import (
     TIMEOUT_MS_MAX,
     TIMEOUT_MS_MIN,
     URL_CHARACTERS_MAX,
-    InvalidContentPolicy,
     OnFailure,
     Phase,
     Streams,
@@ -27,13 +26,12 @@ from common.domain.content_policy import (
     read_content_policy,
 )
 from common.domain.content_rules import MEMBERS, ContentRules
-from common.domain.field_errors import FieldError
+from common.domain.field_errors import FieldError, InvalidPolicy
 from common.domain.linear_patterns import PATTERN_CHARACTERS_MAX
 from common.domain.response_cache import (
     ASKED_TTL_S_MAX,
     TTL_S_DEFAULT,
     TTL_S_MAX,
-    InvalidCachePolicy,
     Mode,
     read_cache_policy,
 )
@@ -43,7 +41,6 @@ from common.redaction.policy import (
     REGIONS_MAX,
     Action,
     FailMode,
-    InvalidRedactionPolicy,
     RedactionPolicy,
     Tier,
     plan,
@@ -167,7 +164,7 @@ class ResponseCacheFields(Sent):
 
 
 def checked_redaction(value: Any) -> RedactionPolicy:
-    """A policy that can be followed, too. Raises `InvalidRedactionPolicy`."""
+    """A policy that can be followed, too. Raises `InvalidPolicy`."""
     from common.redaction.planned import scanner
 
     policy = read_policy(value)
@@ -180,7 +177,6 @@ _READERS: dict[str, Callable[[Any], msgspec.Struct]] = {
     "content_policy": read_content_policy,
     "response_cache": read_cache_policy,
 }
-_INVALID = (InvalidRedactionPolicy, InvalidContentPolicy, InvalidCachePolicy)
 
 
 def content_faults(rules: Mapping[str, Any]) -> list[str]:
@@ -190,7 +186,7 @@ def content_faults(rules: Mapping[str, Any]) -> list[str]:
         try:
             if rules.get(name) is not None:
                 reader(rules[name])
-        except _INVALID as invalid:
+        except InvalidPolicy as invalid:
             faults += [f"{name}.{error.field}: {error.message}" for error in invalid.errors]
     return faults
 
@@ -214,7 +210,7 @@ def _followed(member: str) -> AfterValidator:
     def check(given: BaseModel | None) -> BaseModel | None:
         try:
             kept_rule(member, given)
-        except _INVALID as invalid:
+        except InvalidPolicy as invalid:
             raise _told(invalid.errors) from None
         return given
 

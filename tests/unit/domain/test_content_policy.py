@@ -2,13 +2,14 @@
 
 import pytest
 
-from common.domain.content_policy import InvalidContentPolicy, read_content_policy
+from common.domain.content_policy import read_content_policy
+from common.domain.field_errors import InvalidPolicy
 
 PATTERN = {"name": "codename", "pattern": "(?i)bluebird", "verdict": "block"}
 
 
 def errors_of(value):
-    with pytest.raises(InvalidContentPolicy) as refused:
+    with pytest.raises(InvalidPolicy) as refused:
         read_content_policy(value)
     return {error.field: error.message for error in refused.value.errors}
 

@@ -2,11 +2,11 @@
 
 import pytest
 
+from common.domain.field_errors import InvalidPolicy
 from common.domain.response_cache import (
     CachePolicy,
     CacheWish,
     InvalidCacheHeader,
-    InvalidCachePolicy,
     read_cache_policy,
     wish_of,
 )
@@ -30,7 +30,7 @@ def test_what_is_left_out_has_a_value():
     ],
 )
 def test_errors_name_the_field(value, field):
-    with pytest.raises(InvalidCachePolicy) as caught:
+    with pytest.raises(InvalidPolicy) as caught:
         read_cache_policy(value)
     assert [error.field for error in caught.value.errors] == [field]
 

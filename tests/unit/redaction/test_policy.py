@@ -2,12 +2,13 @@
 
 import pytest
 
+from common.domain.field_errors import InvalidPolicy
 from common.redaction.planned import scanner
-from common.redaction.policy import InvalidRedactionPolicy, plan, read_policy
+from common.redaction.policy import plan, read_policy
 
 
 def errors_of(value):
-    with pytest.raises(InvalidRedactionPolicy) as refused:
+    with pytest.raises(InvalidPolicy) as refused:
         read_policy(value)
     return {error.field: error.message for error in refused.value.errors}
 
@@ -68,7 +69,7 @@ def test_all_fields_at_fault_are_named_at_once():
 
 def test_an_unknown_region_is_said_when_the_scanner_is_made():
     made = plan(read_policy({"entities": {"PHONE_NUMBER": "mask"}, "regions": ["ZZ"]}))
-    with pytest.raises(InvalidRedactionPolicy, match="ZZ"):
+    with pytest.raises(InvalidPolicy, match="ZZ"):
         scanner(made)
 
 
