@@ -23,6 +23,8 @@ from common.telemetry import catalogue
 ASKS_MAX = 4
 # After so many pieces the event loop is let go on.
 _STEP_PIECES = 100
+# How long after its time somebody who asks may need to say why there is no answer.
+_LAST_WORDS_S = 0.05
 
 Asking = asyncio.Task[dict[str, list[Span]]]
 
@@ -107,7 +109,8 @@ class PiiFinder:
             own = self._begin(new, language, until)
             waited_for = {self._asked[name] for name in missing}
             # Not cancelled with this request: others may wait for the same, and it is remembered.
-            left_s = until - loop.time()
+            # Who asks ends by itself when time is up, and says better why: so it is waited a bit.
+            left_s = until + _LAST_WORDS_S - loop.time()
             await asyncio.wait(waited_for, timeout=left_s, return_when=asyncio.FIRST_EXCEPTION)
             if loop.time() >= until and not all(asking.done() for asking in waited_for):
                 raise ModelUnavailable(f"pii was not through within {self._timeout_s:g} s")

@@ -131,6 +131,7 @@ class EventWorker:
 
     def lines(self, event: str) -> list[dict[str, Any]]:
         """What the function has logged under that name."""
+        self.process.await_log()
         logged = [line for line in self.log.read_text().splitlines() if line.startswith("{")]
         return [line for line in map(json.loads, logged) if line["event"] == event]
 

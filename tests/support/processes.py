@@ -53,6 +53,14 @@ class ServedProcess:
         self.process.kill()
         self.process.wait()
 
+    def await_log(self) -> None:
+        """Until what was logged before the last answer is in the file, if the process lives.
+
+        Lines are written at the end of a turn of its event loop, so another answer comes later.
+        """
+        if self.process is not None and self.process.poll() is None:
+            self._answers("/health/live")
+
     def _answers(self, path: str) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
         try:

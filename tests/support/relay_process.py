@@ -167,6 +167,7 @@ class RelayProcess:
 
     def log_lines(self, event: str = "") -> list[dict[str, Any]]:
         """The lines of relay's log, those of one event if it is named."""
+        self.served.await_log()
         lines = [line for line in self.log.read_text().splitlines() if line.startswith("{")]
         return [line for line in map(json.loads, lines) if not event or line["event"] == event]
 
