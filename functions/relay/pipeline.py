@@ -89,7 +89,7 @@ async def _serve(
 
         await load_batch(services, request)
     if request.content:
-        from functions.relay.content import follow_rules
+        from functions.relay.stages.content import follow_rules
 
         await follow_rules(services, request, fresh=snapshot is None)
     accounts = await admit(services, request, body)

@@ -53,7 +53,6 @@ OURS_ABSENT = {
     "common.telemetry.log_files",
     "common.dialects.surrounded",
     "common.redaction",
-    "functions.relay.content",
     "functions.relay.stages.content",
     "functions.relay.flights",
     "functions.relay.stages.cache",

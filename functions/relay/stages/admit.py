@@ -143,7 +143,7 @@ async def _admit(
 
 async def _begin_content(services: Services, request: OpenRequest, snapshot: KeySnapshot) -> None:
     """Rules of content that this process did not know hold for this request. Raises `Refused`."""
-    from functions.relay.content import follow_rules
+    from functions.relay.stages.content import follow_rules
 
     if request.upload is not None:
         message = "The rules of this key's content have changed meanwhile; try again."

@@ -9,10 +9,22 @@ from common.domain.content_rules import (
     redaction_of,
     response_cache_of,
 )
-from common.domain.refusals import Reason, Refusal, Refused
-from functions.relay.content import rules_of
 from functions.relay.open_request import OpenRequest
 from functions.relay.services import Services
+from functions.relay.stages.admit import authenticate
+
+
+async def follow_rules(services: Services, request: OpenRequest, *, fresh: bool) -> None:
+    """Check and change the request by the rules that hold now. Raises `Refused`.
+
+    Unless they are `fresh` the key is verified first, which costs a round trip: `admit` compares
+    versions too, but what it is told is made of a body that has been changed by then. Where this
+    process knew of no rules, it is `admit` that brings them, and nothing has been changed.
+    """
+    if not fresh:
+        await authenticate(services, request)
+    if request.content:
+        await check(services, request)
 
 
 async def check(services: Services, request: OpenRequest) -> None:
@@ -20,11 +32,7 @@ async def check(services: Services, request: OpenRequest) -> None:
 
     Raises `Refused` for what a policy does not let pass.
     """
-    levels = rules_of(request)
-    if request.upload is not None and (redaction_of(levels) or content_policies_of(levels)):
-        # They were set while it arrived.
-        message = "The rules of this API key changed while the request arrived: send it again"
-        raise Refused(Refusal(Reason.STATE_UNAVAILABLE, message, retry_after_ms=0))
+    levels = request.content
     cached = response_cache_of(levels)
     if cached is not None and cached.response_cache is not None:
         from functions.relay.stages.cache import choose

@@ -10,12 +10,12 @@ from common.domain.policies import Policy
 from common.domain.refusals import Reason, Refusal, Refused
 from common.domain.reservation import Bound
 from common.keyring import Keyring
-from functions.relay.content import follow_rules, rules_of
 from functions.relay.endpoints import find_endpoint
 from functions.relay.open_request import OpenRequest
 from functions.relay.snapshots import Snapshots
 from functions.relay.stages import content
 from functions.relay.stages.admit import admit
+from functions.relay.stages.content import follow_rules
 
 KEY_ID = "01ARYZ6S41TSV4RRFFQ69G5FAV"
 RULES = ContentRules(redaction={"entities": {"CONTACT": "mask"}})
@@ -67,7 +67,7 @@ def checked(monkeypatch):
 
     async def check(services, request):
         del services
-        calls.append(rules_of(request))
+        calls.append(request.content)
         request.body = b"new"
 
     monkeypatch.setattr(content, "check", check)
@@ -86,7 +86,7 @@ async def test_rules_that_a_process_remembers_are_asked_for_before_they_are_foll
 async def test_rules_that_were_taken_away_are_not_followed(request_, checked):
     request_.content = (RULES,)
     await follow_rules(World(current()), request_, fresh=False)
-    assert (checked, rules_of(request_)) == ([], ())
+    assert (checked, request_.content) == ([], ())
 
 
 async def test_fresh_rules_cost_no_round_trip(request_, checked):
@@ -109,7 +109,7 @@ async def test_rules_that_only_admit_brings_are_followed_before_it_is_asked_agai
 ):
     async def refuse(services, request):
         del services
-        assert rules_of(request) == (RULES,)
+        assert request.content == (RULES,)
         raise Refused(Refusal(Reason.INVALID_REQUEST, "by the rules"))
 
     monkeypatch.setattr(content, "check", refuse)
