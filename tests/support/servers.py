@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -176,6 +177,15 @@ class PostgresServer(Server):
         finally:
             self.start()
             self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+    def kill(self) -> None:
+        """kill -9 to all of it: alone, its backends would still end what they are at."""
+        if self._process is not None:
+            self.pause()
+            for backend in psutil.Process(self.pid).children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    backend.kill()
+        super().kill()
 
     def _execute(self, statement: sql.Composed) -> None:
         with psycopg.connect(self.url(), autocommit=True) as connection:
