@@ -27,8 +27,9 @@ SHAPE = Shape(
         Column("WHY", "why"),
     ),
     (
-        *("tier", "account_id", "name", "provider", "model", "served_model", "weight"),
-        *("open_requests", "state", "rests_ms", "rests_until", "share", "why"),
+        *("tier", "account_id", "name", "provider", "region", "stands_for", "model", "fallback"),
+        *("served_model", "priority", "weight", "open_requests", "most_open", "state"),
+        *("rests_ms", "rests_until", "share", "why", "points"),
     ),
 )
 

@@ -11,7 +11,7 @@ import msgspec
 from common.domain.accounts import AccountRecord, tier_of
 from common.domain.limit_figures import written
 from common.domain.policies import Applied
-from common.domain.routing import CANDIDATES_MAX, FALLBACKS_MAX
+from common.domain.routing import CANDIDATES_MAX, FALLBACKS_MAX, RoutingRule
 from common.domain.routing_points import Point, against, out, speaks_for
 from common.domain.routing_table import AliasRule, Asking, When, holds
 
@@ -144,9 +144,16 @@ def _left_out(account: AccountRecord, model: str, judging: Judging) -> tuple[Poi
     for one in judging.rules:
         rule = one.policy.routing.barred_by(account, judging.groups)
         if rule is not None:
-            values = {"region": account.region or "no region"} if rule == "regions" else {}
-            points.append(out(rule, level=one.level, **values))
+            points.append(_barred(account, one, rule))
     return tuple(one for one in points if one is not None)
+
+
+def _barred(account: AccountRecord, one: Applied, rule: RoutingRule) -> Point:
+    if rule != "regions":
+        return out(rule, level=one.level)
+    if not account.region:
+        return out("no_region", level=one.level)
+    return out(rule, level=one.level, region=account.region)
 
 
 def _now(account: AccountRecord, load: Load) -> tuple[Point, ...]:

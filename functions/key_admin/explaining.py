@@ -15,7 +15,7 @@ from common.domain.limits import compile_rules
 from common.domain.policies import ORGANISATION, Applied, key_scope, team_scope, user_scope
 from common.domain.prices import PriceBook
 from common.domain.routing_explained import Judging, Load
-from common.domain.routing_points import Point, out
+from common.domain.routing_points import Point, against, out
 from common.domain.routing_table import Asking, RoutingTable
 from common.identifiers import new_ulid, now_ms
 from common.state.admission import Admission
@@ -135,9 +135,12 @@ class Known(msgspec.Struct):
     def _unpriced(self, served: str) -> Point | None:
         said = [one.policy.unpriced_models for one in self.applied]
         said = [one for one in said if one is not None]
-        if not said or said[-1] != "deny" or self.prices.find(served) is not None:
+        if said[-1:] == ["quarantine"] or self.prices.find(served) is not None:
             return None
-        return out("unpriced", model=served, book=self.prices.version)
+        # Where no level says, each relay's own setting does, which is not known here.
+        judged = out if said else against
+        code = "unpriced" if said else "maybe_unpriced"
+        return judged(code, model=served, book=self.prices.version)
 
 
 async def known(call: Call, connection: Connection, query: ExplainQuery) -> Known:
@@ -170,7 +173,8 @@ async def _key(connection: Connection, query: ExplainQuery) -> tuple[KeyRecord, 
         return key.record, key.status
     if await directory.find_team(connection, query.team or "") is None:
         raise not_found(f"There is no team with the id {query.team}.")
-    return KeyRecord(id="", user_id="", team_id=query.team), "active"
+    # A key that there is not: it has an id, as every key.
+    return KeyRecord(id=new_ulid(), user_id="", team_id=query.team), "active"
 
 
 async def _applied(connection: Connection, key: KeyRecord) -> tuple[Applied, ...]:

@@ -92,13 +92,14 @@ def _way(now: Known, judging: Judging, model: str, share: float) -> _Way:
         level = "" if found is None else found[0].level
         left_out = out("itself", model=name) if name == model else now.denied(name)
         left_out = left_out or _lacking(now, name)
-        shown = None if left_out is None else _point(left_out)
-        fallbacks.append(FallbackExplained(model=name, level=level, left_out=shown))
         if left_out is None:
             point = speaks_for("fallback", model=name, level=level)
             others = consider(now.accounts, name, judging, first_tier=tiers, standing_in=point)
             tiers = 1 + max((one.tier for one in others if not one.left_out), default=tiers - 1)
             instead += others
+            left_out = out("nobody") if all(one.left_out for one in others) else None
+        shown = None if left_out is None else _point(left_out)
+        fallbacks.append(FallbackExplained(model=name, level=level, left_out=shown))
     # Where nobody serves the model itself it is refused, whatever might stand in.
     nobody = all(one.left_out for one in own)
     accounts = own if nobody else handed_over(own, instead)

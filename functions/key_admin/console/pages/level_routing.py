@@ -66,7 +66,8 @@ async def _page(
     )
     rows = places(form.values, "fallbacks")
     if at < 0:
-        first = max(rows, default=-1) + 1
+        rows = [row for row in rows if _is_filled(form, row)]
+        first = 1 + max(rows, default=-1)
         rows += range(first, first + BLANK_ROWS)
     accounts = found["accounts"]["items"]
     return view.page(
@@ -89,3 +90,7 @@ async def _page(
         regions=sorted({one["region"].lower() for one in accounts if one["region"]}),
         models=sorted(names.of_models(found["models"]["items"], accounts)),
     )
+
+
+def _is_filled(form: Form, row: int) -> bool:
+    return any(form.values.get(f"fallbacks[{row}].{name}") for name in ("model", "instead"))
