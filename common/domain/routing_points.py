@@ -20,8 +20,6 @@ TEXTS = {
     "regions": "the {level}'s rule regions leaves it out: it is in {region}",
     "no_region": "the {level}'s rule regions leaves it out: it is in none",
     "unpriced": "{model} has no price in price book {book}, and such models are refused",
-    "maybe_unpriced": "{model} has no price in price book {book}: refused if RELAY_UNPRICED_MODELS "
-    "is deny",
     "beyond": "{most} accounts come before it, and no request is handed to more",
     "cooling": "it rests after failures, until {until}",
     "full": "it serves {open} requests, as many as it may",

@@ -15,7 +15,7 @@ from common.domain.limits import compile_rules
 from common.domain.policies import ORGANISATION, Applied, key_scope, team_scope, user_scope
 from common.domain.prices import PriceBook
 from common.domain.routing_explained import Judging, Load
-from common.domain.routing_points import Point, against, out
+from common.domain.routing_points import Point, out
 from common.domain.routing_table import Asking, RoutingTable
 from common.identifiers import new_ulid, now_ms
 from common.state.admission import Admission
@@ -56,6 +56,7 @@ class Known(msgspec.Struct):
     prices: PriceBook
     loads: Mapping[str, Load]
     sticky: str | None
+    unpriced_models: str
 
     @property
     def tags(self) -> list[str]:
@@ -134,13 +135,10 @@ class Known(msgspec.Struct):
 
     def _unpriced(self, served: str) -> Point | None:
         said = [one.policy.unpriced_models for one in self.applied]
-        said = [one for one in said if one is not None]
-        if said[-1:] == ["quarantine"] or self.prices.find(served) is not None:
+        judged = [self.unpriced_models, *(one for one in said if one is not None)]
+        if judged[-1] == "quarantine" or self.prices.find(served) is not None:
             return None
-        # Where no level says, each relay's own setting does, which is not known here.
-        judged = out if said else against
-        code = "unpriced" if said else "maybe_unpriced"
-        return judged(code, model=served, book=self.prices.version)
+        return out("unpriced", model=served, book=self.prices.version)
 
 
 async def known(call: Call, connection: Connection, query: ExplainQuery) -> Known:
@@ -159,6 +157,7 @@ async def known(call: Call, connection: Connection, query: ExplainQuery) -> Know
         table=table,
         prices=(await history(connection)).at(now_ms()),
         loads=await _loads(call.services, every),
+        unpriced_models=call.services.settings.unpriced_models,
         sticky=await _sticky(call.services, query, record.team_id or record.id),
     )
 

@@ -18,7 +18,11 @@ ROUTED = ("routing_entries", "routing", "audit")
 
 @pytest.fixture(scope="module")
 def admin_environment():
-    return {"OPENAI_API_KEY": "sk-from-the-environment", "OPENAI_BASE_URL": "http://openai.example"}
+    return {
+        "OPENAI_API_KEY": "sk-from-the-environment",
+        "OPENAI_BASE_URL": "http://openai.example",
+        "RELAY_UNPRICED_MODELS": "quarantine",
+    }
 
 
 def put(key_admin, path, **body):
@@ -134,6 +138,13 @@ def test_a_route_is_explained(key_admin):
         "headers"
     ]
     # The team without the key's own rules: everything is as the team allows it.
+    denies = f"/internal/teams/{team['id']}"
+    key_admin.call("PATCH", denies, json={"unpriced_models": "deny"}).raise_for_status()
+    denied = key_admin.get(EXPLAIN, model="our-model", team=team["id"]).json()
+    assert denied["ways"][0]["refused"]["code"] == "nobody"
+    codes = {one["code"] for each in denied["accounts"] for one in each["points"]}
+    assert "unpriced" in codes
+    key_admin.call("PATCH", denies, json={"unpriced_models": None}).raise_for_status()
     of_team = key_admin.get(EXPLAIN, model="our-model", team=team["id"]).json()
     assert of_team["ways"][0]["fallbacks"] == [
         {"model": "our-spare", "level": "team", "left_out": None}
