@@ -101,7 +101,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "relayctl notifications messages --channel ops --all --output csv",
     ),
     "notifications retry": (f"relayctl notifications retry {_KEY}",),
-    "route explain": (f"relayctl route explain --model gpt-4o --key {_KEY}",),
+    "route explain": (
+        f"relayctl route explain --model gpt-4o --key {_KEY}",
+        f"relayctl route explain --model auto --key {_KEY} --input-tokens 30000 --points",
+    ),
     "keys create": (
         "relayctl keys create --name app --user-id alice --allow 'gpt-*' --scope chat",
         "relayctl keys create --name ci --expires-at 2026-12-31T12:00:00Z --tag nightly",

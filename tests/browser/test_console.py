@@ -8,10 +8,11 @@ PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touc
 PAGES = (
     *("", "keys", "keys/new", "requests", "audit", "teams", "teams/new", "users", "accounts"),
     *("prices", "system", "preferences"),
+    *("routing", "routing/edit", "routing/aliases", "routing/groups/new", "routing/simulator"),
 )
 
 
-PHONE_PAGES = ("", "keys", "keys/new", "requests", "system")
+PHONE_PAGES = ("", "keys", "keys/new", "requests", "system", "routing/aliases/new")
 
 
 def go_through_all(visitor, pages, suffix):
@@ -117,3 +118,52 @@ def test_by_keyboard_alone_in_german(visit):
     page.keyboard.press("Enter")
     expect(page.get_by_text("Kopieren Sie ihn jetzt")).to_be_visible()
     visitor.check("key-made-german")
+
+
+def test_requests_are_bound_split_and_their_route_is_simulated(visit):
+    visitor = visit()
+    page = visitor.page
+    page.get_by_role("link", name="Routing", exact=True).click()
+    page.get_by_role("link", name="Account groups").click()
+    page.get_by_role("link", name="New group").first.click()
+    page.get_by_label("Name", exact=True).fill("europe")
+    page.get_by_label("openai-eu").check()
+    page.get_by_role("button", name="Create group").click()
+    expect(page.get_by_text("Saved. It holds")).to_be_visible()
+    page.goto("/admin/teams")
+    page.get_by_role("link", name="Research").click()
+    page.get_by_role("link", name="Routing", exact=True).nth(1).click()
+    page.get_by_label("Served by").select_option("europe")
+    page.get_by_label("When nobody can serve").first.fill("gpt-5")
+    page.get_by_role("button", name="Save").last.click()
+    wrong = page.get_by_label("Models to ask instead, in turn").first
+    expect(wrong).to_have_attribute("aria-invalid", "true")
+    visitor.check("team-routing-errors")
+    wrong.fill("gpt-5-mini")
+    page.get_by_role("button", name="Save").last.click()
+    expect(page.get_by_text("Saved. It holds")).to_be_visible()
+    page.goto("/admin/routing/aliases/new?name=auto")
+    page.get_by_label("Models", exact=True).fill("gpt-5 = 3\ngpt-5-mini = 1")
+    page.get_by_role("button", name="Add a rule").click()
+    expect(page.get_by_label("Models", exact=True).nth(1)).to_be_focused()
+    page.keyboard.type("claude-sonnet-4-5")
+    page.get_by_role("button", name="Move rule 2 up").click()
+    expect(page.get_by_label("Models", exact=True).first).to_have_value("claude-sonnet-4-5")
+    page.get_by_label("Input tokens at least").first.fill("20000")
+    visitor.check("alias-new-light")
+    page.get_by_role("button", name="Save").last.click()
+    expect(page.get_by_role("cell", name="≥ 20,000 input tokens")).to_be_visible()
+    visitor.check("aliases-light")
+    page.goto("/admin/routing/simulator")
+    page.get_by_label("Model", exact=True).fill("auto")
+    page.get_by_label("Key", exact=True).fill("code-review-bot")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").first).to_contain_text("openai-eu would serve it, as gpt-5")
+    expect(page.get_by_text("75% of such requests").first).to_be_visible()
+    visitor.check("simulator-light")
+    page.goto("/admin/routing/groups")
+    page.get_by_role("link", name="europe").click()
+    page.get_by_role("link", name="Delete").click()
+    expect(page.get_by_role("alert")).to_contain_text("It is in use")
+    expect(page.get_by_role("link", name="Research")).to_be_visible()
+    visitor.check("group-in-use")

@@ -1,5 +1,7 @@
 """Patterns of text fields, for the document, and what they ask for in words, for errors."""
 
+import re
+
 ULID = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"
 EMAIL = r"^([^@\s\x00]+@[^@\s\x00]+)?$"
 ONE_EMAIL = r"^[^@\s\x00<>,;:]+@[^@\s\x00<>,;:]+$"
@@ -12,6 +14,7 @@ PROJECT = r"^[a-z0-9:.-]{0,100}$"
 API_VERSION = r"^(preview|latest|\d{4}-\d{2}-\d{2}(-preview)?)?$"
 REGION_NAMED = "^[a-z0-9][a-z0-9-]*$"
 HEADER = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
+HEADER_NAME = re.compile(HEADER)
 
 _WORDS = {
     ULID: "must be an id as an answer of this API gave it, 26 digits and capital letters",

@@ -29,6 +29,7 @@ from functions.key_admin.models import accounts as account_models
 from functions.key_admin.models import (
     content_trial,
     directory,
+    explained,
     operations,
     response_cache,
     webhook_secrets,
@@ -52,7 +53,7 @@ SHAPES = [
     (groups.SHAPE, routing_models.GroupAnswer, set()),
     (aliases.SHAPE, routing_models.AliasAnswer, set()),
     (models.SHAPE, routing_models.ModelAnswer, set()),
-    (route.SHAPE, routing_models.AccountExplained, set()),
+    (route.SHAPE, explained.AccountExplained, set()),
     (teams.SHAPE, directory.TeamAnswer, set()),
     (organisation.SHAPE, limit_models.OrganisationAnswer, set()),
     (redaction.SHAPE, content_trial.TrialFinding, set()),
