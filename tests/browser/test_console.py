@@ -7,11 +7,11 @@ from playwright.sync_api import expect
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 PAGES = (
     *("", "keys", "keys/new", "requests", "audit", "teams", "teams/new", "users", "accounts"),
-    *("prices", "system", "preferences"),
+    *("prices", "system", "preferences", "accounts/new", "accounts/new/bedrock"),
 )
 
 
-PHONE_PAGES = ("", "keys", "keys/new", "requests", "system")
+PHONE_PAGES = ("", "keys", "keys/new", "requests", "system", "accounts/new/groq")
 
 
 def go_through_all(visitor, pages, suffix):
