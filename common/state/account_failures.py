@@ -35,11 +35,11 @@ async def put_failure(
 ) -> None:
     """Keep an account's last failure, also among the last ones. Raises `RedisUnavailable`."""
     kept, history = msgspec.json.encode(failure), _history_key(prefix, account_id)
-    await commands.call("HSET", _key(prefix), account_id, kept)
-    await commands.call("PEXPIRE", _key(prefix), KEPT_MS)
     await commands.call("LPUSH", history, kept)
     await commands.call("LTRIM", history, 0, HISTORY_MAX - 1)
     await commands.call("PEXPIRE", history, KEPT_MS)
+    await commands.call("HSET", _key(prefix), account_id, kept)
+    await commands.call("PEXPIRE", _key(prefix), KEPT_MS)
 
 
 async def clear_failure(commands: RedisCommands, prefix: str, account_id: str) -> None:

@@ -46,9 +46,8 @@ KIND = editing.Kind(
         **DEFAULTS,
     },
 )
-# What a form of any kind begins with: the API's own defaults, and budgets of a day.
+# What a form of any kind begins with: the API's own defaults.
 BEGIN = {name: str(value) for name, value in DEFAULTS.items()}
-BEGIN |= {"budgets[0].period": "day", "budgets[0].policy": "deny"}
 _MAPS = tuple(field.path for field in KIND.fields if field.kind in ("names", "headers"))
 # What stands among the rest, closed, unless it says something.
 MORE = ("base_url", "discount", "expires_at", "extra_headers", "egress_proxy")

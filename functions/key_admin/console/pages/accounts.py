@@ -8,10 +8,12 @@ import msgspec
 from starlette.responses import Response, StreamingResponse
 
 from common.domain.accounts import PROVIDER_NAMES
+from common.domain.globs import is_glob
 from functions.key_admin.console import ranges
 from functions.key_admin.console.formats import decimal
 from functions.key_admin.console.pages import overview
 from functions.key_admin.console.view import HEADERS, View
+from functions.key_admin.models.account_calls import PROMPT
 from functions.key_admin.problem import Problem
 
 ROWS = 100
@@ -156,6 +158,8 @@ async def _page(
         part=None,
         errors=errors or {},
         values=asked or {},
+        prompt=PROMPT,
+        first_model=next((one for one in account["models"] if not is_glob(one)), ""),
         range=chosen,
         presets=ranges.PRESETS,
         series=(series := overview.by_step(found["steps"], chosen)),
