@@ -9,7 +9,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "--base-url https://llm.example/v1 --model gpt-4o=our-deployment --api-key-file -",
         "relayctl accounts create --name claude --provider vertex --region us-east5 "
         "--credential-file key-file.json",
+        "relayctl accounts create --name groq --preset groq --api-key-file key.txt",
     ),
+    "accounts presets": ("relayctl accounts presets",),
+    "accounts errors": ("relayctl accounts errors main",),
+    "accounts users": ("relayctl accounts users main",),
     "accounts list": ("relayctl accounts list --provider anthropic",),
     "accounts show": (f"relayctl accounts show {_KEY} --output json",),
     "accounts update": (

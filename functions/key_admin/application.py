@@ -18,6 +18,7 @@ from common.store.database import DatabaseUnavailable
 from common.telemetry import catalogue, logs
 from functions.key_admin.api import (
     account_calls,
+    account_facts,
     accounts,
     aliases,
     audit,
@@ -56,6 +57,8 @@ from functions.key_admin.services import services, stop_services
 
 OPERATIONS = (
     *keys.OPERATIONS,
+    # Before those of one account, whose path is as long as that of the presets.
+    *account_facts.OPERATIONS,
     *accounts.OPERATIONS,
     *account_calls.OPERATIONS,
     *groups.OPERATIONS,

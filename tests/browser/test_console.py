@@ -7,12 +7,13 @@ from playwright.sync_api import expect
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 PAGES = (
     *("", "keys", "keys/new", "requests", "audit", "teams", "teams/new", "users", "accounts"),
-    *("prices", "system", "preferences"),
+    *("prices", "system", "preferences", "accounts/new", "accounts/new/bedrock"),
     *("routing", "routing/edit", "routing/aliases", "routing/groups/new", "routing/simulator"),
 )
 
 
 PHONE_PAGES = ("", "keys", "keys/new", "requests", "system", "routing/aliases/new")
+PHONE_PAGES += ("accounts/new/groq",)
 
 
 def go_through_all(visitor, pages, suffix):

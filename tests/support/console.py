@@ -1,6 +1,7 @@
 """A browser's side of the console, without a browser: forms as they are sent, cookies kept."""
 
 import re
+from contextlib import AbstractContextManager
 from html import unescape
 from typing import Any
 
@@ -39,6 +40,12 @@ class Person:
     def post(self, path: str, **fields: str) -> httpx.Response:
         """A form that no page gave."""
         return self._client.post(path, data=fields)
+
+    def stream(self, path: str, to: str, **fields: str) -> AbstractContextManager[httpx.Response]:
+        """As `send`, for the answer as it comes, as the page's script asks for it."""
+        hidden = hidden_fields(self.get(path).text)
+        headers = {"hx-request": "true"}
+        return self._client.stream("POST", to, data=hidden | fields, headers=headers)
 
     def close(self) -> None:
         """Close connections."""

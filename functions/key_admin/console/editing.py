@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from functions.key_admin.console.fields import BUDGET_ROWS
-from functions.key_admin.console.forms import Input, flattened, members
+from functions.key_admin.console.forms import Input, flattened, members, pairs
 from functions.key_admin.console.view import View
 from functions.key_admin.problem import Problem
 
@@ -65,6 +65,9 @@ def shown(view: View, kind: Kind, thing: Mapping[str, Any]) -> dict[str, str]:
     found = dict.fromkeys(paths, "") | {
         path: text for path, text in flattened(thing).items() if path in paths
     }
+    for field in kind.fields:
+        if field.kind in ("names", "headers"):
+            found[field.path] = pairs(field.kind, thing.get(field.path))
     if "expires_at" in found:
         found["expires_at"] = _local(view, found["expires_at"])
     return found
@@ -77,25 +80,41 @@ def opened(view: View, kind: Kind, thing: Mapping[str, Any], version: str) -> Fo
 
 
 async def created(
-    view: View, kind: Kind, path: str, form: Mapping[str, str], once: str = ""
+    view: View,
+    kind: Kind,
+    path: str,
+    form: Mapping[str, str],
+    once: str = "",
+    unseen: Mapping[str, Any] | None = None,
 ) -> tuple[Any, Form | None]:
-    """The answer's body; or the form with its errors. Raises `Problem` for what no field is at."""
+    """The answer's body; or the form with its errors. Raises `Problem` for what no field is at.
+
+    `unseen` is sent too and never shown again: secrets.
+    """
     body = body_of(view, kind, form)
     try:
-        return (await view.api.ask("POST", path, body=body, once=once)).body, None
+        sent = {**body, **(unseen or {})}
+        return (await view.api.ask("POST", path, body=sent, once=once)).body, None
     except Problem as problem:
         if problem.status not in (409, 422):
             raise
         return None, Form(shown(view, kind, body), errors=_errors(problem))
 
 
-async def saved(view: View, kind: Kind, path: str, form: Mapping[str, str]) -> Form | None:
-    """None: it is saved. Else the form again. Raises `Problem` as `created`."""
+async def saved(
+    view: View,
+    kind: Kind,
+    path: str,
+    form: Mapping[str, str],
+    unseen: Mapping[str, Any] | None = None,
+) -> Form | None:
+    """None: it is saved. Else the form again. Raises `Problem` as `created`; `unseen` as there."""
     base, version = _base(form), form.get("version", "")
     body = body_of(view, kind, form)
     typed = shown(view, kind, body) | {name: base.get(name, "") for name in kind.kept}
     touched = {_member(path) for path in kind.paths if typed[path] != base.get(path, "")}
     changes = {name: body.get(name, kind.nothing.get(name)) for name in sorted(touched)}
+    changes.update(unseen or {})
     try:
         if changes:
             await view.api.ask("PATCH", path, body=changes, version=version)

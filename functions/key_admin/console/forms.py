@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
-Kind = Literal["text", "integer", "lines", "choices", "moment", "flag"]
+Kind = Literal["text", "integer", "lines", "choices", "moment", "flag", "names", "headers"]
+_BECOMES = re.compile(r"\s*(?:=>|=|→)\s*")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -54,6 +55,35 @@ def flattened(value: Any, path: str = "") -> dict[str, str]:
             return {path: str(value)}
 
 
+def pairs(kind: Kind, value: Any) -> str:
+    """A map as it is typed, a line each: `requested = served`, or `name: value`.
+
+    What is no map, but was sent as one, is shown as it was typed.
+    """
+    if not isinstance(value, dict):
+        return str(value or "")
+    if kind == "headers":
+        return "\n".join(f"{name}: {text}" for name, text in value.items())
+    return "\n".join(a if a == b else f"{a} = {b}" for a, b in value.items())
+
+
+def _map(kind: Kind, text: str) -> Any:
+    """What `pairs` shows, as a map; the text itself where it is none: the API says so."""
+    found: dict[str, str] = {}
+    for line in re.split(r"\n" if kind == "headers" else r"[\n,]", text):
+        if not line.strip():
+            continue
+        if kind == "headers":
+            name, sign, value = line.partition(":")
+            if not sign:
+                return text
+        else:
+            name, *rest = _BECOMES.split(line.strip(), 1)
+            value = rest[0] if rest else name
+        found[name.strip()] = value.strip()
+    return found or None
+
+
 def _value(field: Input, text: str) -> Any:
     text = text.strip()
     match field.kind:
@@ -61,6 +91,8 @@ def _value(field: Input, text: str) -> Any:
             return text == "on"
         case "lines" | "choices":
             return [one.strip() for one in re.split(r"[\n,]", text) if one.strip()] or None
+        case "names" | "headers":
+            return _map(field.kind, text)
         case _ if not text:
             return None
         case "integer":

@@ -1,4 +1,5 @@
-// What the pages need beside htmx: copying, the menu of narrow screens, and saying what happened.
+// What the pages need beside htmx: copying, the menu of narrow screens, saying what happened, and
+// showing an answer as it comes.
 (() => {
   "use strict";
   const announce = (text) => {
@@ -40,6 +41,55 @@
       menu.setAttribute("aria-expanded", String(open));
       document.documentElement.classList.toggle("menu-open", open);
     }
+  });
+
+  // A line of the answer is markup: each of its parts says into what it goes, or into the region.
+  const place = (region, line) => {
+    const holder = document.createElement("template");
+    holder.innerHTML = line;
+    for (const part of [...holder.content.children]) {
+      (document.getElementById(part.dataset.to) || region).append(part);
+      if (part.dataset.say) announce(part.dataset.say);
+    }
+  };
+
+  const streamed = async (form) => {
+    const region = document.getElementById(form.dataset.stream);
+    const button = form.querySelector("button");
+    const body = new URLSearchParams(new FormData(form));
+    region.textContent = "";
+    region.setAttribute("aria-busy", "true");
+    button.disabled = true;
+    try {
+      const answer = await fetch(form.action, { method: "POST", body, headers: { "hx-request": "true" } });
+      const elsewhere = answer.headers.get("hx-redirect");
+      if (elsewhere) return window.location.assign(elsewhere);
+      // What is wrong stands beside its field, on a page of its own.
+      if (!answer.ok) return form.submit();
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      let rest = "";
+      for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+        const lines = (rest + piece.value).split("\n");
+        rest = lines.pop();
+        for (const line of lines) place(region, line);
+      }
+    } catch {
+      const broken = document.createElement("p");
+      broken.className = "notice bad";
+      broken.textContent = region.dataset.broken;
+      region.append(broken);
+      announce(broken.textContent);
+    } finally {
+      region.removeAttribute("aria-busy");
+      button.disabled = false;
+    }
+  };
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target.closest("form[data-stream]");
+    if (!form || !window.TextDecoderStream) return;
+    event.preventDefault();
+    streamed(form);
   });
 
   document.addEventListener("keydown", (event) => {

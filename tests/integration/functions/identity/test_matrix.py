@@ -21,6 +21,7 @@ UNKNOWN = "01ARYZ6S41TSV4RRFFQ69G5FAV"
 MAY = {
     "": ("sessions_open_one sessions_refresh"),
     "viewer operator admin": (
+        "account_facts_list_errors account_facts_list_presets account_facts_list_users "
         "accounts_list_accounts accounts_show audit_list_audit condition_show "
         "dead_letters_list_dead_letters "
         "explain_explain groups_list_groups groups_show organisation_show prices_diff "
