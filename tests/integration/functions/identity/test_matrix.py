@@ -22,6 +22,7 @@ MAY = {
     "": ("sessions_open_one sessions_refresh"),
     "viewer operator admin": (
         "accounts_list_accounts accounts_show audit_list_audit condition_show "
+        "content_rules_show "
         "dead_letters_list_dead_letters "
         "explain_explain groups_list_groups groups_show organisation_show prices_diff "
         "prices_list_books quarantine_list_quarantine response_cache_show "
