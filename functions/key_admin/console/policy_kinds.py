@@ -12,6 +12,7 @@ from common.redaction.entities import GROUPS, MODEL_ENTITIES
 from common.redaction.policy import CUSTOM_MAX, STRENGTHS, Action, FailMode, Tier
 from functions.key_admin.console.editing import Kind
 from functions.key_admin.console.forms import Input
+from functions.key_admin.console.forms import Kind as InputKind
 
 # Rows that are shown beyond those that are filled in.
 BLANK_ROWS = 2
@@ -87,6 +88,11 @@ def _cache_body(given: _Members) -> _Members:
     return {"response_cache": policy} if policy.get("mode") else {}
 
 
+def _rows(path: str, most: int, kinds: dict[str, InputKind]) -> list[Input]:
+    """The fields of a list of objects."""
+    return [Input(f"{path}[{row}].{name}", kinds[name]) for row in range(most) for name in kinds]
+
+
 REDACTION = Kind(
     fields=(
         Input("redaction.says"),
@@ -99,13 +105,10 @@ REDACTION = Kind(
         *(Input(f"redaction.entities.{name}") for name in sorted(MODEL_ENTITIES)),
         Input("redaction.tier"),
         Input("redaction.on_failure"),
-        *(
-            Input(f"redaction.custom[{row}].{name}", kind)
-            for row in range(CUSTOM_MAX)
-            for name, kind in (
-                *(("entity", "text"), ("pattern", "verbatim"), ("action", "text")),
-                ("score", "number"),
-            )
+        *_rows(
+            "redaction.custom",
+            CUSTOM_MAX,
+            {"entity": "text", "pattern": "verbatim", "action": "text", "score": "number"},
         ),
         Input("redaction.allow", "texts"),
         Input("redaction.threshold", "number"),
@@ -119,13 +122,10 @@ REDACTION = Kind(
 CONTENT_POLICY = Kind(
     fields=(
         Input("content_policy.input_characters_max", "integer"),
-        *(
-            Input(f"content_policy.patterns[{row}].{name}", kind)
-            for row in range(PATTERNS_MAX)
-            for name, kind in (
-                *(("name", "text"), ("pattern", "verbatim"), ("verdict", "text")),
-                ("where", "text"),
-            )
+        *_rows(
+            "content_policy.patterns",
+            PATTERNS_MAX,
+            {"name": "text", "pattern": "verbatim", "verdict": "text", "where": "text"},
         ),
         *(Input(f"content_policy.webhook.{name}") for name in _WEBHOOK),
         Input("content_policy.webhook.timeout_ms", "integer"),

@@ -73,7 +73,8 @@ async def try_text(view: View, form: dict[str, str], of: str | None, of_id: str 
 async def trial(view: View, level: Level, text: str, rules: dict[str, Any]) -> dict[str, Any]:
     """What the rules make of a text; without any, what holds for the level. Raises `Problem`."""
     body = rules or level.query or {"organisation": True}
-    answer = (await view.api.ask("POST", TRIAL, body={"text": text, **body})).body
+    sent = {"text": text, **body}
+    answer: dict[str, Any] = (await view.api.ask("POST", TRIAL, body=sent)).body
     return answer | {"segments": segments(text, answer["findings"])}
 
 
