@@ -48,6 +48,11 @@ _COMMANDS = {
         "content_policy",
         "What content policies' webhooks need.",
     ),
+    "content-rules": (
+        "cli.admin.content_rules",
+        "content_rules",
+        "Which rules of content hold.",
+    ),
     "redaction": ("cli.admin.redaction", "redaction", "Trying rules of content."),
     "serve": ("cli.serve_command", "serve", "Run one function by itself."),
     "master-key": ("cli.admin.master_key", "master_key", "Replace the administrators' key."),

@@ -134,9 +134,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "content-policy webhook-secret": (
         "relayctl content-policy webhook-secret https://guard.example.com/judge",
     ),
+    "content-rules show": (
+        "relayctl content-rules show",
+        f"relayctl content-rules show --key {_KEY}",
+    ),
     "redaction try": (
         """relayctl redaction try letter.txt --redaction '{"entities": {"CONTACT": "mask"}}'""",
         f"relayctl redaction try --key {_KEY} --output json",
+        "relayctl redaction try letter.txt --organisation",
     ),
     "organisation show": ("relayctl organisation show",),
     "organisation update": (

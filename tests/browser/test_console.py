@@ -10,10 +10,16 @@ PAGES = (
     *("prices", "system", "preferences", "accounts/new", "accounts/new/bedrock"),
     *("routing", "routing/edit", "routing/aliases", "routing/groups/new", "routing/simulator"),
 )
+POLICY_PAGES = (
+    *("organisation", "organisation/edit", "policies/content-policy", "policies/response-cache"),
+    *("prices/import", "prices/recompute"),
+)
 
 
-PHONE_PAGES = ("", "keys", "keys/new", "requests", "system", "routing/aliases/new")
-PHONE_PAGES += ("accounts/new/groq",)
+PHONE_PAGES = (
+    *("", "keys", "keys/new", "requests", "system", "policies", "policies/redaction"),
+    *("prices/import", "routing/aliases/new", "accounts/new/groq"),
+)
 
 
 def go_through_all(visitor, pages, suffix):
@@ -82,6 +88,30 @@ def test_keys_and_requests_are_found(visit):
     assert download.value.path().read_text().startswith("id,kind,")
 
 
+def test_a_policy_is_tried_and_saved(visit):
+    visitor = visit()
+    page = visitor.page
+    page.get_by_role("link", name="Teams", exact=True).click()
+    page.get_by_role("link", name="Research").click()
+    page.get_by_role("link", name="Policies").last.click()
+    page.get_by_role("link", name="Edit: Redaction").click()
+    page.get_by_label("Redaction", exact=True).select_option("rules")
+    page.get_by_label("Contact: e-mail, phone").select_option("mask")
+    page.get_by_label("Entity").first.fill("TICKET")
+    page.get_by_label("Pattern", exact=True).first.fill("(")
+    page.get_by_role("button", name="Save").click()
+    wrong = page.get_by_label("Pattern", exact=True).first
+    expect(wrong).to_have_attribute("aria-invalid", "true")
+    wrong.fill("TCK-[0-9]+")
+    page.get_by_label("Text", exact=True).fill("ann@example.com wrote about TCK-17")
+    page.get_by_role("button", name="Try it").click()
+    expect(page.locator("mark")).to_have_text(["ann@example.com", "TCK-17"])
+    visitor.check("policy-tried")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved. It holds")).to_be_visible()
+    visitor.check("policies-of-a-team")
+
+
 def test_every_page_is_right_in_the_light(visit):
     visitor = visit(color_scheme="light")
     go_through_all(visitor, PAGES, "light")
@@ -90,6 +120,10 @@ def test_every_page_is_right_in_the_light(visit):
     expect(visitor.page).to_have_url(re.compile("measure=requests"))
     visitor.page.get_by_role("link", name="24 h").click()
     expect(visitor.page).to_have_url(re.compile("range=24h"))
+
+
+def test_pages_of_policies_and_price_changes_are_right_in_the_light(visit):
+    go_through_all(visit(color_scheme="light"), POLICY_PAGES, "light")
 
 
 def test_every_page_is_right_in_the_dark_on_a_phone(visit):

@@ -6,8 +6,22 @@ from typing import Any, Literal
 
 import msgspec
 
-Kind = Literal["text", "integer", "lines", "choices", "moment", "flag", "names", "headers"]
+# `texts` are lines that may have commas, `verbatim` a text whose blanks at its ends count.
+Kind = Literal[
+    "text",
+    "integer",
+    "number",
+    "lines",
+    "choices",
+    "texts",
+    "moment",
+    "flag",
+    "verbatim",
+    "names",
+    "headers",
+]
 _BECOMES = re.compile(r"\s*(?:=>|=|→)\s*")
+_NUMBER = re.compile(r"\d+([.,]\d+)?|[.,]\d+")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -85,8 +99,14 @@ def _map(kind: Kind, text: str) -> Any:
 
 
 def _value(field: Input, text: str) -> Any:
+    if field.kind == "verbatim":
+        return text if text.strip() else None
     text = text.strip()
     match field.kind:
+        case "texts":
+            return [one.strip() for one in text.split("\n") if one.strip()] or None
+        case "number" if _NUMBER.fullmatch(text):
+            return float(text.replace(",", "."))
         case "flag":
             return text == "on"
         case "lines" | "choices":

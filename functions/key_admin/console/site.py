@@ -34,6 +34,9 @@ class Page(msgspec.Struct, frozen=True):
 _ID = r"[0-9A-Z]{26}"
 _ANY = r".+"
 _TENANT = f"(?P<section>teams|users)/(?P<name>{_ANY})"
+# Of a team or a key; of the organisation without one.
+_POLICIES = f"(?:(?P<of>teams|keys)/(?P<of_id>{_ID})/)?policies"
+_RULE = "(?P<rule>redaction|content-policy|response-cache)"
 PAGES = (
     Page("", "overview"),
     Page("keys", "keys"),
@@ -76,6 +79,13 @@ PAGES = (
     Page(f"routing/groups/(?P<group_id>{_ID})/delete", "groups", "ask_delete", "delete"),
     Page("routing/simulator", "simulator"),
     Page("prices", "prices"),
+    Page("prices/import", "price_import", submit="submit"),
+    Page("prices/recompute", "price_recompute", submit="submit"),
+    Page(_POLICIES, "policies", submit="try_text"),
+    Page(f"{_POLICIES}/{_RULE}", "policy_form", submit="submit"),
+    Page(f"{_POLICIES}/forget", "cache_forget", submit="submit"),
+    Page("organisation", "organisation"),
+    Page("organisation/edit", "organisation", "show_form", "save"),
     Page("requests", "requests"),
     Page("requests/export", "requests", "export"),
     Page(f"requests/(?P<request_id>{_ID})", "receipt"),

@@ -101,6 +101,13 @@
     menu.focus();
   });
 
+  // A file is read into the field that is sent; without scripts its text is pasted there.
+  for (const one of document.querySelectorAll("[data-file]")) one.hidden = false;
+  document.addEventListener("change", async (event) => {
+    const [file] = (event.target.dataset.into && event.target.files) || [];
+    if (file) document.querySelector(event.target.dataset.into).value = await file.text();
+  });
+
   // A filter that is blank is no part of the address.
   document.addEventListener("htmx:configRequest", (event) => {
     const parameters = event.detail.parameters;

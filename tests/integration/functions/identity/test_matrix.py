@@ -23,6 +23,7 @@ MAY = {
     "viewer operator admin": (
         "account_facts_list_errors account_facts_list_presets account_facts_list_users "
         "accounts_list_accounts accounts_show audit_list_audit condition_show "
+        "content_rules_show "
         "dead_letters_list_dead_letters "
         "explain_explain groups_list_groups groups_show organisation_show prices_diff "
         "prices_list_books quarantine_list_quarantine response_cache_show "
