@@ -18,7 +18,7 @@ dev: .venv/.installed-dev ## Run all of Relay on this machine (Ctrl-C stops it);
 	@$(BIN)/relayctl dev
 
 test: .venv/.installed-test lint typecheck ## Lint, check types and imports, run all tests but the long ones
-	$(BIN)/pytest -n $(WORKERS) -m "not soak and not images" --durations=30
+	$(BIN)/pytest -n $(WORKERS) -m "not soak and not images" --durations=30 --junitxml=dist/tests.xml
 
 lint: .venv/.installed-test ## Check style and import directions
 	$(BIN)/ruff check .

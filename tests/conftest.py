@@ -5,12 +5,14 @@ import inspect
 import os
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from hypothesis import settings
 
 from tests.support.planted import Captured, in_files
 from tests.support.servers import PostgresServer, RedisServer
 
+ANSWER_S_MAX = 60.0
 _SCRUBBED_PREFIXES = ("RELAY_", "OPENAI_", "ANTHROPIC_", "K_")
 _SCRUBBED = frozenset(
     ("PROXY_MASTER_KEY", "PORT", "PGHOST", "PGUSER", "PGDATABASE", "PGPORT", "PGPASSWORD")
@@ -25,6 +27,9 @@ def pytest_configure() -> None:
     # An example may take as long as a busy machine makes it; `timeout` ends what hangs.
     settings.register_profile("unhurried", deadline=None)
     settings.load_profile("unhurried")
+    # So may an answer: httpx gives up after 5 s where a call does not say otherwise.
+    for phase in ("connect", "read", "write", "pool"):
+        setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, phase, ANSWER_S_MAX)
 
 
 _captured = Captured()

@@ -133,7 +133,7 @@ class DevStack:
             timeout=30,
         ).raise_for_status()
 
-    def wait_for_record(self, request_id: str, timeout_s: float = 15) -> dict[str, Any]:
+    def wait_for_record(self, request_id: str, timeout_s: float = 60) -> dict[str, Any]:
         """The request's record, as soon as the ledger has it."""
         end = time.monotonic() + timeout_s
         while True:
