@@ -64,9 +64,7 @@ async def test_a_missing_script_is_loaded_once_for_all_who_miss_it(redis_url):
         await connection.close()
 
 
-@settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
         st.tuples(
