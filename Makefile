@@ -34,7 +34,7 @@ typecheck: .venv/.installed-test ## Check types
 
 soak: .venv/.installed-test ## Run the long tests: load, faults, restarts, new random examples
 	$(BIN)/pytest -m "soak or hypothesis" --hypothesis-profile=searching --timeout=3600
-	$(BIN)/pytest tests/contract/boundaries_of_admin_openapi.py --timeout=3600
+	$(BIN)/pytest -p schemathesis.pytest.plugin tests/contract/boundaries_of_admin_openapi.py --timeout=3600
 
 bench: .venv/.installed-test ## Measure relay beside bare asyncio and nginx; write docs/performance.md
 	$(BIN)/python -m benchmarks $(BENCH)

@@ -17,7 +17,7 @@ from tests.support.documented_calls import Existing, check_call
 from tests.support.key_admin import served_key_admin
 
 BRIEFLY = settings(
-    max_examples=10,
+    max_examples=6,
     derandomize=True,
     database=None,
     deadline=None,
