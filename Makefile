@@ -18,7 +18,7 @@ dev: .venv/.installed-dev ## Run all of Relay on this machine (Ctrl-C stops it);
 	@$(BIN)/relayctl dev
 
 test: .venv/.installed-test lint typecheck ## Lint, check types and imports, run all tests but the long ones
-	$(BIN)/pytest -n $(WORKERS) -m "not soak and not images" --durations=30
+	$(BIN)/pytest -n $(WORKERS) -m "not soak and not images" --durations=30 --junitxml=dist/tests.xml
 
 lint: .venv/.installed-test ## Check style and import directions
 	$(BIN)/ruff check .
@@ -32,8 +32,9 @@ format: .venv/.installed-test ## Put the code into the one format
 typecheck: .venv/.installed-test ## Check types
 	$(BIN)/mypy
 
-soak: .venv/.installed-test ## Run the long tests: load, faults, restarts
-	$(BIN)/pytest -m soak --timeout=3600
+soak: .venv/.installed-test ## Run the long tests: load, faults, restarts, new random examples
+	$(BIN)/pytest -m "soak or hypothesis" --hypothesis-profile=searching --timeout=3600
+	$(BIN)/pytest -p schemathesis.pytest.plugin tests/contract/boundaries_of_admin_openapi.py --timeout=3600
 
 bench: .venv/.installed-test ## Measure relay beside bare asyncio and nginx; write docs/performance.md
 	$(BIN)/python -m benchmarks $(BENCH)

@@ -5,26 +5,41 @@ import inspect
 import os
 from collections.abc import Iterator
 
+import httpx
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.support.planted import Captured, in_files
 from tests.support.servers import PostgresServer, RedisServer
 
+ANSWER_S_MAX = 60.0
 _SCRUBBED_PREFIXES = ("RELAY_", "OPENAI_", "ANTHROPIC_", "K_")
 _SCRUBBED = frozenset(
     ("PROXY_MASTER_KEY", "PORT", "PGHOST", "PGUSER", "PGDATABASE", "PGPORT", "PGPASSWORD")
 )
 
 
-def pytest_configure() -> None:
+# The same examples in every run, so that a test that fails has found what was just changed. New
+# ones are looked for by `make soak`, which runs all that hypothesis draws for under `searching`.
+# An example may take as long as a busy machine makes it; `timeout` ends what hangs.
+SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+settings.register_profile(
+    "known", deadline=None, derandomize=True, max_examples=40, suppress_health_check=SLOW
+)
+settings.register_profile(
+    "searching", deadline=None, max_examples=300, suppress_health_check=SLOW, print_blob=True
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Nothing of the developer's own settings reaches a test, nor what a test starts."""
     for name in list(os.environ):
         if name.startswith(_SCRUBBED_PREFIXES) or name in _SCRUBBED:
             del os.environ[name]
-    # An example may take as long as a busy machine makes it; `timeout` ends what hangs.
-    settings.register_profile("unhurried", deadline=None)
-    settings.load_profile("unhurried")
+    settings.load_profile(config.getoption("--hypothesis-profile") or "known")
+    # A busy machine answers late: httpx gives up after 5 s where a call does not say otherwise.
+    for phase in ("connect", "read", "write", "pool"):
+        setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, phase, ANSWER_S_MAX)
 
 
 _captured = Captured()

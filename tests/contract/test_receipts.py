@@ -11,7 +11,7 @@ import pytest
 from common.identifiers import new_ulid
 
 QUESTION = [{"role": "user", "content": "[[echo words=40 cached=0 reasoning=3]] hello my world"}]
-WAIT_S_MAX = 30.0
+WAIT_S_MAX = 60.0
 
 
 def receipt_of(client, path, request_id):

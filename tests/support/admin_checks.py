@@ -12,7 +12,7 @@ from common.domain.ids import is_ulid
 from tests.support.key_admin import KeyAdmin
 
 UNKNOWN = "01ARYZ6S41TSV4RRFFQ69G5FAV"
-WAIT_S_MAX = 10.0
+WAIT_S_MAX = 60.0
 _BLOCKED = "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from cli.dev.launching import launched
 from cli.dev.ports import free_port
 
-START_S_MAX = 20.0
+START_S_MAX = 60.0
 
 
 class EchoProcess:
@@ -43,7 +43,7 @@ class EchoProcess:
     def stop(self) -> int:
         """SIGTERM and wait. Gives the exit code."""
         self.process.terminate()
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def kill(self) -> None:
         """kill -9 and wait."""

@@ -27,7 +27,7 @@ TOKEN = "the-edge-token-of-this-test"
 TOKEN_LINE = f'proxy_set_header X-Relay-Edge-Token "{TOKEN}";\n'
 ULID = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}", re.IGNORECASE)
 UID = 65532  # any but root, when the tests run as root
-START_S_MAX = 10.0
+START_S_MAX = 60.0
 NO_NGINX = "nginx is not here: apt-get install nginx-light, or brew install nginx"
 _CONFIG_MAP = 'conf: {{ include "relay.edge.nginxConf" .Values | toJson }}\n'
 

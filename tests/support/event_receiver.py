@@ -19,7 +19,7 @@ import yaml
 from cli.dev.launching import launched
 from cli.dev.ports import free_port
 
-START_S_MAX = 20.0
+START_S_MAX = 60.0
 
 
 @dataclass
@@ -148,7 +148,7 @@ class BrokerProcess:
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.send_signal(number)
-        return self._process.wait(20)
+        return self._process.wait(60)
 
     def send(self, event_type: str, event_id: str, **more: Any) -> int:
         headers = {"ce-specversion": "1.0", "ce-id": event_id, "ce-source": "/tests"}
@@ -196,7 +196,7 @@ def running_broker(
         broker.stop(signal.SIGKILL)
 
 
-def until(condition: Callable[[], bool], seconds_max: float = 20) -> None:
+def until(condition: Callable[[], bool], seconds_max: float = 60) -> None:
     """Wait for something that happens elsewhere."""
     end = time.monotonic() + seconds_max
     while not condition():

@@ -18,7 +18,7 @@ from common.state.admission import LEASE_MS, Admission, Snapshot
 from common.state.client import RedisPyCommands
 from common.state.outbox import Outbox
 from common.state.projection import put_key, set_epoch
-from tests.support.processes import INTERNAL_SECRET, ServedProcess
+from tests.support.processes import INTERNAL_SECRET, ServedProcess, logged_lines
 
 PREFIX = "{relay}"
 STRUCTURED = "application/cloudevents+json"
@@ -48,7 +48,7 @@ class EventWorker:
         self.process = ServedProcess(target, self.port, self.log, **self.environment)
         self.commands = RedisPyCommands.from_url(redis_url)
         self.outbox = Outbox(self.commands, PREFIX)
-        self.client = httpx.AsyncClient(base_url=self.url, timeout=30)
+        self.client = httpx.AsyncClient(base_url=self.url, timeout=60)
 
     def restart(self) -> None:
         """kill -9 and start again."""
@@ -132,8 +132,7 @@ class EventWorker:
     def lines(self, event: str) -> list[dict[str, Any]]:
         """What the function has logged under that name."""
         self.process.await_log()
-        logged = [line for line in self.log.read_text().splitlines() if line.startswith("{")]
-        return [line for line in map(json.loads, logged) if line["event"] == event]
+        return [line for line in logged_lines(self.log) if line["event"] == event]
 
 
 def is_empty_204(answer: httpx.Response) -> bool:

@@ -20,7 +20,7 @@ import httpx
 from cli.dev.ports import free_port
 from tests.support.processes import ROOT
 
-START_S_MAX = 30.0
+START_S_MAX = 60.0
 
 
 class IdentityProvider:

@@ -45,7 +45,7 @@ class KeyAdmin:
         self.log = log
         self.database_url = database_url
         self.redis_url = redis_url
-        self._client = httpx.Client(base_url=url, timeout=30)
+        self._client = httpx.Client(base_url=url, timeout=60)
 
     def call(
         self,

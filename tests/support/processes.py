@@ -1,17 +1,25 @@
 """Functions as processes of their own, for tests."""
 
 import http.client
+import json
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from cli.dev.launching import launched
 
 ROOT = Path(__file__).parents[2]
 INTERNAL_SECRET = "a secret of the tests, 32 characters"
-START_S_MAX = 20.0
+START_S_MAX = 60.0
+
+
+def logged_lines(log: Path) -> list[dict[str, Any]]:
+    """The whole lines of a log that are JSON; what is being written meanwhile has no end yet."""
+    whole, _, _ = log.read_text().rpartition("\n")
+    return [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
 
 
 class ServedProcess:
@@ -46,7 +54,7 @@ class ServedProcess:
     def stop(self) -> int:
         """SIGTERM and wait. Gives the exit code."""
         self.process.terminate()
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def kill(self) -> None:
         """kill -9 and wait."""
@@ -62,7 +70,7 @@ class ServedProcess:
             self._answers("/health/live")
 
     def _answers(self, path: str) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
             connection.request("GET", path)
             return connection.getresponse().status == 200

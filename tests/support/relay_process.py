@@ -4,7 +4,6 @@ import asyncio
 import concurrent.futures
 import contextlib
 import itertools
-import json
 import re
 import secrets
 import threading
@@ -30,7 +29,7 @@ from common.keyring import Keyring
 from common.state.client import RedisPyCommands
 from common.state.outbox import Outbox
 from common.state.projection import put_accounts, put_key, put_policy, put_routing, set_epoch
-from tests.support.processes import INTERNAL_SECRET, ServedProcess
+from tests.support.processes import INTERNAL_SECRET, ServedProcess, logged_lines
 from tests.support.servers import RedisServer
 
 PREFIX = "{relay}"
@@ -40,7 +39,7 @@ MODELS = {"openai": "gpt-4o-mini", "anthropic": "claude-sonnet-4-5"}
 OPENAI_CREDENTIAL, ANTHROPIC_CREDENTIAL = "sk-provider-of-openai", "sk-provider-of-anthropic"
 STORED_CREDENTIAL = "sk-provider-of-a-stored-account"
 NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"
-WAIT_S_MAX = 10.0
+WAIT_S_MAX = 60.0
 OUTBOX_READ_MAX = 10_000
 
 # What a provider makes up anew for every answer.
@@ -74,7 +73,7 @@ class RelayProcess:
         }
         target = "functions.relay.main:application"
         self.served = ServedProcess(target, self.port, self.log, **settings | environment)
-        self.client = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        self.client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
 
     def __enter__(self) -> "RelayProcess":
         self.served.start()
@@ -168,8 +167,8 @@ class RelayProcess:
     def log_lines(self, event: str = "") -> list[dict[str, Any]]:
         """The lines of relay's log, those of one event if it is named."""
         self.served.await_log()
-        lines = [line for line in self.log.read_text().splitlines() if line.startswith("{")]
-        return [line for line in map(json.loads, lines) if not event or line["event"] == event]
+        lines = logged_lines(self.log)
+        return [line for line in lines if not event or line["event"] == event]
 
     def log_line(self, request_id: str) -> dict[str, Any]:
         """The one line of a request, once it is there."""

@@ -18,8 +18,8 @@ from cli.dev.embedded_redis import EmbeddedRedis, find_redis, prepare_redis
 from cli.dev.launching import NO_USER, launched
 from cli.dev.ports import free_port
 
-START_S_MAX = 30.0
-STOP_S_MAX = 20.0
+START_S_MAX = 60.0
+STOP_S_MAX = 60.0
 
 
 class Server:

@@ -19,6 +19,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/exit":
             os._exit(3)
         if self.path == "/slow":
+            sys.stdout.write("asked\n")
+            sys.stdout.flush()
             time.sleep(1)
         status = 503 if self.never_ready and self.path == "/health/ready" else 200
         body = str(os.getpid()).encode()

@@ -45,7 +45,8 @@ class Witness:
         """Ids that were surely admitted: asked of the provider, or logged as admitted."""
         ids = {row["request_id"] for row in self.asked()}
         for log in self._logs:
-            for line in log.read_text(errors="replace").splitlines():
+            whole, _, _ = log.read_text(errors="replace").rpartition("\n")
+            for line in whole.splitlines():
                 if '"admitted":true' in line:
                     ids.add(json.loads(line[line.index("{") :])["request_id"])
         return ids - self._before

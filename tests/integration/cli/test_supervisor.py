@@ -41,12 +41,17 @@ class SmallStack:
         return json.loads((self.state / "processes.json").read_text())
 
     def get(self, name, path="/"):
-        connection = http.client.HTTPConnection("127.0.0.1", self.processes()[name]["port"], 5)
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.processes()[name]["port"], timeout=60
+        )
         try:
             connection.request("GET", path)
             return int(connection.getresponse().read())
         finally:
             connection.close()
+
+    def log(self, name):
+        return (self.state / "logs" / f"{name}.log").read_text()
 
     def alive(self, processes):
         return [name for name, entry in processes.items() if started(entry.get("pid", 0))]
@@ -54,7 +59,7 @@ class SmallStack:
     def stop(self, number=signal.SIGTERM):
         if self.process.poll() is None:
             self.process.send_signal(number)
-        self.output += self.process.communicate(timeout=30)[0].splitlines(keepends=True)
+        self.output += self.process.communicate(timeout=60)[0].splitlines(keepends=True)
         return self.process.returncode
 
 
@@ -87,7 +92,7 @@ def test_a_signal_stops_all_in_order(stack, number):
     ]
     for call in calls:
         call.start()
-    time.sleep(0.3)
+    _until(lambda: all("asked" in stack.log(name) for name in ("front_door", "relay")))
     assert stack.stop(number) == 0
     for call in calls:
         call.join()
@@ -96,8 +101,7 @@ def test_a_signal_stops_all_in_order(stack, number):
     assert not (stack.state / "processes.json").exists()
 
     def ended(name):
-        words = (stack.state / "logs" / f"{name}.log").read_text().split()
-        return int(words[-1])
+        return int(stack.log(name).split()[-1])
 
     assert ended("front_door") < ended("relay")
     assert "bye bye" in (stack.state / "logs" / "redis.log").read_text()
@@ -215,7 +219,7 @@ def _ping(client):
         return False
 
 
-def _until(condition, seconds=15.0):
+def _until(condition, seconds=60.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"

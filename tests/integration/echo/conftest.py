@@ -20,7 +20,7 @@ def echo(running):
 @pytest.fixture
 def client(echo):
     with httpx.Client(
-        base_url=echo.url, headers={"authorization": "Bearer k"}, timeout=5, trust_env=False
+        base_url=echo.url, headers={"authorization": "Bearer k"}, timeout=30, trust_env=False
     ) as client:
         yield client
 

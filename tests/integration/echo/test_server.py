@@ -17,7 +17,7 @@ KEY = "authorization: Bearer k\r\n"
 
 
 def dialled(echo):
-    return socket.create_connection(("127.0.0.1", echo.port), timeout=5)
+    return socket.create_connection(("127.0.0.1", echo.port), timeout=30)
 
 
 def exchange(echo, data):

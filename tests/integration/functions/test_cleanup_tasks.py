@@ -168,7 +168,7 @@ async def after_the_lock(scene, task):
     assert is_empty_204(await tick(scene, task))
 
 
-async def until(there, within_s=20.0):
+async def until(there, within_s=60.0):
     end = time.monotonic() + within_s
     while not there():
         assert time.monotonic() < end

@@ -86,7 +86,7 @@ async def start(tmp_path, postgres_url, redis_url):
         begun.append(exporter)
         exporter.process.start()
         exporter.metrics_url = f"http://127.0.0.1:{port}/prometheus"
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while True:  # the metrics port comes a second after readiness; a scrape would be kept
             try:
                 socket.create_connection(("127.0.0.1", port)).close()

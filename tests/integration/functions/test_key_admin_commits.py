@@ -13,7 +13,7 @@ from tests.support.admin_checks import unavailable
 from tests.support.key_admin import KEYS, new_address
 
 ACCOUNTS = "/internal/accounts"
-WAIT_S_MAX = 10.0
+WAIT_S_MAX = 60.0
 # At the commit, and not before: when all of the change is done, in Redis too.
 AT_COMMIT = """
 CREATE OR REPLACE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN

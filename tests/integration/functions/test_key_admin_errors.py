@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import time
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -15,6 +14,8 @@ from common.store.database import Database
 from functions.key_admin.authenticate import check_master_key
 from functions.key_admin.problem import Problem
 from tests.support.key_admin import EDGE_TOKEN, KEYS, MASTER_KEY, new_address, served_key_admin
+from tests.support.processes import logged_lines
+from tests.support.relay_process import eventually
 
 USAGE = "/internal/usage"
 UNKNOWN = "01ARYZ6S41TSV4RRFFQ69G5FAV"
@@ -351,13 +352,12 @@ def test_what_was_asked_is_logged_without_secrets(key_admin):
 
 def logged(log, request_id):
     """The line of a request, which is written just after its answer."""
-    end = time.monotonic() + 5
-    while time.monotonic() < end:
-        for line in log.read_text().splitlines():
-            if request_id in line:
-                return json.loads(line)
-        time.sleep(0.01)
-    raise AssertionError(f"{request_id} was not logged")
+
+    def found():
+        return [line for line in logged_lines(log) if line.get("request_id") == request_id]
+
+    eventually(found)
+    return found()[0]
 
 
 def test_health_needs_no_key_and_a_lost_caller_does_no_harm(key_admin):

@@ -29,7 +29,7 @@ from tests.support.relay_process import (
 )
 
 DIALECTS = ("openai", "anthropic")
-BACK_S_MAX = 10
+BACK_S_MAX = 60
 
 
 @pytest.fixture

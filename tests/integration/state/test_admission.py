@@ -352,7 +352,6 @@ def test_random_histories_keep_counts_and_outbox_right(admission_url):
     run_state_machine_as_test(
         Histories,
         settings=settings(
-            max_examples=60,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -292,7 +292,6 @@ def test_no_history_overshoots_any_level(admission_url):
     run_state_machine_as_test(
         Histories,
         settings=settings(
-            max_examples=80,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

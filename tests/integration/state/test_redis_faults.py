@@ -10,16 +10,16 @@ from common.state.commands import RedisReplyError, RedisUnavailable, Script
 from common.state.connection import MultiplexedConnection
 from tests.support.redis_servers import TunedRedis
 
-TIMEOUT_S = 0.4
+TIMEOUT_S = 1.5
 # What a busy machine may add to a timeout before a test calls it a hang.
-HANG_S = 10.0
+HANG_S = 60.0
 
 both = pytest.mark.parametrize("kind", [MultiplexedConnection, RedisPyCommands])
 
 
 @pytest.fixture(params=[MultiplexedConnection, RedisPyCommands])
 async def commands(request, redis_url):
-    commands = request.param.from_url(redis_url, timeout_ms=400, connect_timeout_ms=300)
+    commands = request.param.from_url(redis_url, timeout_ms=1500, connect_timeout_ms=1500)
     yield commands
     await commands.close()
 

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from common.domain.ids import encode_ulid
@@ -170,7 +170,6 @@ anything = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.te
 names = st.sampled_from([field.name for field in msgspec.structs.fields(make_record())])
 
 
-@settings(max_examples=300)
 @given(names, anything)
 def test_whatever_a_member_is_either_it_is_fine_or_it_is_named(name, value):
     members = msgspec.to_builtins(make_record(id=ulid())) | {name: value}

@@ -198,7 +198,9 @@ async def test_what_no_waiting_helps_is_given_up_with_a_reason(answers, reason):
 
 async def test_time_is_up_while_it_cannot_be_reached():
     pii = Pii(*[UNREACHABLE] * 1_000)
-    with pytest.raises(ModelUnavailable, match="could not be reached within 100 ms"):
+    # Whichever of the two that watch the time looks first.
+    said = "could not be reached within 100 ms|was not through within 0.1 s"
+    with pytest.raises(ModelUnavailable, match=said):
         await finder_of(pii, SmallRedis(), timeout_ms=100).find(["Ann"], ALL, "t")
 
 

@@ -66,7 +66,7 @@ def emitter(sink: Sink, limits: EmitterLimits, **more: Any) -> Emitter:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - the condition is about other code
             await asyncio.sleep(0.001)
 
