@@ -34,7 +34,7 @@ from tests.support.key_admin import EDGE_TOKEN, MASTER_KEY, environment_of
 from tests.support.servers import RedisServer
 
 DOCUMENT = Path("docs/performance-console.md")
-DIRECTORY = Path("/var/tmp/relay-scale")  # noqa: S108 - it is to stay, and only measured
+DIRECTORY = Path("/var/tmp/relay-scale")
 ROUNDS = 30
 AIM_MS = 200
 # Of an answer without an end as much as its first rows.
@@ -134,9 +134,7 @@ def measure(directory: Path, size: Size, rounds: int, only: str) -> list[Found]:
 def _key_admin(url: str, redis_url: str, log: Path) -> Iterator[tuple[int, int]]:
     port = free_port()
     variables = environment_of(url, redis_url) | {"PORT": str(port), "RELAY_METRICS_PORT": "0"}
-    with place.running(
-        COMMAND, port, cores=set(place.CORES), log=log, variables=variables
-    ) as pid:
+    with place.running(COMMAND, port, cores=set(place.CORES), log=log, variables=variables) as pid:
         yield port, pid
 
 

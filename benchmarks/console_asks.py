@@ -151,13 +151,10 @@ def _filtered_pages(given: Mapping[str, str]) -> Iterator[Ask]:
         yield from _page(f"{kind}/{given[name]}", given, range="90d")
         yield from _page(f"{kind}/{given[name]}", given, _BERLIN, range="30d")
     for query in _key_queries(given):
-        query = {name: value for name, value in query.items() if name in (
-            "search", "status", "team_id", "tag", "sort", "cursor")}  # fmt: skip
-        yield from _page("keys", given, _PARTIAL, **query)
+        yield from _page("keys", given, _PARTIAL, **_without(query, "user_id"))
     for query in _record_queries(given):
-        if "since" in query:
-            query = {"from": query["since"], "to": query["until"]}
-        yield from _page("requests", given, _PARTIAL, **query)
+        days = {"from": query["since"], "to": query["until"]} if "since" in query else {}
+        yield from _page("requests", given, _PARTIAL, **_without(query, "since", "until"), **days)
     for query in _audit_queries(given):
         yield from _page("audit", given, _PARTIAL, **query)
     yield from _page("users", given, team_id=given["team_id"])
@@ -200,7 +197,10 @@ def _filtered_operations(given: Mapping[str, str]) -> Iterator[Ask]:
         *(("/internal/audit", query) for query in _audit_queries(given)),
         *(("/internal/usage", query) for query in _sum_queries(given)),
         *(("/internal/usage/leaderboard", query) for query in _board_queries(given)),
-        *(("/internal/usage/timings", query) for query in _record_queries(given)),
+        *(
+            ("/internal/usage/timings", _without(query, "cursor"))
+            for query in _record_queries(given)
+        ),
         ("/internal/users", {"team_id": given["team_id"]}),
         ("/internal/dead-letters", {"cursor": given["last_letter"]}),
         ("/internal/limits", {"key_id": given["busy_key_id"]}),
@@ -208,8 +208,6 @@ def _filtered_operations(given: Mapping[str, str]) -> Iterator[Ask]:
         ("/internal/usage/records.csv", {"key_id": given["busy_key_id"]}),
     ]
     for path, query in asked:
-        if path.endswith("timings"):
-            query = {name: value for name, value in query.items() if name != "cursor"}
         address = f"{path}?{urlencode(query)}"
         yield Ask("operation", _shortened(address, given), address)
 
@@ -304,6 +302,10 @@ def _board_queries(given: Mapping[str, str]) -> list[dict[str, str]]:
             ("model", "cost"), ("account", "cost"),
         )
     ] + [{"by": "key"}]  # fmt: skip
+
+
+def _without(query: Mapping[str, str], *names: str) -> dict[str, str]:
+    return {name: value for name, value in query.items() if name not in names}
 
 
 def _shortened(text: str, given: Mapping[str, str]) -> str:

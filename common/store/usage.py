@@ -11,7 +11,7 @@ import psycopg
 
 from common.domain.ids import first_uuid, ulid_to_uuid, uuid_to_ulid
 from common.domain.usage import TOKEN_CLASSES
-from common.domain.usage_spans import Piece, Step, pieces
+from common.domain.usage_spans import Piece, Step, cut_for, pieces
 from common.store.database import Connection, query
 
 # What usage can be grouped by, and the column that says it or an expression of `since`. Times are
@@ -82,6 +82,11 @@ class Filters(msgspec.Struct, frozen=True):
             "team_ids": _uuids(self.team_ids),
         }
 
+    def columns(self) -> set[str]:
+        """Of a row, what is compared, but for its time."""
+        names = {name for name, value in self.values().items() if value is not None}
+        return {"team_id" if name == "team_ids" else name for name in names - {"since", "until"}}
+
 
 class UsageSum(msgspec.Struct, frozen=True):
     """Sums of a group: requests, tokens by class and USD, at which some stand at 0 unpriced.
@@ -124,14 +129,14 @@ async def sums(
         .format(
             groups=f"{columns}, " if columns else "",
             columns=f"{summed}, " if summed else "",
-            source=_source(filters, coarsest(group_by, time_zone), given),
+            source=_source(filters, group_by, time_zone, given),
             summed=f"GROUP BY {summed}" if summed else "",
             grouped=f"GROUP BY {places} ORDER BY {order}" if places else "",
         )
     )
     values = {**given, "tz": time_zone, "limit": limit}
     try:
-        cursor = await connection.execute(statement.encode(), values)
+        cursor = await connection.execute(statement.encode(), values, prepare=False)
     except psycopg.errors.InvalidParameterValue as error:
         raise UnknownTimeZone(f"Postgres does not know the time zone {time_zone}") from error
     return [_sum(row, group_by) for row in await cursor.fetchall()]
@@ -168,24 +173,35 @@ def coarsest(group_by: Sequence[str], time_zone: str) -> Step:
     return "month" if times == {"month"} else "day"
 
 
-def _source(filters: Filters, step: Step, values: dict[str, Any]) -> str:
+def _source(
+    filters: Filters, group_by: Sequence[str], time_zone: str, values: dict[str, Any]
+) -> str:
     """Rows to be summed; the bounds of each part are added to the values."""
+    columns = {GROUPINGS[name] for name in group_by if name not in TIMES} | filters.columns()
     if not _on_steps(filters):
-        parts = [(query("ledger_as_rollups"), Piece("quarter", filters.since, filters.until))]
+        parts = [("ledger_as_rollups", Piece("quarter", filters.since, filters.until))]
     else:
         parts = [
-            (query("usage_of_quarters" if piece.step == "quarter" else "usage_of_periods"), piece)
-            for piece in pieces(filters.since, filters.until, step)
+            (_kept(columns, piece.step), piece)
+            for piece in pieces(filters.since, filters.until, coarsest(group_by, time_zone))
         ]
     texts = []
-    for number, (text, piece) in enumerate(parts):
+    for number, (kept, piece) in enumerate(parts):
         bounds = ""
         for name, sign, moment in (("since", ">=", piece.since), ("until", "<", piece.until)):
             if moment is not None:
                 values[f"{name}_{number}"] = moment
                 bounds += f" AND since {sign} %({name}_{number})s"
-        texts.append(text.decode().format(step=piece.step) + bounds)
+        cut = cut_for(columns, piece.step)
+        texts.append(query(kept).decode().format(step=piece.step, cut=cut) + bounds)
     return " UNION ALL ".join(texts)
+
+
+def _kept(columns: set[str], step: Step) -> str:
+    """The query of the smallest sums that know these columns."""
+    if cut_for(columns, step) is not None:
+        return "usage_of_cuts"
+    return "usage_of_quarters" if step == "quarter" else "usage_of_periods"
 
 
 def _on_steps(filters: Filters) -> bool:
