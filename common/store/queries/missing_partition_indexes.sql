@@ -1,9 +1,8 @@
 -- Partitions without an index that their table has by definition (made ON ONLY it), what theirs is to
 -- be called, and of what it is. Names are made of those of tables, which nobody gives from outside.
 SELECT child.oid::regclass::text AS partition,
-       format('%I.%I', schema.nspname, index.relname) AS parent,
-       format('%I.%I', schema.nspname,
-              child.relname || substr(index.relname, length(parent.relname) + 1)) AS name,
+       quote_ident(index.relname) AS parent,
+       quote_ident(child.relname || substr(index.relname, length(parent.relname) + 1)) AS name,
        substring(pg_get_indexdef(index.oid) FROM 'USING .*') AS definition
 FROM pg_index AS declared
 JOIN pg_class AS index ON index.oid = declared.indexrelid
