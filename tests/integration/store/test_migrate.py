@@ -196,7 +196,7 @@ def test_what_was_begun_online_is_done_again(empty_database_url, directory):
         "-- online\nDROP INDEX CONCURRENTLY IF EXISTS by_one;\n"
         "CREATE UNIQUE INDEX CONCURRENTLY by_one ON one (column1);\n"
     )
-    with pytest.raises(MigrationFailed, match="(?s)0002_pre_two failed: .*; run it again"):
+    with pytest.raises(MigrationFailed, match=r"(?s)0002_pre_two failed: .*; run it again"):
         migrate(empty_database_url)
     assert valid_indexes(empty_database_url) == {"by_one": False}
     execute(empty_database_url, "TRUNCATE one")
