@@ -30,7 +30,11 @@ _COMMANDS = {
     "export": ("cli.admin.configuration", "export", "Write the configuration into a file."),
     "import": ("cli.admin.configuration", "import_", "Write another installation's configuration."),
     "groups": ("cli.admin.groups", "groups", "Groups of accounts that serve some keys."),
-    "keys": ("cli.admin.keys", "keys", "The keys of callers."),
+    "keys": (
+        "cli.admin.keys_bulk",  # which completes the group of cli.admin.keys
+        "keys",
+        "The keys of callers.",
+    ),
     "notifications": (
         "cli.admin.notifications",
         "notifications",

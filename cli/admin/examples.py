@@ -102,6 +102,15 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "notifications retry": (f"relayctl notifications retry {_KEY}",),
     "route explain": (f"relayctl route explain --model gpt-4o --key {_KEY}",),
+    "keys create-many": ("relayctl keys create-many new-keys.csv --output csv",),
+    "keys change-many": (
+        "relayctl keys change-many --where tag=batch --limit requests_per_minute=60 --dry-run",
+        "relayctl keys change-many --where team=Research --add-tag audited --yes",
+    ),
+    "keys revoke-many": (
+        "relayctl keys revoke-many --where tag=workshop",
+        f"relayctl keys revoke-many {_KEY} notebook --yes",
+    ),
     "keys create": (
         "relayctl keys create --name app --user-id alice --allow 'gpt-*' --scope chat",
         "relayctl keys create --name ci --expires-at 2026-12-31T12:00:00Z --tag nightly",

@@ -32,7 +32,7 @@ def redaction() -> None:
 @click.argument("file", metavar="[FILE]", default="-")
 @rule_option("redaction")
 @rule_option("content_policy")
-@click.option("--key", "key_id", metavar="ID", help="The rules that hold for this key.")
+@click.option("--key", "key_id", metavar="ID|NAME", help="The rules that hold for this key.")
 @click.pass_obj
 def try_text(session: Session, /, file: str, **given: Any) -> None:
     """Show what is found in a text (FILE, or standard input) and what a provider would see of it.

@@ -27,6 +27,7 @@ from functions.key_admin.api import (
     explain,
     groups,
     keys,
+    keys_bulk,
     limits_use,
     master_key,
     models,
@@ -55,6 +56,7 @@ from functions.key_admin.problem import Problem, response, unavailable
 from functions.key_admin.services import services, stop_services
 
 OPERATIONS = (
+    *keys_bulk.OPERATIONS,
     *keys.OPERATIONS,
     *accounts.OPERATIONS,
     *account_calls.OPERATIONS,

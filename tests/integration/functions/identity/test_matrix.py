@@ -43,7 +43,9 @@ MAY = {
         "notifications_test quarantine_retry redaction_try_text teams_create teams_delete "
         "teams_patch users_delete"
     ),
-    "operator admin team_admin": ("keys_patch keys_restore users_create users_patch"),
+    "operator admin team_admin": (
+        "keys_bulk_change keys_bulk_create keys_patch keys_restore users_create users_patch"
+    ),
     "operator admin team_admin portal": ("keys_create keys_delete keys_revoke keys_rotate"),
     "admin": (
         "account_calls_rewrap accounts_create accounts_delete accounts_patch aliases_delete "
