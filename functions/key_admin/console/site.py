@@ -38,6 +38,8 @@ PAGES = (
     Page("", "overview"),
     Page("keys", "keys"),
     Page("keys/new", "key_form", "show_new", "create"),
+    Page("keys/bulk", "keys_bulk", "show_new", "create"),
+    Page("keys/change", "keys_change", submit="submit"),
     Page(f"keys/(?P<key_id>{_ID})", "key"),
     Page(f"keys/(?P<key_id>{_ID})/edit", "key_form", "show", "save"),
     Page(f"keys/(?P<key_id>{_ID})/(?P<act>rotate|revoke|restore)", "key_acts", submit="submit"),
