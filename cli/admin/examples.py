@@ -102,6 +102,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "notifications retry": (f"relayctl notifications retry {_KEY}",),
     "route explain": (f"relayctl route explain --model gpt-4o --key {_KEY}",),
+    "condition": ("relayctl condition", "relayctl condition --output json"),
+    "limits show": ("relayctl limits show", "relayctl limits show --key-id notebook"),
+    "usage export": (
+        "relayctl usage export --to november.xlsx --since 2026-11-01 --until 2026-12-01",
+        "relayctl usage export --to - --format csv --team-id Research",
+    ),
+    "usage spend": ("relayctl usage spend notebook",),
+    "usage timings": ("relayctl usage timings --model gpt-5 --since 2026-11-26",),
     "keys create-many": ("relayctl keys create-many new-keys.csv --output csv",),
     "keys change-many": (
         "relayctl keys change-many --where tag=batch --limit requests_per_minute=60 --dry-run",

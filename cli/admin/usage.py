@@ -45,6 +45,24 @@ RECORDS = Shape(
 )
 
 
+_PERCENTILES = ("p50", "p90", "p99")
+TIMINGS = Shape(
+    "timings",
+    (),
+    (
+        *("requests", "sampled", "oldest", "failures", "cache_hits", "tokens"),
+        *(f"latency_ms.{name}" for name in _PERCENTILES),
+        *(f"first_token_ms.{name}" for name in _PERCENTILES),
+    ),
+)
+_PERIODS = ("day", "week", "month", "total")
+SPEND = Shape(
+    "keys",
+    (Column("KEY", "key_id"), *(Column(f"{one.upper()} USD", one, "money") for one in _PERIODS)),
+    ("key_id", *_PERIODS),
+)
+
+
 @click.group(cls=AdminGroup)
 def usage() -> None:
     """What was used, by whom, and what it cost."""
@@ -127,6 +145,23 @@ def leaderboard(session: Session, /, by: str, metric: str, limit: int, **given: 
         "usage", (Column("RANK", "rank", "number"), *shape.columns), ("rank", *shape.fields)
     )
     print_items(session.output, ranked, items)
+
+
+@usage.command()
+@filtered
+@click.pass_obj
+def timings(session: Session, /, **given: Any) -> None:
+    """Show how long the newest requests took, in ms, and how many of them failed."""
+    session.show(TIMINGS, session.client.get(f"{PATH}/timings", query_of(given)))
+
+
+@usage.command()
+@click.argument("key_ids", metavar="ID|NAME...", nargs=-1, required=True)
+@click.pass_obj
+def spend(session: Session, key_ids: tuple[str, ...]) -> None:
+    """Show what keys have spent today, this week, this month and in all, in UTC."""
+    query = {"key_ids": ",".join(key_ids)}
+    print_items(session.output, SPEND, session.client.get("/internal/spend", query)["items"])
 
 
 def _shape(what: str, groups: list[str]) -> Shape:

@@ -1,7 +1,7 @@
 """`/internal/api-keys/bulk`: many keys made, changed or revoked by one call, all or none."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -279,12 +279,12 @@ def _item(
 
 
 def _summed(given: KeysChange, items: list[KeyChange]) -> KeysChanged:
-    count: Callable[[str], int] = [one.outcome for one in items].count
+    outcomes: list[str] = [one.outcome for one in items]
     return KeysChanged(
         dry_run=given.dry_run,
-        changed=count("changed"),
-        unchanged=count("unchanged"),
-        skipped=count("skipped"),
+        changed=outcomes.count("changed"),
+        unchanged=outcomes.count("unchanged"),
+        skipped=outcomes.count("skipped"),
         items=items,
     )
 

@@ -100,7 +100,8 @@ def _body(view: View, form: dict[str, str]) -> dict[str, Any]:
         return body | {"revoke": True}
     given = editing.body_of(view, KIND, form)
     body |= {name: given[name] for name in ("add_tags", "remove_tags") if name in given}
-    change = {name: given[name] for name in ("status", "expires_at", "budgets") if name in given}
+    names_given = ("status", "expires_at", "budgets")
+    change: dict[str, Any] = {name: given[name] for name in names_given if name in given}
     if given.get("no_expiry"):
         change["expires_at"] = None
     if given.get("no_budgets"):
