@@ -104,6 +104,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "route explain": (f"relayctl route explain --model gpt-4o --key {_KEY}",),
     "condition": ("relayctl condition", "relayctl condition --output json"),
     "limits show": ("relayctl limits show", "relayctl limits show --key-id notebook"),
+    "limits tree": ("relayctl limits tree", "relayctl limits tree --team-id Research --all"),
     "usage export": (
         "relayctl usage export --to november.xlsx --since 2026-11-01 --until 2026-12-01",
         "relayctl usage export --to - --format csv --team-id Research",

@@ -6,13 +6,22 @@ from playwright.sync_api import expect
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 PAGES = (
-    *("keys/bulk", "keys/bulk?source=table", "requests/export"),
+    *("keys/bulk", "keys/bulk?source=table", "requests/export", "budgets"),
     *("", "keys", "keys/new", "requests", "audit", "teams", "teams/new", "users", "accounts"),
     *("prices", "system", "preferences"),
 )
 
 
-PHONE_PAGES = ("", "keys", "keys/new", "keys/bulk", "requests", "requests/export", "system")
+PHONE_PAGES = (
+    "",
+    "keys",
+    "keys/new",
+    "keys/bulk",
+    "requests",
+    "requests/export",
+    "budgets",
+    "system",
+)
 
 
 def go_through_all(visitor, pages, suffix):
@@ -118,6 +127,17 @@ def test_many_keys_are_made_of_a_file_and_the_chosen_ones_changed(visit):
     expect(page.get_by_text("1 key is changed")).to_be_visible()
     page.get_by_role("link", name="autumn").click()
     expect(page.locator("#region tbody tr")).to_have_count(1)
+
+
+def test_the_tree_of_limits_opens_down_to_a_key(visit):
+    visitor = visit()
+    page = visitor.page
+    page.get_by_role("link", name="Budgets", exact=True).click()
+    expect(page.get_by_text("Budget per month").first).to_be_visible()
+    page.get_by_label("Show what is below Product").click()
+    page.get_by_label("Show what is below alice@example.com").click()
+    expect(page.get_by_role("link", name="checkout-assistant")).to_be_visible()
+    visitor.check("budgets-open")
 
 
 def test_every_page_is_right_in_the_light(visit):

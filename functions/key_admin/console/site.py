@@ -56,6 +56,7 @@ PAGES = (
     Page(f"accounts/(?P<account_id>{_ID})", "accounts", "show_one"),
     Page(f"accounts/(?P<account_id>{_ID})/reset", "accounts", "show_one", "reset"),
     Page(f"accounts/(?P<account_id>{_ID})/test", "accounts", "show_one", "test"),
+    Page("budgets", "budgets"),
     Page("prices", "prices"),
     Page("requests", "requests"),
     Page("requests/export", "export"),

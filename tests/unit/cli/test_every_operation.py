@@ -64,6 +64,7 @@ COMMANDS = {
     "GET /internal/usage/exports/{export_id}",
     "usage spend": "GET /internal/spend",
     "limits show": "GET /internal/limits",
+    "limits tree": "GET /internal/limits/tree",
     "prices show": "GET /internal/prices",
     "prices diff": "POST /internal/prices/diff",
     "prices books": "GET /internal/prices/books",

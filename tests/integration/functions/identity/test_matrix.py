@@ -28,8 +28,8 @@ MAY = {
         "service_accounts_list_accounts service_accounts_show"
     ),
     "viewer operator admin team_admin": (
-        "limits_use_show spend_show teams_list_teams teams_show usage_show_leaderboard "
-        "users_list_users users_show"
+        "limits_tree_show limits_use_show spend_show teams_list_teams teams_show "
+        "usage_show_leaderboard users_list_users users_show"
     ),
     "viewer operator admin team_admin portal": (
         "aliases_list_aliases aliases_show keys_list_keys keys_show models_list_models models_show "
