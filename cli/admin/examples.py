@@ -109,6 +109,24 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         f"relayctl route explain --model gpt-4o --key {_KEY}",
         f"relayctl route explain --model auto --key {_KEY} --input-tokens 30000 --points",
     ),
+    "condition": ("relayctl condition", "relayctl condition --output json"),
+    "limits show": ("relayctl limits show", "relayctl limits show --key-id notebook"),
+    "limits tree": ("relayctl limits tree", "relayctl limits tree --team-id Research --all"),
+    "usage export": (
+        "relayctl usage export --to november.xlsx --since 2026-11-01 --until 2026-12-01",
+        "relayctl usage export --to - --format csv --team-id Research",
+    ),
+    "usage spend": ("relayctl usage spend notebook",),
+    "usage timings": ("relayctl usage timings --model gpt-5 --since 2026-11-26",),
+    "keys create-many": ("relayctl keys create-many new-keys.csv --output csv",),
+    "keys change-many": (
+        "relayctl keys change-many --where tag=batch --limit requests_per_minute=60 --dry-run",
+        "relayctl keys change-many --where team=Research --add-tag audited --yes",
+    ),
+    "keys revoke-many": (
+        "relayctl keys revoke-many --where tag=workshop",
+        f"relayctl keys revoke-many {_KEY} notebook --yes",
+    ),
     "keys create": (
         "relayctl keys create --name app --user-id alice --allow 'gpt-*' --scope chat",
         "relayctl keys create --name ci --expires-at 2026-12-31T12:00:00Z --tag nightly",

@@ -34,8 +34,8 @@ def redaction() -> None:
 @click.argument("file", metavar="[FILE]", default="-")
 @rule_option("redaction")
 @rule_option("content_policy")
-@click.option("--key", "key_id", metavar="ID", help="The rules that hold for this key.")
-@click.option("--team", "team_id", metavar="ID", help="The rules that hold for this team.")
+@click.option("--key", "key_id", metavar="ID|NAME", help="The rules that hold for this key.")
+@click.option("--team", "team_id", metavar="ID|NAME", help="The rules that hold for this team.")
 @click.option("--organisation", is_flag=True, help="The rules that hold for everybody.")
 @click.pass_obj
 def try_text(session: Session, /, file: str, **given: Any) -> None:

@@ -66,7 +66,7 @@ def list_teams(session: Session, limit: int | None, all_: bool) -> None:
 
 
 @teams.command()
-@click.argument("team_id", metavar="ID")
+@click.argument("team_id", metavar="ID|NAME")
 @click.pass_obj
 def show(session: Session, team_id: str) -> None:
     """Show a team."""
@@ -74,7 +74,7 @@ def show(session: Session, team_id: str) -> None:
 
 
 @teams.command()
-@click.argument("team_id", metavar="ID")
+@click.argument("team_id", metavar="ID|NAME")
 @click.option("--name")
 @click.option("--description")
 @click.option("--price-multiplier", metavar="NUMBER", help=MULTIPLIER)
@@ -91,7 +91,7 @@ def update(session: Session, /, team_id: str, **given: Any) -> None:
 
 
 @teams.command()
-@click.argument("team_id", metavar="ID")
+@click.argument("team_id", metavar="ID|NAME")
 @click.pass_obj
 def delete(session: Session, team_id: str) -> None:
     """Delete a team that no user or key belongs to, revoked keys included."""

@@ -41,7 +41,7 @@ def users() -> None:
 @click.argument("user_id", metavar="ID")
 @click.option("--name")
 @click.option("--email")
-@click.option("--team-id", metavar="ID")
+@click.option("--team-id", metavar="ID|NAME")
 @level_options(clearing=False)
 @click.pass_obj
 def create(session: Session, /, user_id: str, **given: Any) -> None:
@@ -52,7 +52,7 @@ def create(session: Session, /, user_id: str, **given: Any) -> None:
 
 
 @users.command("list")
-@click.option("--team-id", metavar="ID")
+@click.option("--team-id", metavar="ID|NAME")
 @paged
 @click.pass_obj
 def list_users(session: Session, team_id: str | None, limit: int | None, all_: bool) -> None:
@@ -72,7 +72,7 @@ def show(session: Session, user_id: str) -> None:
 @click.argument("user_id", metavar="ID")
 @click.option("--name")
 @click.option("--email")
-@click.option("--team-id", metavar="ID")
+@click.option("--team-id", metavar="ID|NAME")
 @click.option("--no-team", is_flag=True, help="Take the user out of the team.")
 @level_options(clearing=True)
 @click.pass_obj

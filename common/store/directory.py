@@ -168,13 +168,18 @@ async def page_of_teams(
     *,
     team_id: str | None = None,
     team_ids: Sequence[str] | None = None,
+    name: str | None = None,
     before: str | None = None,
     limit: int,
 ) -> list[Team]:
-    """Teams, newest first, of `team_ids` only; `before` is the last id of the page before."""
+    """Teams, newest first, of `team_ids` only, or the one of that name.
+
+    `before` is the last id of the page before.
+    """
     values = {
         "id": _uuid(team_id),
         "ids": _uuids(team_ids),
+        "name": name,
         "before": _uuid(before),
         "limit": limit,
     }
@@ -183,6 +188,15 @@ async def page_of_teams(
         Team(**_with_policy(row) | {"id": uuid_to_ulid(row["id"])})
         for row in await cursor.fetchall()
     ]
+
+
+async def teams_named(
+    connection: Connection, names: Sequence[str], ids: Sequence[str]
+) -> dict[str, str]:
+    """Names of the teams that have one of these names or ids, by their ids."""
+    values = {"names": list(names), "ids": _uuids(ids)}
+    cursor = await connection.execute(query("named_teams"), values)
+    return {uuid_to_ulid(row["id"]): row["name"] for row in await cursor.fetchall()}
 
 
 def _with_policy(row: dict[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,8 @@ from functions.key_admin.api import (
     explain,
     groups,
     keys,
+    keys_bulk,
+    limits_tree,
     limits_use,
     master_key,
     models,
@@ -37,7 +39,7 @@ from functions.key_admin.api import (
     own_usage,
     prices,
     quarantine,
-    records_csv,
+    records_export,
     redaction,
     response_cache,
     service_accounts,
@@ -57,6 +59,7 @@ from functions.key_admin.problem import Problem, response, unavailable
 from functions.key_admin.services import services, stop_services
 
 OPERATIONS = (
+    *keys_bulk.OPERATIONS,
     *keys.OPERATIONS,
     # Before those of one account, whose path is as long as that of the presets.
     *account_facts.OPERATIONS,
@@ -74,8 +77,9 @@ OPERATIONS = (
     *webhook_secrets.OPERATIONS,
     *usage.OPERATIONS,
     *timings.OPERATIONS,
-    *records_csv.OPERATIONS,
+    *records_export.OPERATIONS,
     *limits_use.OPERATIONS,
+    *limits_tree.OPERATIONS,
     *spend.OPERATIONS,
     *prices.OPERATIONS,
     *audit.OPERATIONS,

@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 PAGES = (
+    *("keys/bulk", "keys/bulk?source=table", "requests/export", "budgets"),
     *("", "keys", "keys/new", "requests", "audit", "teams", "teams/new", "users", "accounts"),
     *("prices", "system", "preferences", "accounts/new", "accounts/new/bedrock"),
     *("routing", "routing/edit", "routing/aliases", "routing/groups/new", "routing/simulator"),
@@ -19,13 +20,14 @@ POLICY_PAGES = (
 PHONE_PAGES = (
     *("", "keys", "keys/new", "requests", "system", "policies", "policies/redaction"),
     *("prices/import", "routing/aliases/new", "accounts/new/groq"),
+    *("keys/bulk", "requests/export", "budgets"),
 )
 
 
 def go_through_all(visitor, pages, suffix):
     for path in pages:
         visitor.page.goto(f"/admin/{path}".rstrip("/"))
-        visitor.check(f"{path.replace('/', '-') or 'overview'}-{suffix}")
+        visitor.check(f"{re.sub(r'[^a-z]+', '-', path) or 'overview'}-{suffix}")
 
 
 def test_a_key_is_made_used_changed_rotated_and_revoked(visit):
@@ -83,9 +85,59 @@ def test_keys_and_requests_are_found(visit):
     expect(page.get_by_role("heading", name="Price")).to_be_visible()
     visitor.check("receipt-light")
     page.goto("/admin/requests")
+    page.get_by_role("link", name="Export").click()
     with page.expect_download() as download:
-        page.get_by_role("link", name="Export CSV").click()
+        page.get_by_role("link", name="CSV").click()
     assert download.value.path().read_text().startswith("id,kind,")
+    expect(page.get_by_text("Done:")).to_be_visible()
+    visitor.check("export-done-light")
+
+
+def test_many_keys_are_made_of_a_file_and_the_chosen_ones_changed(visit):
+    visitor = visit()
+    page = visitor.page
+    page.goto("/admin/keys/bulk?source=table")
+    table = "name,user,tags,concurrency\nroom 1,anna,room|spring,5\nroom 2,ben,room,none\n"
+    page.get_by_label("A CSV file").set_input_files(
+        {"name": "rooms.csv", "mimeType": "text/csv", "buffer": table.encode()}
+    )
+    expect(page.get_by_label("Table", exact=True)).to_have_value(table)
+    page.get_by_role("button", name="Create keys").click()
+    expect(page.get_by_role("alert")).to_contain_text("concurrency")
+    visitor.check("keys-bulk-faults")
+    page.get_by_label("Table", exact=True).fill(table.replace("none", ""))
+    page.get_by_role("button", name="Create keys").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as CSV").click()
+    saved = download.value.path().read_text()
+    assert saved.count("cr_") == 2
+    visitor.check("keys-bulk-made")
+    page.goto("/admin/keys?tag=room")
+    page.get_by_label("Select all on this page").check()
+    page.get_by_label("Select room 2").uncheck()
+    visitor.check("keys-chosen")
+    page.get_by_role("button", name="Change selected").click()
+    page.get_by_label("Add tags").fill("autumn")
+    page.get_by_label("Requests at once").fill("9")
+    visitor.check("keys-change")
+    page.get_by_role("button", name="Show what changes").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("1 key changes")
+    visitor.check("keys-change-preview")
+    page.get_by_role("button", name="Change 1 key").click()
+    expect(page.get_by_text("1 key is changed")).to_be_visible()
+    page.get_by_role("link", name="autumn").click()
+    expect(page.locator("#region tbody tr")).to_have_count(1)
+
+
+def test_the_tree_of_limits_opens_down_to_a_key(visit):
+    visitor = visit()
+    page = visitor.page
+    page.get_by_role("link", name="Budgets", exact=True).click()
+    expect(page.get_by_text("Budget per month").first).to_be_visible()
+    page.get_by_label("Show what is below Product").click()
+    page.get_by_label("Show what is below alice@example.com").click()
+    expect(page.get_by_role("link", name="checkout-assistant")).to_be_visible()
+    visitor.check("budgets-open")
 
 
 def test_a_policy_is_tried_and_saved(visit):

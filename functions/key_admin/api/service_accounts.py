@@ -112,8 +112,8 @@ async def patch(call: Call) -> Response:
         if not written:
             raise conflict("It was revoked, or changed by another call at the same time.")
         account = await _found(connection, before.id)
-        shown = {"before": _audited(before), "after": _audited(account)}
-        await call.audit(connection, "service-account.update", account.id, **shown)
+        was, now = _audited(before), _audited(account)
+        await call.audit(connection, "service-account.update", account.id, before=was, after=now)
     return _shown(account)
 
 

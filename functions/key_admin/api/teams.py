@@ -68,7 +68,11 @@ async def list_teams(call: Call) -> Response:
     seen = call.scope.bounds()
     async with call.services.database.transaction() as connection:
         found = await directory.page_of_teams(
-            connection, team_ids=seen.team_ids, before=query.cursor, limit=query.limit + 1
+            connection,
+            team_ids=seen.team_ids,
+            name=query.name,
+            before=query.cursor,
+            limit=query.limit + 1,
         )
     page = found[: query.limit]
     more = page[-1].id if len(found) > query.limit else None

@@ -114,7 +114,9 @@ class TeamPatch(TenantPolicyPatch, TeamRoutingPatch):
 
 
 class TeamPage(Page):
-    """Which teams."""
+    """Which teams: all, or the one of a name."""
+
+    name: Sought | None = None
 
 
 class TeamAnswer(TenantPolicyShown, KeyRoutingShown, FallbacksShown):

@@ -2,11 +2,20 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from common.domain.policies import Level
 from functions.key_admin.models.accounts import LimitUse
-from functions.key_admin.models.fields import PAGE_MAX, Money, Sent, Sought, Time, Ulid, split
+from functions.key_admin.models.fields import (
+    PAGE_DEFAULT,
+    PAGE_MAX,
+    Money,
+    Sent,
+    Sought,
+    Time,
+    Ulid,
+    split,
+)
 
 
 class Percentiles(BaseModel):
@@ -54,6 +63,34 @@ class LimitsAnswer(BaseModel):
     """Levels, the outermost first."""
 
     items: list[LevelUse]
+
+
+class TreeQuery(Sent):
+    """Which place of the tree: none is all teams, a team's (or `no_team`) its users.
+
+    With `user_id` beside it: the keys of that user there.
+    """
+
+    team_id: Ulid | None = None
+    no_team: bool = False
+    user_id: Sought | None = None
+    limit: int = Field(default=PAGE_DEFAULT, ge=1, le=PAGE_MAX)
+    cursor: Annotated[str | None, Field(max_length=2048)] = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "TreeQuery":
+        if self.team_id is not None and self.no_team:
+            raise ValueError("give team_id or no_team, not both")
+        if self.user_id is not None and self.team_id is None and not self.no_team:
+            raise ValueError("user_id needs team_id or no_team beside it")
+        return self
+
+
+class LimitsTree(BaseModel):
+    """A page of one place of the tree; the first of teams begins with the organisation."""
+
+    items: list[LevelUse]
+    next_cursor: str | None
 
 
 class SpendQuery(Sent):

@@ -32,9 +32,32 @@
     window.setTimeout(() => { button.textContent = label; button.classList.remove("done"); }, 2000);
   };
 
+  // What is shown this once, as a file; it is in the page already.
+  const saved = (button) => {
+    const text = document.querySelector(button.dataset.save).textContent;
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+    link.download = button.dataset.name;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  };
+
+  document.addEventListener("change", async (event) => {
+    const { checkAll, fill } = event.target.dataset;
+    if (checkAll !== undefined) {
+      const boxes = event.target.form.querySelectorAll("input[type=checkbox][name]");
+      for (const box of boxes) box.checked = event.target.checked;
+    }
+    if (fill && event.target.files.length) {
+      document.querySelector(fill).value = await event.target.files[0].text();
+    }
+  });
+
   document.addEventListener("click", (event) => {
     const copy = event.target.closest("[data-copy]");
     if (copy) copied(copy);
+    const save = event.target.closest("[data-save]");
+    if (save) saved(save);
     const menu = event.target.closest("[data-menu]");
     if (menu) {
       const open = menu.getAttribute("aria-expanded") !== "true";
