@@ -49,6 +49,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "cache show": ("relayctl cache show",),
     "cache purge": (f"relayctl cache purge --team {_KEY}", "relayctl cache purge --all"),
     "dead-letters list": ("relayctl dead-letters list --limit 10",),
+    "dead-letters show": (f"relayctl dead-letters show {_KEY} --output json",),
     "dead-letters retry": (
         f"relayctl dead-letters retry {_KEY}",
         "relayctl dead-letters retry --all",
@@ -176,5 +177,6 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "service-accounts revoke": (f"relayctl service-accounts revoke {_KEY}",),
     "sessions list": ("relayctl sessions list --everybody",),
     "sessions end": (f"relayctl sessions end {_KEY}",),
+    "sessions end-all": ("relayctl sessions end-all --subject password:admin",),
     "whoami": ("relayctl whoami",),
 }

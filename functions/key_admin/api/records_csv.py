@@ -47,7 +47,7 @@ async def export(call: Call) -> Response:
 async def _rows(
     parts: Services, filters: Filters, model_requested: str | None
 ) -> AsyncIterator[bytes]:
-    yield _lines([list(COLUMNS)])
+    yield lines([list(COLUMNS)])
     before: str | None = None
     while True:
         async with parts.database.transaction() as connection:
@@ -59,7 +59,7 @@ async def _rows(
                 limit=ROWS_AT_ONCE,
             )
         if found:
-            yield _lines([_cells(row) for row in found])
+            yield lines([_cells(row) for row in found])
         if len(found) < ROWS_AT_ONCE:
             return
         before = found[-1]["id"]
@@ -67,10 +67,11 @@ async def _rows(
 
 def _cells(row: dict[str, object]) -> list[str]:
     members = row | dict(row["tokens"])  # type: ignore[call-overload]
-    return [_cell(members[name]) for name in COLUMNS]
+    return [cell(members[name]) for name in COLUMNS]
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """A value as text: times as the API writes them, nothing that a spreadsheet would run."""
     match value:
         case None:
             return ""
@@ -90,7 +91,8 @@ def _text(value: str) -> str:
     return f"'{value}" if value.startswith(_FORMULAS) else value
 
 
-def _lines(rows: list[list[str]]) -> bytes:
+def lines(rows: list[list[str]]) -> bytes:
+    """Rows as CSV (RFC 4180)."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerows(rows)
     return text.getvalue().encode()
