@@ -42,6 +42,7 @@ _COMMANDS = {
         "reconcile",
         "Counters against the ledger, the ledger against providers.",
     ),
+    "branding": ("cli.admin.branding", "branding", "Name and logo of the console."),
     "quarantine": ("cli.admin.quarantine", "quarantine", "Usage that the ledger cannot take."),
     "content-policy": (
         "cli.admin.content_policy",

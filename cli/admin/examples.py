@@ -48,6 +48,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "cache show": ("relayctl cache show",),
     "cache purge": (f"relayctl cache purge --team {_KEY}", "relayctl cache purge --all"),
+    "branding show": ("relayctl branding show",),
+    "branding update": (
+        "relayctl branding update --name Acme --logo-file logo.svg",
+        "relayctl branding update --no-logo",
+    ),
     "dead-letters list": ("relayctl dead-letters list --limit 10",),
     "dead-letters show": (f"relayctl dead-letters show {_KEY} --output json",),
     "dead-letters retry": (
@@ -170,6 +175,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "relayctl service-accounts create --name ci --role operator --area keys --area usage",
         f"relayctl service-accounts create --name blue --role team_admin --team-id {_KEY}",
     ),
+    "service-accounts areas": ("relayctl service-accounts areas",),
     "service-accounts list": ("relayctl service-accounts list --output json",),
     "service-accounts show": (f"relayctl service-accounts show {_KEY}",),
     "service-accounts update": (f"relayctl service-accounts update {_KEY} --role viewer",),

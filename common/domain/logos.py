@@ -13,12 +13,18 @@ SIDE_PIXELS_MAX = 2048
 # SVG elements that draw. What is not here would run, load or animate, or is not of a logo.
 _SVG = "http://www.w3.org/2000/svg"
 _ELEMENTS = frozenset(
-    "svg g defs symbol use title desc metadata path rect circle ellipse line polyline polygon text "
-    "tspan textPath linearGradient radialGradient stop pattern clipPath mask marker style filter "
-    "feBlend feColorMatrix feComponentTransfer feComposite feDropShadow feFlood feFuncA feFuncB "
-    "feFuncG feFuncR feGaussianBlur feMerge feMergeNode feMorphology feOffset feTile "
-    "feTurbulence switch".split()
+    (
+        *("svg", "g", "defs", "symbol", "use", "title", "desc", "metadata", "path", "rect"),
+        *("circle", "ellipse", "line", "polyline", "polygon", "text", "tspan", "textPath"),
+        *("linearGradient", "radialGradient", "stop", "pattern", "clipPath", "mask"),
+        *("marker", "style", "filter", "switch", "feBlend", "feColorMatrix"),
+        *("feComponentTransfer", "feComposite", "feDropShadow", "feFlood", "feFuncA"),
+        *("feFuncB", "feFuncG", "feFuncR", "feGaussianBlur", "feMerge", "feMergeNode"),
+        *("feMorphology", "feOffset", "feTile", "feTurbulence"),
+    )
 )
+# Languages that browsers draw inside of SVG.
+_DRAWN_TOO = ("", "http://www.w3.org/1999/xhtml", "http://www.w3.org/1998/Math/MathML")
 _REFERENCES = ("href", "src")
 _ENCODING = re.compile(rb"""^<\?xml[^>]*\bencoding\s*=\s*["']([^"']*)""")
 _OUTSIDE = re.compile(r"@import|url\(\s*[\"']?\s*(?!#)|expression\(|javascript:", re.IGNORECASE)
@@ -77,7 +83,7 @@ def _checked_svg(content: bytes) -> bytes:
     parser.CharacterDataHandler = checks.text
     parser.EndElementHandler = checks.end
     try:
-        parser.Parse(content, True)  # noqa: FBT003 - no keyword is taken
+        parser.Parse(content, True)
     except expat.ExpatError as error:
         raise ValueError(f"must be well-formed SVG: {error}") from None
     return content
@@ -86,6 +92,7 @@ def _checked_svg(content: bytes) -> bytes:
 class _SvgChecks:
     def __init__(self) -> None:
         self._depth = 0
+        self._in_style = False
         self._style = ""
 
     def doctype(self, *_: object) -> None:
@@ -102,19 +109,21 @@ class _SvgChecks:
         # Editors leave their notes in spaces of their own, which browsers do not draw.
         if space == _SVG and local not in _ELEMENTS:
             raise ValueError(f"must have no <{local}>: only what draws, nothing that runs or loads")
-        if space in ("", "http://www.w3.org/1999/xhtml"):
-            raise ValueError(f"must have no <{local}> of another language")
+        if space in _DRAWN_TOO or self._in_style:
+            raise ValueError(f"must have no <{local}> in it: only SVG that draws")
+        self._in_style = (space, local) == (_SVG, "style")
         for attribute, value in attributes.items():
             _check_attribute(attribute.rpartition(" ")[2], value)
 
     def text(self, text: str) -> None:
-        self._style += text
+        if self._in_style:
+            self._style += text
 
-    def end(self, name: str) -> None:
+    def end(self, _: str) -> None:
         self._depth -= 1
-        if name == f"{_SVG} style":
+        if self._in_style:
             _check_style(self._style)
-        self._style = ""
+        self._in_style, self._style = False, ""
 
 
 def _check_attribute(name: str, value: str) -> None:

@@ -4,12 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from common.domain.logos import LOGO_BYTES_MAX
 from functions.key_admin.models.fields import LEFT_OUT, Kept, Sent, Time
 
 NAME_CHARACTERS_MAX = 40
-# Four characters for each three bytes, and some more for a picture that is refused by its size.
-_BASE64_CHARACTERS_MAX = 4 * LOGO_BYTES_MAX
 
 
 def _printable(text: str) -> str:
@@ -33,7 +30,6 @@ class BrandingPatch(Sent):
         Annotated[
             str,
             Field(
-                max_length=_BASE64_CHARACTERS_MAX,
                 description="PNG, SVG or WebP of at most 64 KB in base64",
             ),
         ]

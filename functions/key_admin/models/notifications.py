@@ -75,7 +75,7 @@ class ChannelCreate(Sent):
 
 
 class ChannelPatch(Sent):
-    """What is to change; what is left out stays, of `settings` too, and `null` takes a setting away.
+    """What is to change; what is left out stays, of `settings` too, and null takes one away.
 
     The kind never changes.
     """
