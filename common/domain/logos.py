@@ -27,7 +27,7 @@ _ELEMENTS = frozenset(
 _DRAWN_TOO = ("", "http://www.w3.org/1999/xhtml", "http://www.w3.org/1998/Math/MathML")
 _REFERENCES = ("href", "src")
 _ENCODING = re.compile(rb"""^<\?xml[^>]*\bencoding\s*=\s*["']([^"']*)""")
-_OUTSIDE = re.compile(r"@import|url\(\s*[\"']?\s*(?!#)|expression\(|javascript:", re.IGNORECASE)
+_OUTSIDE = re.compile(r"@import|url\((?!\s*[\"']?\s*#)|expression\(|javascript:", re.IGNORECASE)
 
 
 class Logo(NamedTuple):
@@ -54,7 +54,7 @@ def checked_logo(content: bytes) -> Logo:
 
 def _checked_png(content: bytes) -> bytes:
     """Its first chunk says its size (PNG, 11.2.2)."""
-    if content[12:16] != b"IHDR" or b"IEND" not in content[-12:]:
+    if content[12:16] != b"IHDR" or content[-8:-4] != b"IEND":
         raise ValueError("must be a whole PNG")
     sides = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))
     if not all(1 <= side <= SIDE_PIXELS_MAX for side in sides):

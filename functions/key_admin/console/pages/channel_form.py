@@ -43,7 +43,7 @@ async def show_new(view: View, kind: str) -> Response:
     """The empty form of a kind."""
     if kind not in CHANNEL_KINDS:
         raise not_found(f"There is no kind of channel {kind[:40]!r}.")
-    given = {"kind": kind, "severity": "info", "enabled": True}
+    given: dict[str, Any] = {"kind": kind, "severity": "info", "enabled": True}
     if kind == "email":
         given["settings"] = {"smtp_security": "starttls", "smtp_port": SMTP_PORTS["starttls"]}
     return await _page(view, kind, editing.Form(editing.shown(view, kind_of(kind), given)))
