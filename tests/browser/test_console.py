@@ -8,11 +8,10 @@ PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touc
 PAGES = (
     *("", "keys", "keys/new", "requests", "audit", "teams", "teams/new", "users", "accounts"),
     *("prices", "system", "preferences"),
-    *("notifications", "notifications/new/email", "service-accounts/new", "sessions", "branding"),
 )
 
 
-PHONE_PAGES = ("", "keys", "keys/new", "requests", "system", "notifications/new/email", "sessions")
+PHONE_PAGES = ("", "keys", "keys/new", "requests", "system")
 
 
 def go_through_all(visitor, pages, suffix):

@@ -5,6 +5,18 @@ from playwright.sync_api import expect
 LOGO = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h9v9z"/></svg>'
 
 
+PAGES = ("notifications", "notifications/new/email", "service-accounts/new", "sessions", "branding")
+
+
+def test_every_page_of_settings_is_right_in_the_light_and_in_the_dark_on_a_phone(visit):
+    light = visit(color_scheme="light")
+    phone = visit(color_scheme="dark", viewport={"width": 360, "height": 740}, is_mobile=True)
+    for path in PAGES:
+        for visitor, name in ((light, "light"), (phone, "phone-dark")):
+            visitor.page.goto(f"/admin/{path}")
+            visitor.check(f"{path.replace('/', '-')}-{name}")
+
+
 def test_a_channel_is_tested_and_a_logo_and_a_service_account_are_made(visit):
     visitor = visit()
     page = visitor.page

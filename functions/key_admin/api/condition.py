@@ -1,7 +1,7 @@
 """`/internal/condition`: how the stores are, and what in them waits for somebody."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from starlette.responses import Response
 
@@ -71,7 +71,7 @@ async def _redis(parts: Services) -> RedisCondition | None:
         open_requests=leases,
         outbox=depth,
         outbox_oldest=oldest,
-        up_s=int(told.get("uptime_in_seconds", 0)),
+        started_at=datetime.now(UTC) - timedelta(seconds=int(told.get("uptime_in_seconds", 0))),
         evicted=int(told.get("evicted_keys", 0)),
         eviction=told.get("maxmemory_policy", "?"),
         persistent=told.get("aof_enabled") == "1",

@@ -93,7 +93,7 @@ class RedisCondition(BaseModel):
     open_requests: int
     outbox: Annotated[int, Field(description="records that are not in the ledger yet")]
     outbox_oldest: Time | None
-    up_s: Annotated[int, Field(description="how long it has been running")]
+    started_at: Time
     evicted: Annotated[int, Field(description="entries that it dropped for want of memory")]
     eviction: Annotated[str, Field(description="`noeviction`, or it forgets what is counted")]
     persistent: Annotated[bool, Field(description="whether it keeps an append-only file")]

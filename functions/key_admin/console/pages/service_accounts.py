@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from functions.key_admin.console.pages import names
 from functions.key_admin.console.pages.key_acts import GRACE_DEFAULT_S, GRACES_S
+from functions.key_admin.console.pages.snippets import origin
 from functions.key_admin.console.view import View
 from functions.key_admin.problem import Problem
 
@@ -64,7 +65,12 @@ async def submit(view: View, form: dict[str, str], account_id: str, act: str) ->
 
 def made(view: View, account: dict[str, Any]) -> Response:
     """The page with the token."""
-    return view.page("service_account_made.html", section="service_accounts", account=account)
+    return view.page(
+        "service_account_made.html",
+        section="service_accounts",
+        account=account,
+        address=origin(view),
+    )
 
 
 def _confirm(view: View, account: dict[str, Any], act: str, error: str = "") -> Response:
