@@ -46,6 +46,7 @@ _COMMANDS = {
         "reconcile",
         "Counters against the ledger, the ledger against providers.",
     ),
+    "branding": ("cli.admin.branding", "branding", "Name and logo of the console."),
     "quarantine": ("cli.admin.quarantine", "quarantine", "Usage that the ledger cannot take."),
     "condition": ("cli.admin.condition", "condition", "How the stores are."),
     "content-policy": (

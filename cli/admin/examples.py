@@ -52,7 +52,13 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "cache show": ("relayctl cache show",),
     "cache purge": (f"relayctl cache purge --team {_KEY}", "relayctl cache purge --all"),
+    "branding show": ("relayctl branding show",),
+    "branding update": (
+        "relayctl branding update --name Acme --logo-file logo.svg",
+        "relayctl branding update --no-logo",
+    ),
     "dead-letters list": ("relayctl dead-letters list --limit 10",),
+    "dead-letters show": (f"relayctl dead-letters show {_KEY} --output json",),
     "dead-letters retry": (
         f"relayctl dead-letters retry {_KEY}",
         "relayctl dead-letters retry --all",
@@ -199,6 +205,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "relayctl service-accounts create --name ci --role operator --area keys --area usage",
         f"relayctl service-accounts create --name blue --role team_admin --team-id {_KEY}",
     ),
+    "service-accounts areas": ("relayctl service-accounts areas",),
     "service-accounts list": ("relayctl service-accounts list --output json",),
     "service-accounts show": (f"relayctl service-accounts show {_KEY}",),
     "service-accounts update": (f"relayctl service-accounts update {_KEY} --role viewer",),
@@ -206,5 +213,6 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "service-accounts revoke": (f"relayctl service-accounts revoke {_KEY}",),
     "sessions list": ("relayctl sessions list --everybody",),
     "sessions end": (f"relayctl sessions end {_KEY}",),
+    "sessions end-all": ("relayctl sessions end-all --subject password:admin",),
     "whoami": ("relayctl whoami",),
 }

@@ -17,7 +17,7 @@ from cli.admin.options import (
     set_or_taken,
     something,
 )
-from cli.admin.output import Column, Shape
+from cli.admin.output import Column, Shape, print_items
 
 PATH = "/internal/service-accounts"
 ROLES = ("viewer", "operator", "admin", "team_admin")
@@ -38,6 +38,7 @@ SHAPE = Shape(
     ),
     _FIELDS,
 )
+AREAS = Shape("areas", (Column("AREA", "area"),), ("area",))
 MADE = Shape("service accounts", SHAPE.columns, ("token", *_FIELDS))
 _team = click.option(
     "--team-id",
@@ -51,7 +52,7 @@ _area = click.option(
     "areas",
     metavar="TAG",
     multiple=True,
-    help="What it is bound to, such as keys or usage (/docs has the tags); several times.",
+    help="What it is bound to, such as keys or usage (`areas` lists them); several times.",
 )
 
 
@@ -81,6 +82,14 @@ def create(session: Session, /, idempotency_key: str, **given: Any) -> None:
 def list_accounts(session: Session, limit: int | None, all_: bool) -> None:
     """List service accounts, the newest first, revoked ones too."""
     session.show_list(SHAPE, PATH, {}, how_many(limit, all_))
+
+
+@service_accounts.command("areas")
+@click.pass_obj
+def list_areas(session: Session) -> None:
+    """List what --area may name."""
+    found = session.client.get("/internal/areas")["items"]
+    print_items(session.output, AREAS, [{"area": area} for area in found])
 
 
 @service_accounts.command()

@@ -124,3 +124,12 @@ def end(session: Session, session_id: str) -> None:
     """End a session; it is over on its next call."""
     session.client.send("DELETE", one("/internal/sessions", session_id))
     session.show_said(f"session {session_id} is over", {"id": session_id, "ended": True})
+
+
+@sessions.command("end-all")
+@click.option("--subject", required=True, help="Whose, as the list names them (admin).")
+@click.pass_obj
+def end_all(session: Session, subject: str) -> None:
+    """End all sessions of a person; your own are ended by `logout --everywhere` too."""
+    session.client.send("DELETE", "/internal/sessions", query={"subject": subject})
+    session.show_said(f"all sessions of {subject} are over", {"subject": subject, "ended": True})

@@ -22,6 +22,7 @@ from functions.key_admin.api import (
     accounts,
     aliases,
     audit,
+    branding,
     condition,
     configuration,
     content_rules,
@@ -92,6 +93,7 @@ OPERATIONS = (
     *sessions.OPERATIONS,
     *service_accounts.OPERATIONS,
     *response_cache.OPERATIONS,
+    *branding.OPERATIONS,
 )
 # A user's id is its caller's own string, and a model's its provider's: both may have slashes.
 _ANY_TEXT = {"{user_id}": "{user_id:path}", "{name}": "{name:path}"}

@@ -1,9 +1,7 @@
 """`/internal/usage/records.csv`, `.xlsx`: the ledger's rows as a table, of any size, streamed."""
 
 import asyncio
-import csv
 import hashlib
-import io
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -11,7 +9,6 @@ from typing import Any, Protocol
 from starlette.responses import Response, StreamingResponse
 
 from common.domain.roles import READ_KEY
-from common.domain.spreadsheets import no_formula
 from common.domain.usage import TOKEN_CLASSES
 from common.state import exports
 from common.state.commands import RedisUnavailable
@@ -19,7 +16,7 @@ from common.state.exports import ExportProgress
 from common.store import usage
 from common.store.usage import Filters
 from functions.key_admin.api.usage import filters_of
-from functions.key_admin.models.fields import written
+from functions.key_admin.csv_table import CsvTable, Row
 from functions.key_admin.models.usage import ExportQuery, ExportShown, Record
 from functions.key_admin.operation import Call, Operation, answered
 from functions.key_admin.problem import not_found
@@ -38,7 +35,6 @@ COLUMNS = (
     *("discount", "service_tier", "searches", "latency_ms", "first_token_ms", "attempts"),
     *("cache_hit", "redactions", "client", "tags"),
 )
-Row = list[object]
 
 
 class Table(Protocol):
@@ -51,25 +47,6 @@ class Table(Protocol):
     def close(self) -> bytes:
         """The end."""
         ...
-
-
-class CsvTable:
-    """Rows as CSV (RFC 4180); a text that a spreadsheet would run gets an apostrophe."""
-
-    def __init__(self, columns: Sequence[str]) -> None:
-        self._head: list[Row] = [list(columns)]
-
-    def write(self, rows: Sequence[Row]) -> bytes:
-        """The next rows."""
-        text = io.StringIO()
-        written_rows = ([_csv_cell(cell) for cell in row] for row in [*self._head, *rows])
-        csv.writer(text, lineterminator="\r\n").writerows(written_rows)
-        self._head = []
-        return text.getvalue().encode()
-
-    def close(self) -> bytes:
-        """The columns' names alone, where there was no row."""
-        return self.write([])
 
 
 async def export_csv(call: Call) -> Response:
@@ -174,20 +151,6 @@ def _cells(row: dict[str, Any]) -> Row:
 
 def _plain(value: object) -> object:
     return ",".join(value) if isinstance(value, list) else value
-
-
-def _csv_cell(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return no_formula(value)
-        case datetime():
-            return written(value)
-        case _:
-            return str(value)
 
 
 OPERATIONS = (

@@ -11,10 +11,12 @@ from starlette.responses import Response
 from common.state.commands import RedisUnavailable
 from common.store.database import DatabaseUnavailable
 from common.telemetry import logs
-from functions.key_admin.console import assets
+from functions.key_admin import branding
+from functions.key_admin.console import assets, logo
 from functions.key_admin.console.view import View
 from functions.key_admin.identity.pages import login_url, page_actor, read_form
 from functions.key_admin.problem import Problem, unavailable
+from functions.key_admin.services import services
 
 Handler = Callable[..., Awaitable[Response]]
 
@@ -95,10 +97,31 @@ PAGES = (
     Page(r"requests/export/progress/(?P<export_id>[\w-]+)", "export", "progress"),
     Page(f"requests/(?P<request_id>{_ID})", "receipt"),
     Page("audit", "audit"),
+    Page("audit/export", "audit", "export"),
     Page("system", "system"),
-    Page(f"system/(?P<what>dead-letters|quarantine)/(?P<name>{_ANY})", "system", submit="retry"),
+    Page("system/(?P<what>dead-letters|quarantine)/retry", "system", "ask_all", "retry_all"),
+    Page("system/(?P<what>dead-letters|quarantine)/(?P<name>[0-9A-Za-z]+)", "system",
+         "show_one", "retry"),
+    Page("notifications", "channels"),
+    Page("notifications/new", "channel_form", "choose"),
+    Page("notifications/new/(?P<kind>[a-z]+)", "channel_form", "show_new", "create"),
+    Page(f"notifications/messages/(?P<message_id>{_ID})", "channels", submit="retry"),
+    Page(f"notifications/(?P<channel_id>{_ID})", "channels", "show_one"),
+    Page(f"notifications/(?P<channel_id>{_ID})/edit", "channel_form", "show", "save"),
+    Page(f"notifications/(?P<channel_id>{_ID})/test", "channels", "show_one", "test"),
+    Page(f"notifications/(?P<channel_id>{_ID})/delete", "channels", "ask_delete", "delete"),
+    Page("service-accounts", "service_accounts"),
+    Page("service-accounts/new", "service_account_form", "show_new", "create"),
+    Page(f"service-accounts/(?P<account_id>{_ID})", "service_accounts", "show_one"),
+    Page(f"service-accounts/(?P<account_id>{_ID})/edit", "service_account_form", "show", "save"),
+    Page(f"service-accounts/(?P<account_id>{_ID})/(?P<act>rotate|revoke)", "service_accounts",
+         "ask", "submit"),
+    Page("sessions", "sessions"),
+    Page("sessions/everywhere", "sessions", "ask_everywhere", "end_everywhere"),
+    Page(f"sessions/(?P<session_id>{_ID})/end", "sessions", submit="end"),
+    Page("branding", "branding", submit="submit"),
     Page("preferences", "preferences", submit="submit"),
-)
+)  # fmt: skip
 _COMPILED = [(re.compile(page.pattern), page) for page in PAGES]
 
 
@@ -109,6 +132,9 @@ async def answer(request: Request) -> Response:
         found = assets.serve(request, path.removeprefix("assets/"))
         return found or _failed(View(request, None), Problem(404, "Not found", path))
     try:
+        if path.startswith("logo/"):
+            return await logo.serve(path.removeprefix("logo/"))
+        await branding.refresh(services())
         return await _answer(request, path)
     except Problem as problem:
         return _failed(await _view(request), problem)

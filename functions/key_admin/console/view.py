@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from common.domain.periods import UnknownTimezone, zone
 from common.domain.roles import Actor
+from functions.key_admin.branding import Brand, current
 from functions.key_admin.console import assets, charts, formats
 from functions.key_admin.console.asking import Asking
 from functions.key_admin.console.words import DEFAULT, LANGUAGES, Words, preferred
@@ -54,6 +55,11 @@ class View:
             self.zone_name, self.zone = "UTC", UTC
         self.formats = formats.Formats(self.words.language, self.zone)
         self.api = Asking(request, actor)
+
+    @property
+    def brand(self) -> Brand:
+        """By which name and logo the console is known."""
+        return current()
 
     @property
     def is_partial(self) -> bool:

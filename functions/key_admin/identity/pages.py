@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl, quote
 from starlette.requests import Request
 
 from common.domain.roles import Actor, Role, Rule
+from functions.key_admin import multipart
 from functions.key_admin.bodies import read_stream
 from functions.key_admin.identity import cookies, sessions, sign_in
 from functions.key_admin.identity.identify import by_cookies, check_role
@@ -91,8 +92,14 @@ async def sign_in_by_api_key(request: Request, key: str) -> Actor:
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """A form as a page sends it, of a name given twice the last. Raises `Problem` 400 to 415."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    """A form as a page sends it, of a name given twice the last; files in base64.
+
+    Raises `Problem` 400 to 415.
+    """
+    content_type = request.headers.get("content-type", "")
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == multipart.MEDIA_TYPE:
+        return multipart.fields_of(content_type, await read_stream(request))
     if media_type != FORM_TYPE:
         raise Problem(415, "Unsupported media type", f"Send the form as {FORM_TYPE}.")
     text = (await read_stream(request)).decode("utf-8", "replace")

@@ -4,7 +4,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from common.domain.roles import Actor
 from common.store import sessions as stored
 from functions.key_admin.identity import cookies, oidc, sessions
 from functions.key_admin.identity.pages import LOGIN, home_of, page_actor, read_form, safe_next
@@ -37,33 +36,29 @@ async def from_provider(request: Request) -> Response:
 
 async def sign_out(request: Request) -> Response:
     """303 to the login page; the session is over."""
-    actor = await _form_actor(request)
-    if actor is not None and actor.session_id is not None:
-        async with services().database.transaction() as connection:
-            session = await stored.find(connection, actor.session_id)
-            await stored.end(connection, actor.session_id, "signed-out")
-            if session is not None:
-                await sessions.write_audit(connection, request, session, "session.close")
-    cookies.take_all(services(), request)
-    return _to(LOGIN)
+    return await _ended(request, everywhere=False)
 
 
 async def sign_out_everywhere(request: Request) -> Response:
     """303 to the login page; all sessions of this person are over."""
-    actor = await _form_actor(request)
+    return await _ended(request, everywhere=True)
+
+
+async def _ended(request: Request, *, everywhere: bool) -> Response:
+    form = await read_form(request)
+    actor = await page_actor(request, csrf_token=form.get("csrf_token", ""))
     if actor is not None and actor.session_id is not None:
         async with services().database.transaction() as connection:
             session = await stored.find(connection, actor.session_id)
-            await stored.end_all_of(connection, actor.subject, "revoked")
+            if everywhere:
+                await stored.end_all_of(connection, actor.subject, "revoked")
+            else:
+                await stored.end(connection, actor.session_id, "signed-out")
             if session is not None:
-                await sessions.write_audit(connection, request, session, "session.revoke-all")
+                action = "session.revoke-all" if everywhere else "session.close"
+                await sessions.write_audit(connection, request, session, action)
     cookies.take_all(services(), request)
     return _to(LOGIN)
-
-
-async def _form_actor(request: Request) -> Actor | None:
-    form = await read_form(request)
-    return await page_actor(request, csrf_token=form.get("csrf_token", ""))
 
 
 def _to(address: str) -> Response:

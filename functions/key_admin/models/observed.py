@@ -130,6 +130,10 @@ class RedisCondition(BaseModel):
     open_requests: int
     outbox: Annotated[int, Field(description="records that are not in the ledger yet")]
     outbox_oldest: Time | None
+    started_at: Time
+    evicted: Annotated[int, Field(description="entries that it dropped for want of memory")]
+    eviction: Annotated[str, Field(description="`noeviction`, or it forgets what is counted")]
+    persistent: Annotated[bool, Field(description="whether it keeps an append-only file")]
 
 
 class PostgresCondition(BaseModel):
@@ -143,6 +147,11 @@ class PostgresCondition(BaseModel):
     dead_letters: Annotated[int, Field(description="that were not sent again")]
     changes: Annotated[int, Field(description="that Redis has not seen")]
     oldest_change: Time | None
+    bytes: Annotated[int, Field(description="of the whole database")]
+    connections: Annotated[int, Field(description="of all to this server")]
+    connections_max: int
+    messages_waiting: Annotated[int, Field(description="notifications still to be sent")]
+    messages_given_up: Annotated[int, Field(description="notifications that never arrived")]
 
 
 class ConditionAnswer(BaseModel):

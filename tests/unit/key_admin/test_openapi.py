@@ -135,7 +135,7 @@ def test_only_what_can_be_taken_away_may_be_null_in_a_change():
         for field in ("redaction", "content_policy", "response_cache")
     }
     taken_away |= {("AccountPatch", "expires_at"), ("AccountPatch", "egress_proxy")}
-    taken_away |= {("ServiceAccountPatch", "expires_at")}
+    taken_away |= {("ServiceAccountPatch", "expires_at"), ("BrandingPatch", "logo")}
     taken_away |= {("KeyPatch", "activation"), *((name, "access") for name in levels)}
     taken_away |= {
         (name, field) for name in ("KeyPatch", "TeamPatch") for field in ("account_id", "group_id")

@@ -22,12 +22,12 @@ MAY = {
     "": ("sessions_open_one sessions_refresh"),
     "viewer operator admin": (
         "account_facts_list_errors account_facts_list_presets account_facts_list_users "
-        "accounts_list_accounts accounts_show audit_list_audit condition_show "
-        "content_rules_show "
-        "dead_letters_list_dead_letters "
+        "accounts_list_accounts accounts_show audit_export audit_list_audit branding_show "
+        "condition_show content_rules_show "
+        "dead_letters_list_dead_letters dead_letters_show "
         "explain_explain groups_list_groups groups_show organisation_show prices_diff "
         "prices_list_books quarantine_list_quarantine response_cache_show "
-        "service_accounts_list_accounts service_accounts_show"
+        "service_accounts_list_accounts service_accounts_list_areas service_accounts_show"
     ),
     "viewer operator admin team_admin": (
         "limits_tree_show limits_use_show spend_show teams_list_teams teams_show "
@@ -52,7 +52,8 @@ MAY = {
     "operator admin team_admin portal": ("keys_create keys_delete keys_revoke keys_rotate"),
     "admin": (
         "account_calls_rewrap accounts_create accounts_delete accounts_patch aliases_delete "
-        "aliases_put configuration_export configuration_import_ groups_create groups_delete "
+        "aliases_put branding_patch configuration_export configuration_import_ groups_create "
+        "groups_delete "
         "groups_patch master_key_grant_grace models_delete models_put notifications_create "
         "notifications_delete notifications_patch organisation_patch prices_import_book "
         "prices_recompute response_cache_purge service_accounts_create service_accounts_patch "
