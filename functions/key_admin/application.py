@@ -38,6 +38,7 @@ from functions.key_admin.api import (
     records_csv,
     redaction,
     response_cache,
+    self_service,
     service_accounts,
     sessions,
     spend,
@@ -83,6 +84,7 @@ OPERATIONS = (
     *sessions.OPERATIONS,
     *service_accounts.OPERATIONS,
     *response_cache.OPERATIONS,
+    *self_service.OPERATIONS,
 )
 # A user's id is its caller's own string, and a model's its provider's: both may have slashes.
 _ANY_TEXT = {"{user_id}": "{user_id:path}", "{name}": "{name:path}"}

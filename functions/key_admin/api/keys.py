@@ -1,16 +1,17 @@
 """`/internal/api-keys`: create, list, show, change, revoke, restore, rotate."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 import psycopg
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from common import projection
 from common.domain import narrowing
 from common.domain.keys import KeyRecord, hash_key, key_prefix_of
-from common.domain.roles import OPERATE_OWN, OPERATE_TEAMS, READ_KEY
+from common.domain.roles import OPERATE_TEAMS, READ_TEAMS
 from common.domain.routing import NO_ROUTING
 from common.identifiers import new_ulid
 from common.secrets import new_api_key
@@ -20,10 +21,8 @@ from common.store.keys import Key, ProjectedKey
 from functions.key_admin import idempotency
 from functions.key_admin.binding import check_binding
 from functions.key_admin.bodies import check_id
-from functions.key_admin.models.access import KeyAccessFields, ModelRules, shown_key_access
-from functions.key_admin.models.content import shown_content
+from functions.key_admin.key_answers import answer_of, audited, members
 from functions.key_admin.models.keys import (
-    ActivationShown,
     KeyAnswer,
     KeyCreate,
     KeyList,
@@ -32,8 +31,7 @@ from functions.key_admin.models.keys import (
     KeyPatch,
     Rotation,
 )
-from functions.key_admin.models.limits import patched_policy, policy_of, shown_counts
-from functions.key_admin.models.routing import shown_routing
+from functions.key_admin.models.limits import patched_policy, policy_of
 from functions.key_admin.operation import Call, Operation, answered, etag
 from functions.key_admin.problem import Problem, conflict, invalid_field, not_found
 from functions.key_admin.scoping import check_key_patch, scoped_key
@@ -43,14 +41,28 @@ PATH = "/internal/api-keys"
 
 async def create(call: Call) -> Response:
     """201 with the key, which is shown this once."""
+
+    async def given(connection: Connection) -> KeyCreate:
+        return await scoped_key(call, connection, call.sent(KeyCreate))
+
+    return await make(call, PATH, given, _made)
+
+
+async def make(
+    call: Call,
+    collection: str,
+    sent: Callable[[Connection], Awaitable[KeyCreate]],
+    shown: Callable[[Key, str], BaseModel],
+) -> Response:
+    """201: what `sent` says as its maker may make it, as `shown` tells of it and its secret."""
     settings = call.services.settings
-    repeatable = call.repeatable(PATH)
+    repeatable = call.repeatable(collection)
     secret = new_api_key(settings.api_key_prefix)
     async with call.services.database.transaction() as connection:
         kept = await idempotency.kept_reply(call.services, connection, repeatable)
         if kept is not None:
             return kept
-        given = await scoped_key(call, connection, call.sent(KeyCreate))
+        given = await sent(connection)
         record = _record(given)
         await check_binding(call, connection, NO_ROUTING, record.policy.routing)
         user_made = await directory.ensure_user(connection, record.user_id)
@@ -64,10 +76,10 @@ async def create(call: Call) -> Response:
             )
         except psycopg.errors.ForeignKeyViolation:
             raise _no_such_team(given.team_id) from None
-        after = _audited(key) | ({"user_created": True} if user_made else {})
+        after = audited(key) | ({"user_created": True} if user_made else {})
         await call.audit(connection, "key.create", record.id, after=after)
-        made = KeyMade(**_members(key), key=secret)
-        headers = {"location": f"{PATH}/{record.id}", "etag": etag(key.record.version)}
+        made = shown(key, secret)
+        headers = {"location": f"{collection}/{record.id}", "etag": etag(key.record.version)}
         answer = answered(made, 201, headers)
         await idempotency.keep(call.services, connection, repeatable, record.id, answer)
     await call.services.bring_projection_up_to_date()
@@ -79,7 +91,7 @@ async def list_keys(call: Call) -> Response:
     query = call.sent(KeyPage)
     seen = call.scope.bounds(query.team_id, query.user_id)
     async with call.services.database.transaction() as connection:
-        found = await keys.page(
+        listed = await keys.page(
             connection,
             key_id=seen.key_id,
             after=query.cursor,
@@ -92,15 +104,15 @@ async def list_keys(call: Call) -> Response:
             sort=query.sort,
             limit=query.limit + 1,
         )
-    page = found[: query.limit]
-    more = page[-1].record.id if len(found) > query.limit else None
-    return answered(KeyList(items=[_answer(key) for key in page], next_cursor=more))
+    page = listed[: query.limit]
+    more = page[-1].record.id if len(listed) > query.limit else None
+    return answered(KeyList(items=[answer_of(key) for key in page], next_cursor=more))
 
 
 async def show(call: Call) -> Response:
     """One key."""
     async with call.services.database.transaction() as connection:
-        key = await _found(call, connection)
+        key = await found(call, connection)
     return _shown(key)
 
 
@@ -109,7 +121,7 @@ async def patch(call: Call) -> Response:
     given = call.sent(KeyPatch)
     check_key_patch(call, given)
     async with call.services.database.transaction() as connection:
-        key = await _found(call, connection)
+        key = await found(call, connection)
         call.check_version(key.record.version)
         if key.status == "revoked":
             raise conflict("A revoked key cannot be changed: restore it first.")
@@ -123,19 +135,19 @@ async def patch(call: Call) -> Response:
 
 async def revoke(call: Call) -> Response:
     """Revoked on the next request everywhere; once more changes nothing."""
-    return await _done(call, await _revoke(call))
+    return await _done(call, await revoked(call))
 
 
 async def delete(call: Call) -> Response:
     """The same as revoke; the key stays listed, because the ledger speaks of it."""
-    await _done(call, await _revoke(call))
+    await _done(call, await revoked(call))
     return Response(status_code=204)
 
 
 async def restore(call: Call) -> Response:
     """A revoked or disabled key is active again; once more changes nothing."""
     async with call.services.database.transaction() as connection:
-        key = await _found(call, connection)
+        key = await found(call, connection)
         if key.status != "active":
             active = msgspec.structs.replace(key, status="active")
             key = await _write(call, connection, key, active, "key.restore")
@@ -144,6 +156,15 @@ async def restore(call: Call) -> Response:
 
 async def rotate(call: Call) -> Response:
     """201 with a new secret for the same key; the old one works until its grace ends."""
+    return await give_secret(call, _made)
+
+
+async def give_secret(
+    call: Call,
+    shown: Callable[[Key, str], BaseModel],
+    check: Callable[[Connection, Key], Awaitable[None]] | None = None,
+) -> Response:
+    """201 with a new secret, if `check` does not refuse it; as `shown` tells of it."""
     given = call.sent(Rotation)
     settings = call.services.settings
     repeatable = call.repeatable()
@@ -152,35 +173,38 @@ async def rotate(call: Call) -> Response:
         kept = await idempotency.kept_reply(call.services, connection, repeatable)
         if kept is not None:
             return kept
-        key = await _found(call, connection)
+        key = await found(call, connection)
         if key.status == "revoked":
             raise conflict("A revoked key cannot be rotated: restore it first.")
+        if check is not None:
+            await check(connection, key)
         prefix = key_prefix_of(secret, settings.api_key_prefix)
         before = {"key_prefix": key.key_prefix}
         old = await keys.projected(connection, key_id=key.record.id)
         await keys.rotate(connection, key.record.id, hash_key(secret), prefix, given.grace_s)
-        key = await _found(call, connection)
+        key = await found(call, connection)
         after = {"key_prefix": prefix, "grace_s": given.grace_s}
         await call.audit(connection, "key.rotate", key.record.id, before=before, after=after)
         await _project_ahead(call, connection, old)
-        answer = answered(KeyMade(**_members(key), key=secret), 201)
+        answer = answered(shown(key, secret), 201)
         await idempotency.keep(call.services, connection, repeatable, key.record.id, answer)
     await call.services.bring_projection_up_to_date()
     return answer
 
 
-async def _revoke(call: Call) -> Key:
+async def revoked(call: Call) -> Key:
+    """The key, revoked; Redis has it already. Raises `Problem` 404."""
     async with call.services.database.transaction() as connection:
-        before = await _found(call, connection)
+        before = await found(call, connection)
         old = await keys.projected(connection, key_id=before.record.id)
         changed = await keys.revoke(connection, before.record.id)
-        key = await _found(call, connection)
+        key = await found(call, connection)
         if not changed:
             # Whatever Redis has, even of a copy of it that was restored, revoking wins.
             await keys.bump(connection, key.record.id)
-            return await _found(call, connection)
+            return await found(call, connection)
         await call.audit(
-            connection, "key.revoke", key.record.id, before=_audited(before), after=_audited(key)
+            connection, "key.revoke", key.record.id, before=audited(before), after=audited(key)
         )
         await _project_ahead(call, connection, old)
         return key
@@ -197,9 +221,9 @@ async def _write(call: Call, connection: Connection, before: Key, key: Key, acti
     if await _project_ahead(call, connection, old):
         # What is committed is another version than what Redis has until then.
         await keys.bump(connection, key.record.id)
-    key = await _found(call, connection)
+    key = await found(call, connection)
     await call.audit(
-        connection, action, key.record.id, before=_audited(before), after=_audited(key)
+        connection, action, key.record.id, before=audited(before), after=audited(key)
     )
     return key
 
@@ -253,7 +277,8 @@ async def _done(call: Call, key: Key) -> Response:
     return _shown(key)
 
 
-async def _found(call: Call, connection: Connection) -> Key:
+async def found(call: Call, connection: Connection) -> Key:
+    """The key of the path, if the caller sees it. Raises `Problem` 404."""
     key_id = check_id(call.path["key_id"], "key")
     key = await keys.find(connection, key_id)
     if key is None or not _is_seen(call, key.record):
@@ -302,56 +327,11 @@ def _patched(key: Key, given: KeyPatch) -> Key:
 
 
 def _shown(key: Key) -> Response:
-    return answered(_answer(key), headers={"etag": etag(key.record.version)})
+    return answered(answer_of(key), headers={"etag": etag(key.record.version)})
 
 
-def _answer(key: Key) -> KeyAnswer:
-    return KeyAnswer(**_members(key))
-
-
-def _members(key: Key) -> dict[str, Any]:
-    record = key.record
-    return {
-        "id": record.id,
-        "name": record.name,
-        "user_id": record.user_id,
-        "team_id": record.team_id,
-        "key_prefix": key.key_prefix,
-        "status": _status(key),
-        "scopes": record.scopes,
-        "models": ModelRules(allow=record.models_allow, deny=record.models_deny),
-        "access": KeyAccessFields(**shown_key_access(record.policy.access)),
-        **shown_counts(record.policy),
-        **shown_routing(record.policy.routing, "account_id", "group_id", "regions"),
-        **shown_content(record.policy.content),
-        "tags": record.tags,
-        "expires_at": key.expires_at,
-        "activation": _activation(key),
-        "created_at": key.created_at,
-        "updated_at": key.updated_at,
-        "revoked_at": key.revoked_at,
-        "last_used_at": key.last_used_at,
-    }
-
-
-def _audited(key: Key) -> dict[str, Any]:
-    shown: dict[str, Any] = _answer(key).model_dump(mode="json", exclude={"last_used_at"})
-    return shown
-
-
-def _activation(key: Key) -> ActivationShown | None:
-    days = key.record.activation_days
-    if days is None:
-        return None
-    first = key.activated_at
-    ends_at = None if first is None else first + timedelta(days=days)
-    return ActivationShown(days=days, activated_at=first, expires_at=ends_at)
-
-
-def _status(key: Key) -> str:
-    if key.status == "active" and (ends_at := key.ends_at) is not None:
-        return "expired" if ends_at <= datetime.now(UTC) else "active"
-    return key.status
+def _made(key: Key, secret: str) -> KeyMade:
+    return KeyMade(**members(key), key=secret)
 
 
 def _no_such_team(team_id: str | None) -> Problem:
@@ -361,21 +341,21 @@ def _no_such_team(team_id: str | None) -> Problem:
 _ONE = f"{PATH}/{{key_id}}"
 OPERATIONS = (
     Operation(
-        "POST", PATH, create, "Make a key", "Keys", may=OPERATE_OWN,
+        "POST", PATH, create, "Make a key", "Keys", may=OPERATE_TEAMS,
         status=201, answer=KeyMade, body=KeyCreate, idempotent_by_key=True, refusals=(409,),
     ),
-    Operation("GET", PATH, list_keys, "List keys", "Keys", may=READ_KEY,
+    Operation("GET", PATH, list_keys, "List keys", "Keys", may=READ_TEAMS,
               answer=KeyList, query=KeyPage),
-    Operation("GET", _ONE, show, "Show a key", "Keys", may=READ_KEY,
+    Operation("GET", _ONE, show, "Show a key", "Keys", may=READ_TEAMS,
               answer=KeyAnswer, refusals=(404,)),
     Operation(
         "PATCH", _ONE, patch, "Change a key", "Keys", may=OPERATE_TEAMS,
         answer=KeyAnswer, body=KeyPatch, versioned=True, refusals=(404, 409),
     ),
-    Operation("DELETE", _ONE, delete, "Revoke a key", "Keys", may=OPERATE_OWN,
+    Operation("DELETE", _ONE, delete, "Revoke a key", "Keys", may=OPERATE_TEAMS,
               status=204, refusals=(404,)),
     Operation(
-        "POST", f"{_ONE}/revoke", revoke, "Revoke a key", "Keys", may=OPERATE_OWN,
+        "POST", f"{_ONE}/revoke", revoke, "Revoke a key", "Keys", may=OPERATE_TEAMS,
         answer=KeyAnswer, refusals=(404,),
     ),
     Operation(
@@ -384,7 +364,7 @@ OPERATIONS = (
         answer=KeyAnswer, refusals=(404, 409),
     ),
     Operation(
-        "POST", f"{_ONE}/rotate", rotate, "Give a key a new secret", "Keys", may=OPERATE_OWN,
+        "POST", f"{_ONE}/rotate", rotate, "Give a key a new secret", "Keys", may=OPERATE_TEAMS,
         status=201, answer=KeyMade, body=Rotation, body_required=False, idempotent_by_key=True,
         refusals=(404, 409),
     ),

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from starlette.responses import Response, StreamingResponse
 
-from common.domain.roles import READ_KEY
+from common.domain.roles import READ_TEAMS
 from common.domain.usage import TOKEN_CLASSES
 from common.store import usage
 from common.store.usage import Filters
@@ -98,5 +98,5 @@ def _lines(rows: list[list[str]]) -> bytes:
 
 OPERATIONS = (
     Operation("GET", "/internal/usage/records.csv", export, "Export the ledger's rows", "Usage",
-              may=READ_KEY, answer=Record, answer_type="text/csv", query=ExportQuery),
+              may=READ_TEAMS, answer=Record, answer_type="text/csv", query=ExportQuery),
 )  # fmt: skip

@@ -28,6 +28,7 @@ SIGN_IN_ERRORS = {
     "domain_not_allowed": "E-mail addresses of your domain may not sign in here.",
     "no_role": "You have no role in Relay: ask an administrator for one.",
     "no_team": "The team that you administrate is not there: ask an administrator.",
+    "user_taken": "Somebody else signs in with your address: ask an administrator.",
     "no_user": "The identity provider does not say which user you are: ask an administrator.",
 }
 
