@@ -15,7 +15,7 @@ from functions.key_admin.models.keys import KeyCreate
 from functions.key_admin.models.limits import counts_of
 from functions.key_admin.models.self_service import Allowance, Obstacle, OwnKeyCreate
 from functions.key_admin.operation import Call
-from functions.key_admin.problem import FieldError, Problem, conflict, invalid_field
+from functions.key_admin.problem import FieldError, Problem, conflict
 
 _WORDS: dict[Obstacle, str] = {
     "key": "Who came with an API key sees it and changes nothing: sign in to make keys.",
@@ -78,8 +78,10 @@ def allowance_of(call: Call, standing: Standing) -> Allowance:
     )
 
 
-async def own_key(call: Call, connection: Connection, given: OwnKeyCreate) -> KeyCreate:
-    """The key as its maker may make it. Raises `Problem` 403, 409 and 422.
+async def own_key(
+    call: Call, connection: Connection, given: OwnKeyCreate
+) -> tuple[KeyCreate, Team]:
+    """The key as its maker may make it, and their team. Raises `Problem` 403, 409 and 422.
 
     Others of theirs that are made at the same time wait, so that there are never too many.
     """
@@ -103,7 +105,7 @@ async def own_key(call: Call, connection: Connection, given: OwnKeyCreate) -> Ke
         errors = [FieldError(field=field, message=message) for field, message in faults]
         named = ", ".join(field for field, _ in faults)
         raise Problem(422, "Invalid request", f"Above your team: {named}", errors=errors)
-    return KeyCreate(
+    made = KeyCreate(
         name=given.name,
         user_id=user_id,
         team_id=standing.team.id,
@@ -114,6 +116,7 @@ async def own_key(call: Call, connection: Connection, given: OwnKeyCreate) -> Ke
         calendar=given.calendar,
         expires_at=given.expires_at or latest,
     )
+    return made, standing.team
 
 
 async def check_rotation(call: Call, connection: Connection, key: Key) -> None:
@@ -128,13 +131,6 @@ async def check_rotation(call: Call, connection: Connection, key: Key) -> None:
         raise Problem(403, "Not allowed", detail)
     if not team.self_service.enabled:
         raise Problem(403, "Not allowed", _WORDS["off"])
-
-
-def check_own(call: Call, key_id: str | None) -> None:
-    """A key that is asked for is the one that was come with. Raises `Problem` 422."""
-    own = call.actor.key_id
-    if own is not None and key_id not in (None, own):
-        raise invalid_field("key_id", "must be the key that you came with: leave it out")
 
 
 def _check_may_create(standing: Standing) -> None:

@@ -7,7 +7,6 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from common.domain.roles import CHANGE_OWN, PUBLIC, SEE_OWN
@@ -50,7 +49,6 @@ from functions.key_admin.models.self_service import (
 from functions.key_admin.models.usage import RecordsQuery, SumsQuery, UsageAnswer
 from functions.key_admin.operation import Call, Operation, answered
 from functions.key_admin.own_keys import (
-    Standing,
     allowance_of,
     check_rotation,
     own_key,
@@ -107,18 +105,16 @@ async def list_keys(call: Call) -> Response:
 
 async def create(call: Call) -> Response:
     """201 with the key, which is shown this once; in one's team, within what it allows."""
-    standing: list[Standing] = []
+    teams: list[str] = []
 
     async def given(connection: Connection) -> KeyCreate:
-        made = await own_key(call, connection, call.sent(OwnKeyCreate))
-        standing.append(await standing_of(call, connection, call.scope.user_id))
+        made, team = await own_key(call, connection, call.sent(OwnKeyCreate))
+        teams.append(team.name)
         return made
 
-    def shown(key: Key, secret: str) -> BaseModel:
-        team = standing[0].team
-        return OwnKeyMade(**_own(key, None if team is None else team.name), key=secret)
-
-    return await key_calls.make(call, KEYS, given, shown)
+    return await key_calls.make(
+        call, KEYS, given, lambda key, secret: OwnKeyMade(**_own(key, teams[0]), key=secret)
+    )
 
 
 async def show_key(call: Call) -> Response:
