@@ -119,7 +119,7 @@ async def own_key(
     return made, standing.team
 
 
-async def check_rotation(call: Call, connection: Connection, key: Key) -> None:
+async def check_rotation(connection: Connection, key: Key) -> None:
     """Whether the key's team lets its people rotate keys. Raises `Problem` 403.
 
     Revoking asks nobody: a key that leaked must end.

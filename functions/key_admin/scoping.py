@@ -14,9 +14,8 @@ from functions.key_admin.operation import Call
 from functions.key_admin.problem import invalid_field
 
 _NARROWING = frozenset(("limits", "budgets", "calendar", "access"))
-_TEAM_KEY = _NARROWING | {
-    *("name", "user_id", "team_id", "scopes", "models", "tags", "expires_at", "activation", "status")
-}
+_TEAM_KEY = _NARROWING | {"name", "user_id", "team_id", "scopes", "models", "tags", "expires_at",
+                          "activation", "status"}  # fmt: skip
 _TEAM_USER = _NARROWING | {"id", "name", "email", "team_id"}
 
 
@@ -25,7 +24,7 @@ async def scoped_key(call: Call, connection: Connection, given: KeyCreate) -> Ke
     scope = call.scope
     if scope.everything:
         return given
-    _check_fields(call, given, _TEAM_KEY)
+    _check_fields(given, _TEAM_KEY)
     team_id = team_of(call, given.team_id)
     if given.user_id is not None:
         user = await directory.find_user(connection, given.user_id)
@@ -40,7 +39,7 @@ def check_key_patch(call: Call, given: KeyPatch) -> None:
     """A team admin changes what cannot loosen a bound, within their teams. Raises `Problem`."""
     if call.scope.everything:
         return
-    _check_fields(call, given, _TEAM_KEY)
+    _check_fields(given, _TEAM_KEY)
     if "team_id" in given.model_fields_set:
         team_of(call, given.team_id, required=True)
 
@@ -48,7 +47,7 @@ def check_key_patch(call: Call, given: KeyPatch) -> None:
 def check_user_fields(call: Call, given: BaseModel) -> None:
     """The same of users. Raises `Problem`."""
     if not call.scope.everything:
-        _check_fields(call, given, _TEAM_USER)
+        _check_fields(given, _TEAM_USER)
 
 
 def team_of(call: Call, team_id: str | None, *, required: bool = False) -> str | None:
@@ -63,6 +62,6 @@ def team_of(call: Call, team_id: str | None, *, required: bool = False) -> str |
     return team_id
 
 
-def _check_fields(call: Call, given: BaseModel, allowed: frozenset[str]) -> None:
+def _check_fields(given: BaseModel, allowed: frozenset[str]) -> None:
     for name in sorted(given.model_fields_set - allowed):
         raise invalid_field(name, "cannot be set by team admins: ask an administrator")

@@ -222,9 +222,7 @@ async def _write(call: Call, connection: Connection, before: Key, key: Key, acti
         # What is committed is another version than what Redis has until then.
         await keys.bump(connection, key.record.id)
     key = await found(call, connection)
-    await call.audit(
-        connection, action, key.record.id, before=audited(before), after=audited(key)
-    )
+    await call.audit(connection, action, key.record.id, before=audited(before), after=audited(key))
     return key
 
 

@@ -54,7 +54,11 @@ async def _levels(connection: Connection, query: LimitsQuery, scope: Scope) -> l
     if query.user_id is not None:
         return await user_level(connection, query.user_id, scope)
     if query.team_id is not None:
-        return await team_level(connection, query.team_id) if scope.covers(team_id=query.team_id) else []
+        return (
+            await team_level(connection, query.team_id)
+            if scope.covers(team_id=query.team_id)
+            else []
+        )
     teams = await directory.page_of_teams(
         connection, team_ids=scope.bounds().team_ids, limit=TEAMS_MAX
     )

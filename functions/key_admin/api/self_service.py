@@ -120,7 +120,8 @@ async def create(call: Call) -> Response:
 async def show_key(call: Call) -> Response:
     """One key of one's own."""
     async with call.services.database.transaction() as connection:
-        return answered(*await _shown(connection, [await key_calls.found(call, connection)]))
+        key = await key_calls.found(call, connection)
+        return answered((await _shown(connection, [key]))[0])
 
 
 async def rotate(call: Call) -> Response:
@@ -128,7 +129,7 @@ async def rotate(call: Call) -> Response:
     teams: list[str | None] = []
 
     async def check(connection: Connection, key: Key) -> None:
-        await check_rotation(call, connection, key)
+        await check_rotation(connection, key)
         teams.append(await _team_name(connection, key.record.team_id))
 
     return await key_calls.give_secret(
@@ -141,7 +142,7 @@ async def revoke(call: Call) -> Response:
     key = await key_calls.revoked(call)
     await call.services.bring_projection_up_to_date()
     async with call.services.database.transaction() as connection:
-        return answered(*await _shown(connection, [key]))
+        return answered((await _shown(connection, [key]))[0])
 
 
 async def show_limits(call: Call) -> Response:
@@ -181,9 +182,7 @@ async def list_requests(call: Call) -> Response:
             before=query.cursor,
             limit=query.limit + 1,
         )
-    page = [
-        OwnRecord(**row | {"cost_usd": money(row["cost_usd"])}) for row in found[: query.limit]
-    ]
+    page = [OwnRecord(**row | {"cost_usd": money(row["cost_usd"])}) for row in found[: query.limit]]
     more = page[-1].id if len(found) > query.limit else None
     return answered(OwnRecords(items=page, next_cursor=more))
 

@@ -132,7 +132,7 @@ class TeamCreate(TenantPolicySent, TeamRoutingSent):
 
 
 class TeamPatch(TenantPolicyPatch, TeamRoutingPatch):
-    """What is to change; what is left out stays. `null` takes a binding away, and what people do."""
+    """What is to change; what is left out stays. `null` takes a binding away."""
 
     name: Annotated[Name, Kept] = LEFT_OUT
     description: Annotated[Words, Kept] = LEFT_OUT

@@ -21,9 +21,7 @@ async def asked(view: View, key_id: str = "") -> dict[str, Any]:
     )
     series = overview.by_step(found["steps"], chosen)
     total = found["steps"]["total"]
-    by_cost = sorted(
-        found["models"]["items"], key=lambda one: -overview.figure(one, "cost")
-    )
+    by_cost = sorted(found["models"]["items"], key=lambda one: -overview.figure(one, "cost"))
     return {
         "range": chosen,
         "presets": ranges.PRESETS,

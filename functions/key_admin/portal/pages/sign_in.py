@@ -51,5 +51,7 @@ def _form(
         target=wanted,
         error=error,
         by_key=by_key,
-        providers=[(one.name, f"{one.url}?{urlencode({'next': wanted})}") for one in ways.providers],
+        providers=[
+            (one.name, f"{one.url}?{urlencode({'next': wanted})}") for one in ways.providers
+        ],
     )
