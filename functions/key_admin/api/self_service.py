@@ -227,7 +227,13 @@ async def check(call: Call) -> Response:
 
 async def _used(parts: Services, found: list[Found]) -> list[OwnLevelUse]:
     levels = await asyncio.gather(*(use_of(parts, one) for one in found if one[4].counts))
-    return [OwnLevelUse(level=one.level, name=one.name, use=one.use) for one in levels]
+    # Whose key it is stands in no answer: its holder may be somebody else.
+    return [
+        OwnLevelUse(
+            level=one.level, name=one.name if one.level == "team" else one.level, use=one.use
+        )
+        for one in levels
+    ]
 
 
 async def _shown(connection: Connection, page: list[Key]) -> list[OwnKeyShown]:

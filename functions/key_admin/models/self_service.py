@@ -134,7 +134,7 @@ class OwnLevelUse(BaseModel):
     """A level's limits with what is used of them; null while Redis cannot be asked."""
 
     level: Level
-    name: str
+    name: Annotated[str, Field(description="of a team; else as `level`")]
     use: list[LimitUse] | None
 
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.console import Person
 from tests.support.key_admin import KEYS, new_address
 from tests.support.usage_records import make_record, post_records
 
@@ -195,30 +194,3 @@ def test_who_guesses_keys_is_locked_out(key_admin):
     for path in (f"{SELF}/check", "/internal/session"):
         answer = key_admin.call("POST", path, json=body, authorization=None, address=address)
         assert answer.status_code == 429
-
-
-def test_the_pages_of_a_keys_holder(key_admin):
-    key = key_admin.created(name="<b>mine</b>")
-    somebody = Person(key_admin)
-    assert somebody.get("/portal").headers["location"] == "/portal/login?next=/portal"
-    checked = somebody.post("/portal/check", api_key=key["key"])
-    assert (checked.status_code, "&lt;b&gt;mine" in checked.text) == (200, True)
-    assert somebody.post("/portal/check", api_key="x").status_code == 401
-    opened = somebody.post("/portal/login", api_key=key["key"], next="//evil.example")
-    assert (opened.status_code, opened.headers["location"]) == (303, "/portal")
-    assert somebody.get("/portal").headers["location"] == f"/portal/keys/{key['id']}"
-    assert somebody.get("/admin/keys").headers["location"] == "/portal"
-    page = somebody.get(f"/portal/keys/{key['id']}")
-    assert page.status_code == 200
-    assert "default-src 'none'" in page.headers["content-security-policy"]
-    assert key["user_id"] not in page.text
-    for path in ("/portal/requests", "/portal/keys/new", "/portal/preferences"):
-        assert somebody.get(path).status_code == 200, path
-    refused = somebody.send("/portal/preferences", to=f"/portal/keys/{key['id']}/revoke")
-    assert refused.status_code == 403
-    assert key_admin.get(f"{KEYS}/{key['id']}").json()["status"] == "active"
-    # A form that carries no token of the session is of another site.
-    assert somebody.post(f"/portal/keys/{key['id']}/revoke").status_code == 403
-    out = somebody.send("/portal/preferences", to="/auth/logout")
-    assert out.headers["location"] == "/portal/login"
-    somebody.close()
