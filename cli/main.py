@@ -69,6 +69,7 @@ _COMMANDS = {
     "logout": ("cli.admin.signing_in", "logout", "Sign out of it."),
     "models": ("cli.admin.models", "models", "What is known of models."),
     "route": ("cli.admin.route", "route", "Which accounts a request would take, and why."),
+    "self": ("cli.admin.self_service", "self_service", "Your own keys, as in the portal."),
     "service-accounts": (
         "cli.admin.service_accounts",
         "service_accounts",

@@ -47,15 +47,28 @@ SESSIONS = Shape(
     help="Where the password is; `-` is standard input. Asked for when it is not given.",
 )
 @click.option("--with-master-key", is_flag=True, help="Sign in with the master key.")
+@click.option(
+    "--api-key-file",
+    metavar="FILE",
+    help="Sign in with the API key in it, for `relayctl self`; `-` is standard input.",
+)
 @click.pass_obj
 def login(
-    session: Session, username: str | None, password_file: str | None, with_master_key: bool
+    session: Session,
+    username: str | None,
+    password_file: str | None,
+    with_master_key: bool,
+    api_key_file: str | None,
 ) -> None:
     """Sign in; commands to the same address then use the session until it ends.
 
     RELAY_ADMIN_TOKEN, PROXY_MASTER_KEY and --master-key-file come before it.
     """
-    if with_master_key:
+    if api_key_file is not None:
+        if with_master_key or username is not None or password_file is not None:
+            raise click.UsageError("give --api-key-file alone")
+        body = {"api_key": read_secret(api_key_file, "--api-key-file")}
+    elif with_master_key:
         if username is not None or password_file is not None:
             raise click.UsageError("give --with-master-key or a name and password, not both")
         body = {"master_key": master_key(session.master_key_file)}

@@ -43,6 +43,7 @@ from functions.key_admin.api import (
     records_export,
     redaction,
     response_cache,
+    self_service,
     service_accounts,
     sessions,
     spend,
@@ -94,6 +95,7 @@ OPERATIONS = (
     *service_accounts.OPERATIONS,
     *response_cache.OPERATIONS,
     *branding.OPERATIONS,
+    *self_service.OPERATIONS,
 )
 # A user's id is its caller's own string, and a model's its provider's: both may have slashes.
 _ANY_TEXT = {"{user_id}": "{user_id:path}", "{name}": "{name:path}"}

@@ -13,8 +13,8 @@ from common.secrets import new_api_key
 from common.store import directory, keys
 from common.store.database import Connection
 from common.store.keys import Key, ProjectedKey
-from functions.key_admin.key_answers import audited, members_of
-from functions.key_admin.models.keys import KeyCreate, KeyMade, KeyPatch
+from functions.key_admin.key_answers import audited
+from functions.key_admin.models.keys import KeyCreate, KeyPatch
 from functions.key_admin.models.limits import patched_policy, policy_of
 from functions.key_admin.operation import Call
 from functions.key_admin.problem import Problem, conflict, invalid_field
@@ -27,8 +27,8 @@ async def create(
     record: KeyRecord,
     *,
     of_many: bool = False,
-) -> tuple[KeyMade, int]:
-    """The new key with its secret, and its version. Raises `Problem` 422 for no such team."""
+) -> tuple[Key, str]:
+    """The new key and its secret. Raises `Problem` 422 for no such team."""
     prefix = call.services.settings.api_key_prefix
     secret = new_api_key(prefix)
     user_made = await directory.ensure_user(connection, record.user_id)
@@ -40,7 +40,7 @@ async def create(
         raise _no_such_team(given.team_id) from None
     after = audited(key) | ({"user_created": True} if user_made else {})
     await call.audit(connection, "key.create", record.id, after=after, of_many=of_many)
-    return KeyMade(**members_of(key), key=secret), key.record.version
+    return key, secret
 
 
 async def revoke(call: Call, connection: Connection, before: Key, *, of_many: bool = False) -> Key:

@@ -17,6 +17,7 @@ POLICY_PAGES = (
 )
 
 
+PORTAL_PAGES = ("", "keys/new", "requests")
 PHONE_PAGES = (
     *("", "keys", "keys/new", "requests", "system", "policies", "policies/redaction"),
     *("prices/import", "routing/aliases/new", "accounts/new/groq"),
@@ -24,10 +25,13 @@ PHONE_PAGES = (
 )
 
 
-def go_through_all(visitor, pages, suffix):
+def go_through_all(visitor, pages, suffix, home="/admin"):
     for path in pages:
-        visitor.page.goto(f"/admin/{path}".rstrip("/"))
-        visitor.check(f"{re.sub(r'[^a-z]+', '-', path) or 'overview'}-{suffix}")
+        visitor.page.goto(f"{home}/{path}".rstrip("/"))
+        named = ("" if home == "/admin" else "portal-") + (
+            re.sub(r"[^a-z]+", "-", path) or "overview"
+        )
+        visitor.check(f"{named}-{suffix}")
 
 
 def test_a_key_is_made_used_changed_rotated_and_revoked(visit):
@@ -186,6 +190,41 @@ def test_every_page_is_right_in_the_dark_on_a_phone(visit):
     page.get_by_role("link", name="Audit log").tap()
     expect(page.get_by_role("heading", level=1)).to_have_text("Audit log")
     go_through_all(visitor, PHONE_PAGES, "phone-dark")
+
+
+def test_somebody_helps_themselves_in_the_portal(visit):
+    visitor = visit(portal_user="alice@example.com", color_scheme="dark", **PHONE)
+    page = visitor.page
+    go_through_all(visitor, PORTAL_PAGES, "phone-dark", "/portal")
+    page.goto("/portal")
+    page.get_by_role("link", name="New key").click()
+    page.get_by_label("Name", exact=True).fill("made by myself")
+    page.get_by_label("USD").first.fill("5")
+    page.get_by_role("button", name="Create key").click()
+    wrong = page.get_by_label("USD").first
+    expect(wrong).to_have_attribute("aria-invalid", "true")
+    expect(wrong).to_have_value("5")
+    wrong.fill("3")
+    page.get_by_role("button", name="Create key").click()
+    secret = page.locator("#secret").inner_text()
+    page.get_by_role("link", name="Go to the key").click()
+    page.get_by_role("link", name="Revoke").click()
+    page.get_by_role("button", name="Revoke").click()
+    expect(page.locator("h1 .badge")).to_have_text("revoked")
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto("/portal")
+    page.get_by_role("link", name="checkout-assistant").first.click()
+    visitor.check("portal-key-light")
+    page.goto("/portal/check")
+    page.get_by_label("API key").fill(secret)
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_text("This API key has been revoked.")).to_be_visible()
+    visitor.check("portal-check-light")
+    page.goto("/portal")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Relay: your keys")
+    visitor.check("portal-sign-in-light")
 
 
 def test_by_keyboard_alone_in_german(visit):

@@ -1,10 +1,13 @@
 """`/internal/api-keys`: create, list, show, change, revoke, restore, rotate."""
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from common.domain.keys import KeyRecord, hash_key, key_prefix_of
-from common.domain.roles import OPERATE_OWN, OPERATE_TEAMS, READ_KEY
+from common.domain.roles import OPERATE_TEAMS, READ_TEAMS
 from common.domain.routing import NO_ROUTING
 from common.secrets import new_api_key
 from common.store import keys
@@ -32,16 +35,31 @@ PATH = "/internal/api-keys"
 
 async def create(call: Call) -> Response:
     """201 with the key, which is shown this once."""
-    repeatable = call.repeatable(PATH)
+
+    async def given(connection: Connection) -> KeyCreate:
+        return await scoped_key(call, connection, call.sent(KeyCreate))
+
+    return await make(call, PATH, given, _made)
+
+
+async def make(
+    call: Call,
+    collection: str,
+    sent: Callable[[Connection], Awaitable[KeyCreate]],
+    shown: Callable[[Key, str], BaseModel],
+) -> Response:
+    """201: what `sent` says as its maker may make it, as `shown` tells of it and its secret."""
+    repeatable = call.repeatable(collection)
     async with call.services.database.transaction() as connection:
         kept = await idempotency.kept_reply(call.services, connection, repeatable)
         if kept is not None:
             return kept
-        given = await scoped_key(call, connection, call.sent(KeyCreate))
+        given = await sent(connection)
         record = key_changes.record_of(given)
         await check_binding(call, connection, NO_ROUTING, record.policy.routing)
-        made, version = await key_changes.create(call, connection, given, record)
-        headers = {"location": f"{PATH}/{record.id}", "etag": etag(version)}
+        key, secret = await key_changes.create(call, connection, given, record)
+        made = shown(key, secret)
+        headers = {"location": f"{collection}/{record.id}", "etag": etag(key.record.version)}
         answer = answered(made, 201, headers)
         await idempotency.keep(call.services, connection, repeatable, record.id, answer)
     await call.services.bring_projection_up_to_date()
@@ -53,7 +71,7 @@ async def list_keys(call: Call) -> Response:
     query = call.sent(KeyPage)
     seen = call.scope.bounds(query.team_id, query.user_id)
     async with call.services.database.transaction() as connection:
-        found = await keys.page(
+        listed = await keys.page(
             connection,
             key_id=seen.key_id,
             after=query.cursor,
@@ -66,15 +84,15 @@ async def list_keys(call: Call) -> Response:
             sort=query.sort,
             limit=query.limit + 1,
         )
-    page = found[: query.limit]
-    more = page[-1].record.id if len(found) > query.limit else None
+    page = listed[: query.limit]
+    more = page[-1].record.id if len(listed) > query.limit else None
     return answered(KeyList(items=[answer_of(key) for key in page], next_cursor=more))
 
 
 async def show(call: Call) -> Response:
     """One key."""
     async with call.services.database.transaction() as connection:
-        key = await _found(call, connection)
+        key = await found(call, connection)
     return _shown(key)
 
 
@@ -83,7 +101,7 @@ async def patch(call: Call) -> Response:
     given = call.sent(KeyPatch)
     check_key_patch(call, given)
     async with call.services.database.transaction() as connection:
-        key = await _found(call, connection)
+        key = await found(call, connection)
         call.check_version(key.record.version)
         if key.status == "revoked":
             raise conflict("A revoked key cannot be changed: restore it first.")
@@ -97,19 +115,19 @@ async def patch(call: Call) -> Response:
 
 async def revoke(call: Call) -> Response:
     """Revoked on the next request everywhere; once more changes nothing."""
-    return await _done(call, await _revoked(call))
+    return await _done(call, await revoked(call))
 
 
 async def delete(call: Call) -> Response:
     """The same as revoke; the key stays listed, because the ledger speaks of it."""
-    await _done(call, await _revoked(call))
+    await _done(call, await revoked(call))
     return Response(status_code=204)
 
 
 async def restore(call: Call) -> Response:
     """A revoked or disabled key is active again; once more changes nothing."""
     async with call.services.database.transaction() as connection:
-        key = await _found(call, connection)
+        key = await found(call, connection)
         if key.status != "active":
             active = msgspec.structs.replace(key, status="active")
             key = await key_changes.write(call, connection, key, active, "key.restore")
@@ -118,6 +136,15 @@ async def restore(call: Call) -> Response:
 
 async def rotate(call: Call) -> Response:
     """201 with a new secret for the same key; the old one works until its grace ends."""
+    return await give_secret(call, _made)
+
+
+async def give_secret(
+    call: Call,
+    shown: Callable[[Key, str], BaseModel],
+    check: Callable[[Connection, Key], Awaitable[None]] | None = None,
+) -> Response:
+    """201 with a new secret, if `check` does not refuse it; as `shown` tells of it."""
     given = call.sent(Rotation)
     settings = call.services.settings
     repeatable = call.repeatable()
@@ -126,26 +153,29 @@ async def rotate(call: Call) -> Response:
         kept = await idempotency.kept_reply(call.services, connection, repeatable)
         if kept is not None:
             return kept
-        key = await _found(call, connection)
+        key = await found(call, connection)
         if key.status == "revoked":
             raise conflict("A revoked key cannot be rotated: restore it first.")
+        if check is not None:
+            await check(connection, key)
         prefix = key_prefix_of(secret, settings.api_key_prefix)
         before = {"key_prefix": key.key_prefix}
         old = await keys.projected(connection, key_id=key.record.id)
         await keys.rotate(connection, key.record.id, hash_key(secret), prefix, given.grace_s)
-        key = await _found(call, connection)
+        key = await found(call, connection)
         after = {"key_prefix": prefix, "grace_s": given.grace_s}
         await call.audit(connection, "key.rotate", key.record.id, before=before, after=after)
         await key_changes.project_ahead(call, connection, old)
-        answer = answered(KeyMade(**members_of(key), key=secret), 201)
+        answer = answered(shown(key, secret), 201)
         await idempotency.keep(call.services, connection, repeatable, key.record.id, answer)
     await call.services.bring_projection_up_to_date()
     return answer
 
 
-async def _revoked(call: Call) -> Key:
+async def revoked(call: Call) -> Key:
+    """The key, revoked; Redis has it already. Raises `Problem` 404."""
     async with call.services.database.transaction() as connection:
-        return await key_changes.revoke(call, connection, await _found(call, connection))
+        return await key_changes.revoke(call, connection, await found(call, connection))
 
 
 async def _done(call: Call, key: Key) -> Response:
@@ -153,7 +183,8 @@ async def _done(call: Call, key: Key) -> Response:
     return _shown(key)
 
 
-async def _found(call: Call, connection: Connection) -> Key:
+async def found(call: Call, connection: Connection) -> Key:
+    """The key of the path, if the caller sees it. Raises `Problem` 404."""
     key_id = check_id(call.path["key_id"], "key")
     key = await keys.find(connection, key_id)
     if key is None or not _is_seen(call, key.record):
@@ -169,24 +200,28 @@ def _shown(key: Key) -> Response:
     return answered(answer_of(key), headers={"etag": etag(key.record.version)})
 
 
+def _made(key: Key, secret: str) -> KeyMade:
+    return KeyMade(**members_of(key), key=secret)
+
+
 _ONE = f"{PATH}/{{key_id}}"
 OPERATIONS = (
     Operation(
-        "POST", PATH, create, "Make a key", "Keys", may=OPERATE_OWN,
+        "POST", PATH, create, "Make a key", "Keys", may=OPERATE_TEAMS,
         status=201, answer=KeyMade, body=KeyCreate, idempotent_by_key=True, refusals=(409,),
     ),
-    Operation("GET", PATH, list_keys, "List keys", "Keys", may=READ_KEY,
+    Operation("GET", PATH, list_keys, "List keys", "Keys", may=READ_TEAMS,
               answer=KeyList, query=KeyPage),
-    Operation("GET", _ONE, show, "Show a key", "Keys", may=READ_KEY,
+    Operation("GET", _ONE, show, "Show a key", "Keys", may=READ_TEAMS,
               answer=KeyAnswer, refusals=(404,)),
     Operation(
         "PATCH", _ONE, patch, "Change a key", "Keys", may=OPERATE_TEAMS,
         answer=KeyAnswer, body=KeyPatch, versioned=True, refusals=(404, 409),
     ),
-    Operation("DELETE", _ONE, delete, "Revoke a key", "Keys", may=OPERATE_OWN,
+    Operation("DELETE", _ONE, delete, "Revoke a key", "Keys", may=OPERATE_TEAMS,
               status=204, refusals=(404,)),
     Operation(
-        "POST", f"{_ONE}/revoke", revoke, "Revoke a key", "Keys", may=OPERATE_OWN,
+        "POST", f"{_ONE}/revoke", revoke, "Revoke a key", "Keys", may=OPERATE_TEAMS,
         answer=KeyAnswer, refusals=(404,),
     ),
     Operation(
@@ -195,7 +230,7 @@ OPERATIONS = (
         answer=KeyAnswer, refusals=(404, 409),
     ),
     Operation(
-        "POST", f"{_ONE}/rotate", rotate, "Give a key a new secret", "Keys", may=OPERATE_OWN,
+        "POST", f"{_ONE}/rotate", rotate, "Give a key a new secret", "Keys", may=OPERATE_TEAMS,
         status=201, answer=KeyMade, body=Rotation, body_required=False, idempotent_by_key=True,
         refusals=(404, 409),
     ),

@@ -17,7 +17,7 @@ from common.store.database import Connection
 from common.store.keys import Key
 from functions.key_admin import idempotency, key_changes
 from functions.key_admin.binding import check_binding
-from functions.key_admin.key_answers import audited
+from functions.key_admin.key_answers import audited, members_of
 from functions.key_admin.models.keys import KeyCreate, KeyMade, KeyPatch
 from functions.key_admin.models.keys_bulk import (
     KEYS_MAX,
@@ -49,10 +49,10 @@ async def create(call: Call) -> Response:
         kept = await idempotency.kept_reply(call.services, connection, repeatable)
         if kept is not None:
             return kept
-        made = [
-            (await key_changes.create(call, connection, given, record, of_many=True))[0]
-            for given, record in await _checked(call, connection, rows)
-        ]
+        made = []
+        for given, record in await _checked(call, connection, rows):
+            key, secret = await key_changes.create(call, connection, given, record, of_many=True)
+            made.append(KeyMade(**members_of(key), key=secret))
         answer = answered(KeysMade(items=made), 201)
         what = _named(made)
         await idempotency.keep(call.services, connection, repeatable, what, answer)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from starlette.responses import Response, StreamingResponse
 
-from common.domain.roles import READ_KEY
+from common.domain.roles import READ_TEAMS
 from common.domain.usage import TOKEN_CLASSES
 from common.state import exports
 from common.state.commands import RedisUnavailable
@@ -155,9 +155,9 @@ def _plain(value: object) -> object:
 
 OPERATIONS = (
     Operation("GET", f"{PATH}/records.csv", export_csv, "Export the ledger's rows", "Usage",
-              may=READ_KEY, answer=Record, answer_type="text/csv", query=ExportQuery),
+              may=READ_TEAMS, answer=Record, answer_type="text/csv", query=ExportQuery),
     Operation("GET", f"{PATH}/records.xlsx", export_xlsx, "Export the ledger's rows for Excel",
-              "Usage", may=READ_KEY, answer=Record, answer_type=MEDIA_TYPE, query=ExportQuery),
+              "Usage", may=READ_TEAMS, answer=Record, answer_type=MEDIA_TYPE, query=ExportQuery),
     Operation("GET", f"{PATH}/exports/{{export_id}}", show_progress, "Show how far an export is",
-              "Usage", may=READ_KEY, answer=ExportShown, refusals=(404,)),
+              "Usage", may=READ_TEAMS, answer=ExportShown, refusals=(404,)),
 )  # fmt: skip

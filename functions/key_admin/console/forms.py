@@ -99,9 +99,7 @@ def _map(kind: Kind, text: str) -> Any:
 
 
 def _value(field: Input, text: str) -> Any:
-    if field.kind == "verbatim":
-        return text if text.strip() else None
-    text = text.strip()
+    given, text = text, text.strip()
     match field.kind:
         case "texts":
             return [one.strip() for one in text.split("\n") if one.strip()] or None
@@ -119,7 +117,7 @@ def _value(field: Input, text: str) -> Any:
             plain = text.replace(" ", "").replace("_", "")
             return int(plain) if plain.lstrip("-").isdigit() and plain.isascii() else text
         case _:
-            return text
+            return given if field.kind == "verbatim" else text
 
 
 def _put(found: dict[str, Any], path: str, value: Any) -> None:

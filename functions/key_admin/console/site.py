@@ -13,8 +13,8 @@ from common.store.database import DatabaseUnavailable
 from common.telemetry import logs
 from functions.key_admin import branding
 from functions.key_admin.console import assets, logo
-from functions.key_admin.console.view import View
-from functions.key_admin.identity.pages import login_url, page_actor, read_form
+from functions.key_admin.console.view import ADMIN, View
+from functions.key_admin.identity.pages import home_of, login_url, page_actor, read_form
 from functions.key_admin.problem import Problem, unavailable
 from functions.key_admin.services import services
 
@@ -22,7 +22,7 @@ Handler = Callable[..., Awaitable[Response]]
 
 
 class Page(msgspec.Struct, frozen=True):
-    """An address below `/admin` and its module in `pages`, imported when it is asked for.
+    """An address below a site's home and its module in `pages`, imported when it is asked for.
 
     The module has `show(view, **names)`, and `submit(view, form, **names)` if it takes a form.
     """
@@ -122,47 +122,64 @@ PAGES = (
     Page("branding", "branding", submit="submit"),
     Page("preferences", "preferences", submit="submit"),
 )  # fmt: skip
-_COMPILED = [(re.compile(page.pattern), page) for page in PAGES]
 
 
-async def answer(request: Request) -> Response:
-    """Any page, asset or form of the console; what goes wrong is a page too."""
+class Site(msgspec.Struct, frozen=True):
+    """Pages below `home`, whose modules are in `package`.
+
+    `open_to_all` are addresses that ask nobody who they are, and their modules, with
+    `answer(request)`.
+    """
+
+    home: str
+    package: str
+    pages: tuple[Page, ...]
+    open_to_all: dict[str, str]
+
+
+CONSOLE = Site(ADMIN, "functions.key_admin.console.pages", PAGES, {"login": "sign_in"})
+
+
+async def answer(request: Request, site: Site = CONSOLE) -> Response:
+    """Any page, asset or form of a site; what goes wrong is a page too."""
     path = request.path_params.get("page", "")
     if path.startswith("assets/"):
         found = assets.serve(request, path.removeprefix("assets/"))
-        return found or _failed(View(request, None), Problem(404, "Not found", path))
+        return found or _failed(View(request, None, site.home), Problem(404, "Not found", path))
     try:
         if path.startswith("logo/"):
             return await logo.serve(path.removeprefix("logo/"))
         await branding.refresh(services())
-        return await _answer(request, path)
+        return await _answer(request, path, site)
     except Problem as problem:
-        return _failed(await _view(request), problem)
+        return _failed(await _view(request, site), problem)
     except (DatabaseUnavailable, RedisUnavailable) as error:
-        return _failed(View(request, None), unavailable(f"{error}"))
+        return _failed(View(request, None, site.home), unavailable(f"{error}"))
     except Exception as error:  # noqa: BLE001 - a page says so, and the log why
         request_id = request.scope["relay.request_id"]
         logs.log("internal_error", level="error", request_id=request_id, error=repr(error))
         return _failed(
-            View(request, None), Problem(500, "Internal error", "Relay failed; see its log.")
+            View(request, None, site.home),
+            Problem(500, "Internal error", "Relay failed; see its log."),
         )
 
 
-async def _answer(request: Request, path: str) -> Response:
-    if path == "login":
-        from functions.key_admin.console.pages import sign_in
-
-        return await sign_in.answer(request)
-    page, names = _found(path)
+async def _answer(request: Request, path: str, site: Site) -> Response:
+    if path in site.open_to_all:
+        handler: Handler = import_module(f"{site.package}.{site.open_to_all[path]}").answer
+        return await handler(request)
+    page, names = _found(path, site)
     form = await read_form(request) if request.method == "POST" else None
     token = None if form is None else form.get("csrf_token", "")
     actor = await page_actor(request, csrf_token=token)
     if actor is None:
         return _to_sign_in(request)
-    view = View(request, actor)
-    module = import_module(f"functions.key_admin.console.pages.{page.module}")
+    view = View(request, actor, site.home)
+    if home_of(actor) != site.home:
+        return view.redirect(home_of(actor))
+    module = import_module(f"{site.package}.{page.module}")
     if form is None:
-        handler: Handler = getattr(module, page.show)
+        handler = getattr(module, page.show)
         return await handler(view, **names)
     if not page.submit:
         raise Problem(405, "Method not allowed", path)
@@ -170,12 +187,12 @@ async def _answer(request: Request, path: str) -> Response:
     return await handler(view, form, **names)
 
 
-def _found(path: str) -> tuple[Page, dict[str, str]]:
-    for pattern, page in _COMPILED:
-        match = pattern.fullmatch(path)
+def _found(path: str, site: Site) -> tuple[Page, dict[str, str]]:
+    for page in site.pages:
+        match = re.fullmatch(page.pattern, path)
         if match is not None:
             return page, match.groupdict()
-    raise Problem(404, "Not found", f"/admin/{path[:200]}")
+    raise Problem(404, "Not found", f"{site.home}/{path[:200]}")
 
 
 def _to_sign_in(request: Request) -> Response:
@@ -185,11 +202,11 @@ def _to_sign_in(request: Request) -> Response:
     return View(request, None).redirect(target)
 
 
-async def _view(request: Request) -> View:
+async def _view(request: Request, site: Site) -> View:
     try:
-        return View(request, await page_actor(request))
+        return View(request, await page_actor(request), site.home)
     except (Problem, RedisUnavailable, DatabaseUnavailable):
-        return View(request, None)
+        return View(request, None, site.home)
 
 
 def _failed(view: View, problem: Problem) -> Response:

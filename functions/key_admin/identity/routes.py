@@ -6,7 +6,13 @@ from starlette.routing import Route
 
 from common.store import sessions as stored
 from functions.key_admin.identity import cookies, oidc, sessions
-from functions.key_admin.identity.pages import LOGIN, home_of, page_actor, read_form, safe_next
+from functions.key_admin.identity.pages import (
+    home_of,
+    login_of,
+    page_actor,
+    read_form,
+    safe_next,
+)
 from functions.key_admin.services import services
 
 _NOT_KEPT = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
@@ -20,16 +26,17 @@ async def to_provider(request: Request) -> Response:
     try:
         return _to(await oidc.begin(services(), request, provider_id, next_path))
     except oidc.SignInFailed as failed:
-        return _to(f"{LOGIN}?error={failed.code}")
+        return _to(f"{login_of(next_path)}?error={failed.code}")
 
 
 async def from_provider(request: Request) -> Response:
     """303 to the page that was wanted, signed in; or to the login page, which says why not."""
     parts = services()
+    wanted = oidc.wanted(parts, request)
     try:
         opened, next_path = await oidc.finish(parts, request, request.path_params["provider_id"])
     except oidc.SignInFailed as failed:
-        return _to(f"{LOGIN}?error={failed.code}")
+        return _to(f"{login_of(wanted)}?error={failed.code}")
     sessions.put_cookies(parts, request, opened)
     return _to(next_path or home_of(sessions.actor_of(parts, opened.session)))
 
@@ -47,6 +54,7 @@ async def sign_out_everywhere(request: Request) -> Response:
 async def _ended(request: Request, *, everywhere: bool) -> Response:
     form = await read_form(request)
     actor = await page_actor(request, csrf_token=form.get("csrf_token", ""))
+    home = "" if actor is None else home_of(actor)
     if actor is not None and actor.session_id is not None:
         async with services().database.transaction() as connection:
             session = await stored.find(connection, actor.session_id)
@@ -58,7 +66,7 @@ async def _ended(request: Request, *, everywhere: bool) -> Response:
                 action = "session.revoke-all" if everywhere else "session.close"
                 await sessions.write_audit(connection, request, session, action)
     cookies.take_all(services(), request)
-    return _to(LOGIN)
+    return _to(login_of(home))
 
 
 def _to(address: str) -> Response:

@@ -39,12 +39,15 @@ def _known_groupings(names: list[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+Zone = Annotated[str, AfterValidator(_known_zone)]
+
+
 class UsageQuery(Sent):
     """Which usage: `since` (inclusive) and `until` (exclusive) are times, or dates in `tz`."""
 
     since: Bound | None = None
     until: Bound | None = None
-    tz: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    tz: Zone = "UTC"
     key_id: Ulid | None = None
     user_id: Sought | None = None
     team_id: Ulid | None = None
