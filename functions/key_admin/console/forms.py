@@ -101,14 +101,13 @@ def _map(kind: Kind, text: str) -> Any:
 def _value(field: Input, text: str) -> Any:
     given, text = text, text.strip()
     match field.kind:
-        case "texts":
-            return [one.strip() for one in text.split("\n") if one.strip()] or None
         case "number" if _NUMBER.fullmatch(text):
             return float(text.replace(",", "."))
         case "flag":
             return text == "on"
-        case "lines" | "choices":
-            return [one.strip() for one in re.split(r"[\n,]", text) if one.strip()] or None
+        case "lines" | "choices" | "texts":
+            ends = r"\n" if field.kind == "texts" else r"[\n,]"
+            return [one.strip() for one in re.split(ends, text) if one.strip()] or None
         case "names" | "headers":
             return _map(field.kind, text)
         case _ if not text:

@@ -14,7 +14,10 @@ auth = pytest.importorskip("botocore.auth")
 from botocore.awsrequest import AWSRequest  # noqa: E402
 from botocore.credentials import Credentials  # noqa: E402
 
-SEGMENT = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=1, max_size=20)
+# No model is called "." or "..": botocore takes such steps out of a path before it signs it.
+SEGMENT = st.text(
+    st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=1, max_size=20
+).filter(lambda text: text not in (".", ".."))
 WORD = st.text("abcXYZ019-_.~", min_size=1, max_size=12)
 VALUE = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20)
 HEADERS = st.dictionaries(st.sampled_from(["content-type", "x-amz-meta", "x-one"]), VALUE)
