@@ -10,6 +10,7 @@ python -m benchmarks soak --minutes 30  whether memory grows under load
 python -m benchmarks profile ...        a flame graph of relay under a scenario
 python -m benchmarks parts              the small ones: body_reading, redis_connection, admission
 python -m benchmarks scale              admission with a million keys, a large ledger
+python -m benchmarks console            the console and the admin API over a large ledger
 """
 
 import argparse
@@ -49,6 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
         "document": write_document,
         "parts": parts,
         "scale": scale,
+        "console": console,
     }
     name = given[0] if given and given[0] in commands else "run"
     try:
@@ -214,6 +216,13 @@ def scale(arguments: list[str]) -> None:
     admission_scale.main([])
     say_what(aggregation)
     aggregation.main([])
+
+
+def console(arguments: list[str]) -> None:
+    """Every page and every list over ten million rows."""
+    from benchmarks import console as pages
+
+    pages.main(arguments)
 
 
 def say_what(part: ModuleType) -> None:

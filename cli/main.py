@@ -30,7 +30,11 @@ _COMMANDS = {
     "export": ("cli.admin.configuration", "export", "Write the configuration into a file."),
     "import": ("cli.admin.configuration", "import_", "Write another installation's configuration."),
     "groups": ("cli.admin.groups", "groups", "Groups of accounts that serve some keys."),
-    "keys": ("cli.admin.keys", "keys", "The keys of callers."),
+    "keys": (
+        "cli.admin.keys_bulk",  # which completes the group of cli.admin.keys
+        "keys",
+        "The keys of callers.",
+    ),
     "notifications": (
         "cli.admin.notifications",
         "notifications",
@@ -42,21 +46,30 @@ _COMMANDS = {
         "reconcile",
         "Counters against the ledger, the ledger against providers.",
     ),
+    "branding": ("cli.admin.branding", "branding", "Name and logo of the console."),
     "quarantine": ("cli.admin.quarantine", "quarantine", "Usage that the ledger cannot take."),
+    "condition": ("cli.admin.condition", "condition", "How the stores are."),
     "content-policy": (
         "cli.admin.content_policy",
         "content_policy",
         "What content policies' webhooks need.",
+    ),
+    "content-rules": (
+        "cli.admin.content_rules",
+        "content_rules",
+        "Which rules of content hold.",
     ),
     "redaction": ("cli.admin.redaction", "redaction", "Trying rules of content."),
     "serve": ("cli.serve_command", "serve", "Run one function by itself."),
     "master-key": ("cli.admin.master_key", "master_key", "Replace the administrators' key."),
     "migrate": ("cli.migrate", "migrate", "Bring the database to this version's schema."),
     "organisation": ("cli.admin.organisation", "organisation", "What limits all keys together."),
+    "limits": ("cli.admin.limits_use", "limits", "What is used and left of limits and budgets."),
     "login": ("cli.admin.signing_in", "login", "Sign in to the admin API."),
     "logout": ("cli.admin.signing_in", "logout", "Sign out of it."),
     "models": ("cli.admin.models", "models", "What is known of models."),
     "route": ("cli.admin.route", "route", "Which accounts a request would take, and why."),
+    "self": ("cli.admin.self_service", "self_service", "Your own keys, as in the portal."),
     "service-accounts": (
         "cli.admin.service_accounts",
         "service_accounts",
@@ -64,7 +77,11 @@ _COMMANDS = {
     ),
     "sessions": ("cli.admin.signing_in", "sessions", "Who is signed in."),
     "teams": ("cli.admin.teams", "teams", "The tenants."),
-    "usage": ("cli.admin.usage", "usage", "What was used, by whom, and what it cost."),
+    "usage": (
+        "cli.admin.usage_export",  # which completes the group of cli.admin.usage
+        "usage",
+        "What was used, by whom, and what it cost.",
+    ),
     "whoami": ("cli.admin.signing_in", "whoami", "Who the server takes you for."),
     "users": ("cli.admin.users", "users", "Those whom usage belongs to."),
 }

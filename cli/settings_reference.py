@@ -128,7 +128,8 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
                  "`off`: the master key signs nobody in to the pages; as a bearer token it stays "
                  "what it is", "off"),
         Variable("RELAY_PORTAL_KEYS_MAX", "10",
-                 "how many active keys somebody in the portal may make", "3"),
+                 "how many active keys somebody in the portal may have at most, whatever their "
+                 "team says", "3"),
         Variable("RELAY_PUBLIC_URL", NONE,
                  "where browsers find Relay; identity providers send people back there, and its "
                  "cookies are those of https where it is", "https://relay.example"),

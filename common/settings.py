@@ -112,6 +112,8 @@ class KeyAdminSettings(msgspec.Struct, frozen=True):
     ce_overrides: str
     log_level: str
     identity: "IdentitySettings"
+    # As `relay` has it: what would become of a request is said here.
+    unpriced_models: Literal["quarantine", "deny"]
     pii: PiiClient = PiiClient()
 
     def __repr__(self) -> str:
@@ -179,9 +181,7 @@ def relay_settings(environment: Environment = os.environ) -> RelaySettings:
         trusted_proxies=_trusted_proxies(environment),
         accounts=accounts_of(environment),
         default_token_limit=whole(environment, "RELAY_DEFAULT_TOKEN_LIMIT", 0, 0, 10**15),
-        unpriced_models=choice(
-            environment, "RELAY_UNPRICED_MODELS", "deny", ("deny", "quarantine")
-        ),
+        unpriced_models=_unpriced_models(environment),
         sticky_session_seconds=whole(environment, "RELAY_STICKY_SESSION_S", 3600, 0, 604_800),
         cache_entry_bytes_max=whole(
             environment, "RELAY_CACHE_ENTRY_BYTES_MAX", 1 << 20, 1, 16 << 20
@@ -209,6 +209,10 @@ def relay_settings(environment: Environment = os.environ) -> RelaySettings:
     )
 
 
+def _unpriced_models(environment: Environment) -> Literal["quarantine", "deny"]:
+    return choice(environment, "RELAY_UNPRICED_MODELS", "deny", ("deny", "quarantine"))
+
+
 def key_admin_settings(environment: Environment = os.environ) -> KeyAdminSettings:
     """The settings of `key_admin`. Raises `SettingsError`."""
     # No other function has sign-in on its way.
@@ -231,6 +235,7 @@ def key_admin_settings(environment: Environment = os.environ) -> KeyAdminSetting
         ce_overrides=environment.get("K_CE_OVERRIDES", ""),
         log_level=_log_level(environment),
         identity=identity_settings(environment),
+        unpriced_models=_unpriced_models(environment),
         pii=pii_client_of(environment),
     )
 

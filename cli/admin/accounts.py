@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
+from cli.admin import account_facts
 from cli.admin.account_options import credential_member, provider_members, provider_options
 from cli.admin.account_test import find_account, show_lines
 from cli.admin.changing import PARTIAL, send_change
@@ -20,6 +21,7 @@ from cli.admin.options import (
     paged,
 )
 from cli.admin.output import Column, Shape
+from common.domain.account_presets import PRESETS, preset_named
 from common.domain.accounts import PROVIDER_NAMES
 from common.settings import variable
 
@@ -105,17 +107,30 @@ def accounts() -> None:
 
 @accounts.command()
 @click.option("--name", required=True)
-@click.option("--provider", type=click.Choice(PROVIDERS), required=True)
+@click.option("--provider", type=click.Choice(PROVIDERS), help="Or --preset.")
+@click.option(
+    "--preset",
+    type=click.Choice([preset.name for preset in PRESETS]),
+    help="Provider, address and quirks of a known one, unless given otherwise.",
+)
 @_settings
 @provider_options
 @limit_options(clearing=False, queue=False)
 @idempotent
 @click.pass_obj
-def create(session: Session, /, provider: str, idempotency_key: str, **given: Any) -> None:
+def create(
+    session: Session,
+    /,
+    provider: str | None,
+    preset: str | None,
+    idempotency_key: str,
+    **given: Any,
+) -> None:
     """Add an account. Its API key is read from --api-key-file, or else RELAY_ACCOUNT_API_KEY.
 
     Credentials of other kinds are read from --credential-file.
     """
+    provider, given = _with_preset(provider, preset, given)
     credential = credential_member(given)
     if not credential and (api_key := variable(KEY_VARIABLE)):
         credential = {"api_key": api_key}
@@ -184,7 +199,7 @@ def update(
 @click.argument("account_id", metavar="ID")
 @click.pass_obj
 def delete(session: Session, account_id: str) -> None:
-    """Delete an account and its API key."""
+    """Delete an account and its API key. One that groups, keys or teams name is refused."""
     session.client.send("DELETE", one(PATH, account_id))
     session.show_deleted("account", account_id)
 
@@ -227,6 +242,22 @@ def rewrap(session: Session) -> None:
         raise click.exceptions.Exit(EXIT_REFUSED)
 
 
+def _with_preset(
+    provider: str | None, name: str | None, given: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """The provider and what else was given, with a preset's where nothing was."""
+    preset = preset_named(name or "")
+    if preset is None:
+        if provider is None:
+            raise click.UsageError("give --provider, or --preset")
+        return provider, given
+    if provider not in (None, preset.provider):
+        raise click.UsageError(f"--preset {preset.name} is of the provider {preset.provider}")
+    base_url = given["base_url"] or preset.base_url or None
+    quirks = given["quirks"] or preset.quirks
+    return preset.provider, given | {"base_url": base_url, "quirks": quirks}
+
+
 def _taken_away(given: dict[str, Any], option: str, member: str) -> dict[str, Any]:
     return {member: None} if given[option] else {}
 
@@ -242,3 +273,7 @@ def _body(given: dict[str, Any]) -> dict[str, Any]:
 def _mapped(model: str) -> tuple[str, str]:
     requested, _, served = model.partition("=")
     return requested, served or requested
+
+
+for _command in (account_facts.presets, account_facts.errors, account_facts.users):
+    accounts.add_command(_command)

@@ -31,8 +31,8 @@ def show(session: Session) -> None:
 
 
 @cache.command()
-@click.option("--team", "team_id", metavar="ID", help="The answers of a team's keys.")
-@click.option("--key", "key_id", metavar="ID", help="Those made for requests of one key.")
+@click.option("--team", "team_id", metavar="ID|NAME", help="The answers of a team's keys.")
+@click.option("--key", "key_id", metavar="ID|NAME", help="Those made for requests of one key.")
 @click.option("--all", "all_", is_flag=True, help="The answers of everybody.")
 @click.pass_obj
 def purge(session: Session, team_id: str | None, key_id: str | None, all_: bool) -> None:

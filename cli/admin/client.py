@@ -1,5 +1,6 @@
 """The admin API over HTTP: tries again while it is away, and says why it refuses."""
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +31,13 @@ class Reply(NamedTuple):
 
     body: Any
     etag: str
+
+
+class Streamed(NamedTuple):
+    """An answer that is read as it comes."""
+
+    pieces: Iterator[bytes]
+    headers: Mapping[str, str]
 
 
 class Client:
@@ -142,6 +150,21 @@ class Client:
                 self._say(f"{reason}; try {tried + 2} of {self._retries + 1} in {wait_s:g} s")
                 self._sleep(wait_s)
         raise Unreachable(reason + (f"; {_LOST}" if lost and method != "GET" else ""))
+
+    @contextlib.contextmanager
+    def stream(self, path: str, query: Query) -> Iterator["Streamed"]:
+        """A GET's body in pieces, sent once. Raises `Refused`, `Unreachable`."""
+        import httpx
+
+        given = {name: value for name, value in query.items() if value is not None}
+        try:
+            with self._http.stream("GET", self.url + path, params=given) as response:
+                if not response.is_success:
+                    response.read()
+                    _reply(response, "")
+                yield Streamed(response.iter_bytes(), response.headers)
+        except httpx.RequestError as error:
+            raise Unreachable(f"{self.url} broke off ({error or type(error).__name__})") from None
 
     def lines(self, path: str, body: Any) -> Iterator[Any]:
         """The lines of JSON that a POST answers, as they come. Raises `Refused`, `Unreachable`.

@@ -3,6 +3,7 @@
 import click
 
 from cli.admin.again import retry_each, these_or_all
+from cli.admin.client import one
 from cli.admin.options import AdminGroup, Session, how_many, paged
 from cli.admin.output import Column, Shape
 
@@ -23,6 +24,8 @@ SHAPE = Shape(
     ),
 )
 
+SHOWN = Shape("dead letters", SHAPE.columns, (*SHAPE.fields, "attributes", "data"))
+
 
 @click.group(cls=AdminGroup)
 def dead_letters() -> None:
@@ -35,6 +38,14 @@ def dead_letters() -> None:
 def list_dead_letters(session: Session, limit: int | None, all_: bool) -> None:
     """List dead letters, the newest first."""
     session.show_list(SHAPE, PATH, {}, how_many(limit, all_))
+
+
+@dead_letters.command()
+@click.argument("letter_id", metavar="ID")
+@click.pass_obj
+def show(session: Session, letter_id: str) -> None:
+    """Show a dead letter with what the event says."""
+    session.show(SHOWN, session.client.get(one(PATH, letter_id)))
 
 
 @dead_letters.command()

@@ -10,6 +10,8 @@ from cli.admin.text import printable
 EXIT_REFUSED = 1
 EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
+# Of `redaction try` alone.
+EXIT_NOT_SEARCHED = 5
 EXIT_CODES = (
     ("0", "it is done"),
     (str(EXIT_REFUSED), "the server refused; standard error says why, with the request's id"),

@@ -9,7 +9,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "--base-url https://llm.example/v1 --model gpt-4o=our-deployment --api-key-file -",
         "relayctl accounts create --name claude --provider vertex --region us-east5 "
         "--credential-file key-file.json",
+        "relayctl accounts create --name groq --preset groq --api-key-file key.txt",
     ),
+    "accounts presets": ("relayctl accounts presets",),
+    "accounts errors": ("relayctl accounts errors main",),
+    "accounts users": ("relayctl accounts users main",),
     "accounts list": ("relayctl accounts list --provider anthropic",),
     "accounts show": (f"relayctl accounts show {_KEY} --output json",),
     "accounts update": (
@@ -48,7 +52,13 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "cache show": ("relayctl cache show",),
     "cache purge": (f"relayctl cache purge --team {_KEY}", "relayctl cache purge --all"),
+    "branding show": ("relayctl branding show",),
+    "branding update": (
+        "relayctl branding update --name Acme --logo-file logo.svg",
+        "relayctl branding update --no-logo",
+    ),
     "dead-letters list": ("relayctl dead-letters list --limit 10",),
+    "dead-letters show": (f"relayctl dead-letters show {_KEY} --output json",),
     "dead-letters retry": (
         f"relayctl dead-letters retry {_KEY}",
         "relayctl dead-letters retry --all",
@@ -101,7 +111,28 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "relayctl notifications messages --channel ops --all --output csv",
     ),
     "notifications retry": (f"relayctl notifications retry {_KEY}",),
-    "route explain": (f"relayctl route explain --model gpt-4o --key {_KEY}",),
+    "route explain": (
+        f"relayctl route explain --model gpt-4o --key {_KEY}",
+        f"relayctl route explain --model auto --key {_KEY} --input-tokens 30000 --points",
+    ),
+    "condition": ("relayctl condition", "relayctl condition --output json"),
+    "limits show": ("relayctl limits show", "relayctl limits show --key-id notebook"),
+    "limits tree": ("relayctl limits tree", "relayctl limits tree --team-id Research --all"),
+    "usage export": (
+        "relayctl usage export --to november.xlsx --since 2026-11-01 --until 2026-12-01",
+        "relayctl usage export --to - --format csv --team-id Research",
+    ),
+    "usage spend": ("relayctl usage spend notebook",),
+    "usage timings": ("relayctl usage timings --model gpt-5 --since 2026-11-26",),
+    "keys create-many": ("relayctl keys create-many new-keys.csv --output csv",),
+    "keys change-many": (
+        "relayctl keys change-many --where tag=batch --limit requests_per_minute=60 --dry-run",
+        "relayctl keys change-many --where team=Research --add-tag audited --yes",
+    ),
+    "keys revoke-many": (
+        "relayctl keys revoke-many --where tag=workshop",
+        f"relayctl keys revoke-many {_KEY} notebook --yes",
+    ),
     "keys create": (
         "relayctl keys create --name app --user-id alice --allow 'gpt-*' --scope chat",
         "relayctl keys create --name ci --expires-at 2026-12-31T12:00:00Z --tag nightly",
@@ -127,9 +158,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "content-policy webhook-secret": (
         "relayctl content-policy webhook-secret https://guard.example.com/judge",
     ),
+    "content-rules show": (
+        "relayctl content-rules show",
+        f"relayctl content-rules show --key {_KEY}",
+    ),
     "redaction try": (
         """relayctl redaction try letter.txt --redaction '{"entities": {"CONTACT": "mask"}}'""",
         f"relayctl redaction try --key {_KEY} --output json",
+        "relayctl redaction try letter.txt --organisation",
     ),
     "organisation show": ("relayctl organisation show",),
     "organisation update": (
@@ -165,10 +201,24 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "users show": ("relayctl users show alice",),
     "users update": (f"relayctl users update alice --team-id {_KEY}",),
     "users delete": ("relayctl users delete alice",),
+    "self show": ("relayctl self show",),
+    "self keys": ("relayctl self keys --status active",),
+    "self create": (
+        "relayctl self create --name laptop --allow 'gpt-5*' --budget month=20",
+        "relayctl self create --name ci --expires-at 2027-06-30T00:00:00Z --output json",
+    ),
+    "self rotate": (f"relayctl self rotate {_KEY} --grace-s 86400",),
+    "self revoke": (f"relayctl self revoke {_KEY}",),
+    "self limits": (f"relayctl self limits --key-id {_KEY}",),
+    "self usage": ("relayctl self usage --since 2026-11-01 --tz Europe/Berlin",),
+    "self requests": ("relayctl self requests --model gpt-5 --limit 20",),
+    "self receipt": ("relayctl self receipt 01KB2Q7M6T3V9XH5R8N4C1D0EF",),
+    "self check": ("relayctl self check --api-key-file key.txt",),
     "service-accounts create": (
         "relayctl service-accounts create --name ci --role operator --area keys --area usage",
         f"relayctl service-accounts create --name blue --role team_admin --team-id {_KEY}",
     ),
+    "service-accounts areas": ("relayctl service-accounts areas",),
     "service-accounts list": ("relayctl service-accounts list --output json",),
     "service-accounts show": (f"relayctl service-accounts show {_KEY}",),
     "service-accounts update": (f"relayctl service-accounts update {_KEY} --role viewer",),
@@ -176,5 +226,6 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "service-accounts revoke": (f"relayctl service-accounts revoke {_KEY}",),
     "sessions list": ("relayctl sessions list --everybody",),
     "sessions end": (f"relayctl sessions end {_KEY}",),
+    "sessions end-all": ("relayctl sessions end-all --subject password:admin",),
     "whoami": ("relayctl whoami",),
 }

@@ -35,6 +35,7 @@ SHAPE = Shape(
         Column("TEAM", "team_id"),
         Column("PREFIX", "key_prefix"),
         Column("STATUS", "status"),
+        Column("TAGS", "tags"),
         Column("EXPIRES", "expires_at"),
         Column("LAST USED", "last_used_at"),
     ),
@@ -76,7 +77,7 @@ def keys() -> None:
 @keys.command()
 @click.option("--name", required=True)
 @click.option("--user-id", metavar="ID", help="Whose key it is; made if new (one of its own).")
-@click.option("--team-id", metavar="ID")
+@click.option("--team-id", metavar="ID|NAME")
 @_scope
 @_allow
 @_deny
@@ -104,25 +105,20 @@ def create(session: Session, /, idempotency_key: str, **given: Any) -> None:
 
 @keys.command("list")
 @click.option("--user-id", metavar="ID")
-@click.option("--team-id", metavar="ID")
+@click.option("--team-id", metavar="ID|NAME")
 @click.option("--status", type=click.Choice(["active", "disabled", "revoked", "expired"]))
+@click.option("--tag", metavar="TAG", help="Those that have it.")
+@click.option("--search", metavar="TEXT", help="A part of the name or user, or a key's beginning.")
+@click.option("--sort", type=click.Choice(["newest", "oldest", "name"]), default="newest")
 @paged
 @click.pass_obj
-def list_keys(
-    session: Session,
-    user_id: str | None,
-    team_id: str | None,
-    status: str | None,
-    limit: int | None,
-    all_: bool,
-) -> None:
-    """List keys, the newest first."""
-    query = {"user_id": user_id, "team_id": team_id, "status": status}
-    session.show_list(SHAPE, PATH, {**query}, how_many(limit, all_))
+def list_keys(session: Session, /, limit: int | None, all_: bool, **query: Any) -> None:
+    """List keys, the newest first unless they are sorted otherwise."""
+    session.show_list(SHAPE, PATH, query, how_many(limit, all_))
 
 
 @keys.command()
-@click.argument("key_id", metavar="ID")
+@click.argument("key_id", metavar="ID|NAME")
 @click.pass_obj
 def show(session: Session, key_id: str) -> None:
     """Show a key without its secret."""
@@ -130,9 +126,9 @@ def show(session: Session, key_id: str) -> None:
 
 
 @keys.command()
-@click.argument("key_id", metavar="ID")
+@click.argument("key_id", metavar="ID|NAME")
 @click.option("--name")
-@click.option("--team-id", metavar="ID")
+@click.option("--team-id", metavar="ID|NAME")
 @click.option("--no-team", is_flag=True, help="Take it out of its team.")
 @_scope
 @click.option("--all-scopes", is_flag=True, help="It may be used for everything.")
@@ -173,7 +169,7 @@ def update(session: Session, /, key_id: str, **given: Any) -> None:
 
 
 @keys.command()
-@click.argument("key_id", metavar="ID")
+@click.argument("key_id", metavar="ID|NAME")
 @click.pass_obj
 def revoke(session: Session, key_id: str) -> None:
     """Revoke a key; no request with it is served any more."""
@@ -181,7 +177,7 @@ def revoke(session: Session, key_id: str) -> None:
 
 
 @keys.command()
-@click.argument("key_id", metavar="ID")
+@click.argument("key_id", metavar="ID|NAME")
 @click.pass_obj
 def restore(session: Session, key_id: str) -> None:
     """Make a revoked or disabled key active again."""
@@ -189,7 +185,7 @@ def restore(session: Session, key_id: str) -> None:
 
 
 @keys.command()
-@click.argument("key_id", metavar="ID")
+@click.argument("key_id", metavar="ID|NAME")
 @click.option("--grace-s", metavar="SECONDS", type=int, help="How long the old one works (3600).")
 @idempotent
 @click.pass_obj

@@ -69,7 +69,7 @@ def _settings(command: _Command) -> _Command:
     for option in (
         click.option("--enabled/--disabled", "enabled", default=None, help="Whether it is used."),
         click.option("--severity", type=click.Choice(SEVERITIES), help="At least (info)."),
-        click.option("--team-id", "team_ids", metavar="ID", multiple=True,
+        click.option("--team-id", "team_ids", metavar="ID|NAME", multiple=True,
                      help="Only what is this team's; repeatable (everything)."),
         click.option("--event", "events", type=click.Choice(KINDS), multiple=True,
                      help="Only such; repeatable (everything)."),

@@ -14,6 +14,7 @@ from cli.admin.address import Address, find_address, state_directory
 from cli.admin.client import Client
 from cli.admin.errors import EXIT_CODES, Refused, Unreachable
 from cli.admin.examples import EXAMPLES
+from cli.admin.naming import NAMED, with_ids
 from cli.admin.output import OUTPUTS, Item, Shape, print_item, print_items
 from cli.admin.text import printable
 from common.settings import variable
@@ -158,6 +159,7 @@ class AdminCommand(click.Command):
         session = Session(Connection(**{name: ctx.params.pop(name) for name in _CONNECTION}))
         ctx.obj = session
         try:
+            self._look_up_names(ctx, session)
             return super().invoke(ctx)
         except Refused as error:
             error.options = self._options()
@@ -171,6 +173,13 @@ class AdminCommand(click.Command):
             raise
         finally:
             session.close()
+
+    def _look_up_names(self, ctx: click.Context, session: Session) -> None:
+        """Ids in the place of names. Raises `Refused`."""
+        for name in NAMED.keys() & ctx.params.keys():
+            given = ctx.params[name]
+            if given and not isinstance(given, bool):
+                ctx.params[name] = with_ids(session.client, NAMED[name], given)
 
     def _options(self) -> dict[str, str]:
         """Field -> the option that sets it."""
@@ -268,6 +277,16 @@ def read_secret(file: str, option: str) -> str:
     if not secret:
         raise click.UsageError(f"{option}: {file} is empty")
     return secret
+
+
+def read_text(file: str, option: str) -> str:
+    """A file's text; `-` is the standard input. Raises `click.UsageError`."""
+    try:
+        with click.open_file(file, encoding="utf-8-sig") as stream:
+            text: str = stream.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"{option}: {file} cannot be read: {error}") from None
+    return text
 
 
 def members(**values: Any) -> dict[str, Any]:

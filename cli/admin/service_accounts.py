@@ -17,7 +17,7 @@ from cli.admin.options import (
     set_or_taken,
     something,
 )
-from cli.admin.output import Column, Shape
+from cli.admin.output import Column, Shape, print_items
 
 PATH = "/internal/service-accounts"
 ROLES = ("viewer", "operator", "admin", "team_admin")
@@ -38,16 +38,21 @@ SHAPE = Shape(
     ),
     _FIELDS,
 )
+AREAS = Shape("areas", (Column("AREA", "area"),), ("area",))
 MADE = Shape("service accounts", SHAPE.columns, ("token", *_FIELDS))
 _team = click.option(
-    "--team-id", "team_ids", metavar="ID", multiple=True, help="Of a team_admin; several times."
+    "--team-id",
+    "team_ids",
+    metavar="ID|NAME",
+    multiple=True,
+    help="Of a team_admin; several times.",
 )
 _area = click.option(
     "--area",
     "areas",
     metavar="TAG",
     multiple=True,
-    help="What it is bound to, such as keys or usage (/docs has the tags); several times.",
+    help="What it is bound to, such as keys or usage (`areas` lists them); several times.",
 )
 
 
@@ -79,16 +84,24 @@ def list_accounts(session: Session, limit: int | None, all_: bool) -> None:
     session.show_list(SHAPE, PATH, {}, how_many(limit, all_))
 
 
-@service_accounts.command()
-@click.argument("account_id", metavar="ID")
+@service_accounts.command("areas")
 @click.pass_obj
-def show(session: Session, account_id: str) -> None:
-    """Show a service account without its token."""
-    session.show(SHAPE, session.client.get(one(PATH, account_id)))
+def list_areas(session: Session) -> None:
+    """List what --area may name."""
+    found = session.client.get("/internal/areas")["items"]
+    print_items(session.output, AREAS, [{"area": area} for area in found])
 
 
 @service_accounts.command()
-@click.argument("account_id", metavar="ID")
+@click.argument("service_account_id", metavar="ID|NAME")
+@click.pass_obj
+def show(session: Session, service_account_id: str) -> None:
+    """Show a service account without its token."""
+    session.show(SHAPE, session.client.get(one(PATH, service_account_id)))
+
+
+@service_accounts.command()
+@click.argument("service_account_id", metavar="ID|NAME")
 @click.option("--name")
 @click.option("--role", type=click.Choice(ROLES))
 @_team
@@ -98,18 +111,18 @@ def show(session: Session, account_id: str) -> None:
 @click.option("--expires-at", metavar="TIME")
 @click.option("--no-expiry", is_flag=True, help="Its token does not end by itself.")
 @click.pass_obj
-def update(session: Session, /, account_id: str, **given: Any) -> None:
+def update(session: Session, /, service_account_id: str, **given: Any) -> None:
     """Change a service account; what is not given stays."""
     teams = replaced(given["team_ids"], given["no_teams"], "--team-id", "--no-teams")
     areas = replaced(given["areas"], given["no_areas"], "--area", "--no-areas")
     body = members(name=given["name"], role=given["role"], team_ids=teams, areas=areas)
     body |= set_or_taken(given, "expires_at", "no_expiry")
-    path = one(PATH, account_id)
+    path = one(PATH, service_account_id)
     session.show(SHAPE, session.client.send("PATCH", path, body=something(body)).body)
 
 
 @service_accounts.command()
-@click.argument("account_id", metavar="ID")
+@click.argument("service_account_id", metavar="ID|NAME")
 @click.option(
     "--grace-s",
     metavar="SECONDS",
@@ -118,19 +131,24 @@ def update(session: Session, /, account_id: str, **given: Any) -> None:
 )
 @idempotent
 @click.pass_obj
-def rotate(session: Session, account_id: str, grace_s: int | None, idempotency_key: str) -> None:
+def rotate(
+    session: Session, service_account_id: str, grace_s: int | None, idempotency_key: str
+) -> None:
     """Give a service account another token, which is shown this once."""
-    _show_made(session, one(PATH, account_id, "/rotate"), members(grace_s=grace_s), idempotency_key)
+    _show_made(
+        session, one(PATH, service_account_id, "/rotate"), members(grace_s=grace_s), idempotency_key
+    )
 
 
 @service_accounts.command()
-@click.argument("account_id", metavar="ID")
+@click.argument("service_account_id", metavar="ID|NAME")
 @click.pass_obj
-def revoke(session: Session, account_id: str) -> None:
+def revoke(session: Session, service_account_id: str) -> None:
     """Revoke a service account for ever; it stays listed."""
-    session.client.send("DELETE", one(PATH, account_id))
+    session.client.send("DELETE", one(PATH, service_account_id))
     session.show_said(
-        f"service account {account_id} is revoked", {"id": account_id, "revoked": True}
+        f"service account {service_account_id} is revoked",
+        {"id": service_account_id, "revoked": True},
     )
 
 

@@ -47,15 +47,28 @@ SESSIONS = Shape(
     help="Where the password is; `-` is standard input. Asked for when it is not given.",
 )
 @click.option("--with-master-key", is_flag=True, help="Sign in with the master key.")
+@click.option(
+    "--api-key-file",
+    metavar="FILE",
+    help="Sign in with the API key in it, for `relayctl self`; `-` is standard input.",
+)
 @click.pass_obj
 def login(
-    session: Session, username: str | None, password_file: str | None, with_master_key: bool
+    session: Session,
+    username: str | None,
+    password_file: str | None,
+    with_master_key: bool,
+    api_key_file: str | None,
 ) -> None:
     """Sign in; commands to the same address then use the session until it ends.
 
     RELAY_ADMIN_TOKEN, PROXY_MASTER_KEY and --master-key-file come before it.
     """
-    if with_master_key:
+    if api_key_file is not None:
+        if with_master_key or username is not None or password_file is not None:
+            raise click.UsageError("give --api-key-file alone")
+        body = {"api_key": read_secret(api_key_file, "--api-key-file")}
+    elif with_master_key:
         if username is not None or password_file is not None:
             raise click.UsageError("give --with-master-key or a name and password, not both")
         body = {"master_key": master_key(session.master_key_file)}
@@ -124,3 +137,12 @@ def end(session: Session, session_id: str) -> None:
     """End a session; it is over on its next call."""
     session.client.send("DELETE", one("/internal/sessions", session_id))
     session.show_said(f"session {session_id} is over", {"id": session_id, "ended": True})
+
+
+@sessions.command("end-all")
+@click.option("--subject", required=True, help="Whose, as the list names them (admin).")
+@click.pass_obj
+def end_all(session: Session, subject: str) -> None:
+    """End all sessions of a person; your own are ended by `logout --everywhere` too."""
+    session.client.send("DELETE", "/internal/sessions", query={"subject": subject})
+    session.show_said(f"all sessions of {subject} are over", {"subject": subject, "ended": True})

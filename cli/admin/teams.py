@@ -29,9 +29,19 @@ SHAPE = Shape(
     (
         *("id", "name", "description", "users", "active_keys", "created_at", "updated_at"),
         *("unpriced_models", "price_multiplier", *KEY_FIELDS, "fallbacks"),
+        *(f"self_service.{name}" for name in ("enabled", "keys_max", "expires_within_days")),
         *TENANT_FIELDS,
         *CONTENT_FIELDS,
     ),
+)
+
+
+_self_service = click.option(
+    "--self-service",
+    metavar="on|off|NAME=NUMBER,...",
+    callback=lambda _context, _option, text: _rule(text),
+    help="Whether people make keys of their own in the portal; NAME: keys_max, "
+    "expires_within_days. Such as keys_max=3,expires_within_days=90.",
 )
 
 
@@ -45,6 +55,7 @@ def teams() -> None:
 @click.option("--description")
 @click.option("--price-multiplier", metavar="NUMBER", help=MULTIPLIER)
 @unpriced_option
+@_self_service
 @level_options(clearing=False)
 @routing_options("team", clearing=False)
 @client_gone_option(clearing=False)
@@ -66,7 +77,7 @@ def list_teams(session: Session, limit: int | None, all_: bool) -> None:
 
 
 @teams.command()
-@click.argument("team_id", metavar="ID")
+@click.argument("team_id", metavar="ID|NAME")
 @click.pass_obj
 def show(session: Session, team_id: str) -> None:
     """Show a team."""
@@ -74,11 +85,12 @@ def show(session: Session, team_id: str) -> None:
 
 
 @teams.command()
-@click.argument("team_id", metavar="ID")
+@click.argument("team_id", metavar="ID|NAME")
 @click.option("--name")
 @click.option("--description")
 @click.option("--price-multiplier", metavar="NUMBER", help=MULTIPLIER)
 @unpriced_option
+@_self_service
 @level_options(clearing=True)
 @routing_options("team", clearing=True)
 @client_gone_option(clearing=True)
@@ -91,7 +103,7 @@ def update(session: Session, /, team_id: str, **given: Any) -> None:
 
 
 @teams.command()
-@click.argument("team_id", metavar="ID")
+@click.argument("team_id", metavar="ID|NAME")
 @click.pass_obj
 def delete(session: Session, team_id: str) -> None:
     """Delete a team that no user or key belongs to, revoked keys included."""
@@ -100,5 +112,20 @@ def delete(session: Session, team_id: str) -> None:
 
 
 def _own(given: dict[str, Any]) -> dict[str, Any]:
-    names = ("name", "description", "price_multiplier")
+    names = ("name", "description", "price_multiplier", "self_service")
     return members(**{name: given[name] for name in names}) | unpriced_member(given)
+
+
+def _rule(text: str | None) -> dict[str, Any] | None:
+    """What the option says as a member; whole, in the old one's place."""
+    if text is None or text in ("on", "off"):
+        return None if text is None else {"enabled": text == "on"}
+    rule: dict[str, Any] = {"enabled": True}
+    for part in text.split(","):
+        name, equals, number = part.strip().partition("=")
+        if name not in ("keys_max", "expires_within_days") or not equals or not number.isdigit():
+            raise click.BadParameter(
+                "give on, off, or keys_max=NUMBER and expires_within_days=NUMBER with a comma"
+            )
+        rule[name] = int(number)
+    return rule

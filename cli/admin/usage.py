@@ -1,7 +1,6 @@
 """`relayctl usage`: sums of the ledger, its rows, and who used most."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -10,6 +9,7 @@ from cli.admin.options import AdminGroup, Session, how_many, paged
 from cli.admin.output import Column, Item, Shape, print_items, token_fields
 from cli.admin.receipts import print_receipt
 from cli.admin.text import json_text
+from cli.admin.usage_filters import filtered, query_of
 
 PATH = "/internal/usage"
 FIGURES = (
@@ -43,30 +43,24 @@ RECORDS = Shape(
         *("discount", "priced_as", "price_multiplier", "rated_usd"),
     ),
 )
-_FILTERS = (
-    *("since", "until", "tz", "key_id", "user_id", "team_id", "account_id", "model", "provider"),
-    *("endpoint", "status"),
+
+
+_PERCENTILES = ("p50", "p90", "p99")
+TIMINGS = Shape(
+    "timings",
+    (),
+    (
+        *("requests", "sampled", "oldest", "failures", "cache_hits", "tokens"),
+        *(f"latency_ms.{name}" for name in _PERCENTILES),
+        *(f"first_token_ms.{name}" for name in _PERCENTILES),
+    ),
 )
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-
-def _filtered(command: _Command) -> _Command:
-    """Which usage."""
-    for option in (
-        click.option("--status", type=click.Choice(["ok", "error", "cancelled", "interrupted"])),
-        click.option("--endpoint", help="Such as chat.completions."),
-        click.option("--provider", help="Such as openai."),
-        click.option("--model", help="The model that answered; the one asked for when none did."),
-        click.option("--account-id", metavar="ID"),
-        click.option("--team-id", metavar="ID"),
-        click.option("--user-id", metavar="ID"),
-        click.option("--key-id", metavar="ID"),
-        click.option("--tz", metavar="ZONE", help="Whose days are meant: Europe/Berlin (UTC)."),
-        click.option("--until", metavar="TIME", help="The end, which is not in it itself."),
-        click.option("--since", metavar="TIME", help="A date, or a time with its offset."),
-    ):
-        command = option(command)
-    return command
+_PERIODS = ("day", "week", "month", "total")
+SPEND = Shape(
+    "keys",
+    (Column("KEY", "key_id"), *(Column(f"{one.upper()} USD", one, "money") for one in _PERIODS)),
+    ("key_id", *_PERIODS),
+)
 
 
 @click.group(cls=AdminGroup)
@@ -81,14 +75,14 @@ def usage() -> None:
     help="Up to four, with commas: model, provider, endpoint, status, key, user, team, account, "
     "hour, day, week, month.",
 )
-@_filtered
+@filtered
 @click.pass_obj
 def sums(session: Session, /, group_by: str | None, **given: Any) -> None:
     """Sum usage, by groups and over all of them.
 
     UNPRICED, if there are any, are requests to models without a price: they stand at 0 in COST.
     """
-    answer = session.client.get(PATH, {**_query(given), "group_by": group_by})
+    answer = session.client.get(PATH, {**query_of(given), "group_by": group_by})
     if session.output == "json":
         click.echo(json_text(answer))
         return
@@ -111,14 +105,14 @@ def sums(session: Session, /, group_by: str | None, **given: Any) -> None:
 @click.option(
     "--model-requested", metavar="MODEL", help="The model that was asked for, whichever answered."
 )
-@_filtered
+@filtered
 @paged
 @click.pass_obj
 def records(
     session: Session, /, model_requested: str | None, limit: int | None, all_: bool, **given: Any
 ) -> None:
     """List the ledger's rows, the newest first."""
-    query = {**_query(given), "model_requested": model_requested}
+    query = {**query_of(given), "model_requested": model_requested}
     session.show_list(RECORDS, f"{PATH}/records", query, how_many(limit, all_))
 
 
@@ -140,11 +134,11 @@ def receipt(session: Session, request_id: str) -> None:
 )
 @click.option("--metric", type=click.Choice(["cost", "requests", "tokens"]), default="cost")
 @click.option("--limit", type=click.IntRange(1, 100), default=10, show_default=True)
-@_filtered
+@filtered
 @click.pass_obj
 def leaderboard(session: Session, /, by: str, metric: str, limit: int, **given: Any) -> None:
     """Who used most, the most first."""
-    query = {**_query(given), "by": by, "metric": metric, "limit": limit}
+    query = {**query_of(given), "by": by, "metric": metric, "limit": limit}
     items = session.client.get(f"{PATH}/leaderboard", query)["items"]
     shape = _shape("usage", [by])
     ranked = Shape(
@@ -153,8 +147,21 @@ def leaderboard(session: Session, /, by: str, metric: str, limit: int, **given: 
     print_items(session.output, ranked, items)
 
 
-def _query(given: dict[str, Any]) -> dict[str, str | int | None]:
-    return {name: given[name] for name in _FILTERS}
+@usage.command()
+@filtered
+@click.pass_obj
+def timings(session: Session, /, **given: Any) -> None:
+    """Show how long the newest requests took, in ms, and how many of them failed."""
+    session.show(TIMINGS, session.client.get(f"{PATH}/timings", query_of(given)))
+
+
+@usage.command()
+@click.argument("key_ids", metavar="ID|NAME...", nargs=-1, required=True)
+@click.pass_obj
+def spend(session: Session, key_ids: tuple[str, ...]) -> None:
+    """Show what keys have spent today, this week, this month and in all, in UTC."""
+    query = {"key_ids": ",".join(key_ids)}
+    print_items(session.output, SPEND, session.client.get("/internal/spend", query)["items"])
 
 
 def _shape(what: str, groups: list[str]) -> Shape:

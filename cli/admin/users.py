@@ -28,7 +28,10 @@ SHAPE = Shape(
         Column("ACTIVE KEYS", "active_keys", "number"),
         Column("CREATED", "created_at"),
     ),
-    ("id", "name", "email", "team_id", "active_keys", "created_at", "updated_at", *FIELDS),
+    (
+        *("id", "name", "email", "team_id", "subject", "active_keys", "created_at", "updated_at"),
+        *FIELDS,
+    ),
 )
 
 
@@ -41,7 +44,7 @@ def users() -> None:
 @click.argument("user_id", metavar="ID")
 @click.option("--name")
 @click.option("--email")
-@click.option("--team-id", metavar="ID")
+@click.option("--team-id", metavar="ID|NAME")
 @level_options(clearing=False)
 @click.pass_obj
 def create(session: Session, /, user_id: str, **given: Any) -> None:
@@ -52,7 +55,7 @@ def create(session: Session, /, user_id: str, **given: Any) -> None:
 
 
 @users.command("list")
-@click.option("--team-id", metavar="ID")
+@click.option("--team-id", metavar="ID|NAME")
 @paged
 @click.pass_obj
 def list_users(session: Session, team_id: str | None, limit: int | None, all_: bool) -> None:
@@ -72,14 +75,20 @@ def show(session: Session, user_id: str) -> None:
 @click.argument("user_id", metavar="ID")
 @click.option("--name")
 @click.option("--email")
-@click.option("--team-id", metavar="ID")
+@click.option("--team-id", metavar="ID|NAME")
 @click.option("--no-team", is_flag=True, help="Take the user out of the team.")
+@click.option(
+    "--no-subject",
+    is_flag=True,
+    help="Forget who signs in to the portal as this user: the next one of its id or address does.",
+)
 @level_options(clearing=True)
 @click.pass_obj
 def update(session: Session, /, user_id: str, **given: Any) -> None:
     """Change a user; what is not given stays."""
     body = members(name=given["name"], email=given["email"])
     body |= set_or_taken(given, "team_id", "no_team") | level_members(given)
+    body |= {"subject": None} if given["no_subject"] else {}
     send_change(session, SHAPE, one(PATH, user_id), body)
 
 

@@ -54,6 +54,12 @@ class Access(msgspec.Struct, frozen=True, omit_defaults=True):
             self.also is None or self.also.admits_model(model, alias)
         )
 
+    def admits_address(self, address: str) -> bool:
+        """Whether it may be used from there at all."""
+        return (not self.addresses or admits_address(self.addresses, address)) and (
+            self.also is None or self.also.admits_address(address)
+        )
+
     def broken_by(self, asked: "Asked") -> RuleName | None:
         """The first rule that a request breaks, whatever its model; None when it may pass."""
         if asked.scope is not None and not admits_scope(self.scopes, asked.scope):

@@ -22,6 +22,14 @@ def check_rules(applied: Iterable[Applied], asked: Asked) -> None:
             raise Refused(Refusal(_REASONS[rule], _message(one, rule, asked)))
 
 
+def check_address(applied: Iterable[Applied], address: str) -> None:
+    """All levels must admit the address; which client and dialect is no matter. As above."""
+    for one in applied:
+        if not one.policy.access.admits_address(address):
+            asked = Asked(None, "", "", address)
+            raise Refused(Refusal(_REASONS["addresses"], _message(one, "addresses", asked)))
+
+
 def _message(one: Applied, rule: RuleName, asked: Asked) -> str:
     """Says nothing of which addresses are allowed: the caller may be a thief of the key."""
     access, whose = one.policy.access, f"The {one.level}'s rule access.{rule}"

@@ -86,6 +86,27 @@ def granted(
     return None
 
 
+def is_verified(claims: Mapping[str, Any]) -> bool:
+    """Whether the provider says that it has verified the address."""
+    return claims.get("email_verified") in (True, "true")
+
+
+def user_of(found: Sequence[tuple[str, str | None]], subject: str, user_id: str) -> str:
+    """Which user somebody is, of those that they may be (id, subject). Raises `ClaimsRefused`.
+
+    Who they were before, whatever address they have now; else the user of that id, or the only one
+    of that address; else a new one, `user_id`. Nobody becomes a user that somebody else is.
+    """
+    bound = dict(found)
+    for one, whose in found:
+        if whose == subject:
+            return one
+    chosen = user_id if user_id in bound or len(bound) != 1 else next(iter(bound))
+    if bound.get(chosen) is not None:
+        raise ClaimsRefused("user_taken", f"Somebody else signs in as the user {chosen}.")
+    return chosen
+
+
 def checked_email(claims: Mapping[str, Any], allowed_domains: Sequence[str]) -> str:
     """The e-mail address in lower case, "" for none. Raises `ClaimsRefused`.
 

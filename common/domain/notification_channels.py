@@ -1,7 +1,5 @@
 """Where notices are sent: kinds of channels, what each needs, and what of that is secret. Pure."""
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
@@ -10,15 +8,13 @@ from urllib.parse import quote, unquote, unquote_plus
 import msgspec
 
 from common.domain.notices import Wishes
+from common.domain.standard_webhooks import secret_key
 
 ChannelKind = Literal["email", "slack", "teams", "discord", "telegram", "webhook"]
 CHANNEL_KINDS: tuple[ChannelKind, ...] = get_args(ChannelKind)
 SmtpSecurity = Literal["starttls", "tls", "none"]
 SMTP_PORTS: dict[SmtpSecurity, int] = {"starttls": 587, "tls": 465, "none": 25}
 Settings = dict[str, Any]
-# Standard Webhooks 1.0, "Secret": 24 to 64 bytes, in base64 after this.
-SECRET_PREFIX = "whsec_"  # noqa: S105 - what secrets begin with
-_SECRET_BYTES = range(24, 65)
 
 
 class Members(msgspec.Struct, frozen=True):
@@ -132,22 +128,10 @@ def _check_telegram(settings: Settings) -> None:
 
 
 def _check_webhook(settings: Settings) -> None:
-    signing_key(settings["signing_secret"])
-
-
-def signing_key(secret: str) -> bytes:
-    """The bytes of a secret as Standard Webhooks writes it. Raises `InvalidChannel`."""
     try:
-        key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if not secret.startswith(SECRET_PREFIX) or len(key) not in _SECRET_BYTES:
-        raise InvalidChannel(
-            "signing_secret",
-            f"must be {SECRET_PREFIX} and 24 to 64 random bytes in base64: "
-            f'{SECRET_PREFIX}"$(openssl rand -base64 32)"',
-        )
-    return key
+        secret_key(settings["signing_secret"])
+    except ValueError as error:
+        raise InvalidChannel("signing_secret", str(error)) from None
 
 
 _CHECKS: dict[ChannelKind, Callable[[Settings], None]] = {

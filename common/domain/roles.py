@@ -116,12 +116,14 @@ class Actor(msgspec.Struct, frozen=True):
 class Rule(msgspec.Struct, frozen=True):
     """Who may make a call: `least` of those who see everything, and who of the others, in scope.
 
+    `least` None: none of those who see everything, for they have nothing of their own.
+
     `with_key` says whether who came with an API key may, beside portal users. `shared` says that
     all whom it admits get the same answer; else those who see a part are answered by their scope.
     `public` asks nobody.
     """
 
-    least: Role
+    least: Role | None
     teams: bool = False
     own: bool = False
     with_key: bool = False
@@ -130,7 +132,7 @@ class Rule(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Raises `ValueError` for a rule that names no rank."""
-        if self.least not in _RANKS:
+        if self.least is not None and self.least not in _RANKS:
             raise ValueError(f"{self.least} is no rank: a rule names viewer, operator or admin")
 
     def admits(self, actor: Actor, area: str = "") -> bool:
@@ -143,14 +145,15 @@ class Rule(msgspec.Struct, frozen=True):
             case Role.PORTAL:
                 return self.own and (actor.key_id is None or self.with_key)
             case _:
-                return _RANKS[actor.role] >= _RANKS[self.least]
+                return self.least is not None and _RANKS[actor.role] >= _RANKS[self.least]
 
     @property
     def words(self) -> str:
         """The roles that it admits, for documents and refusals."""
         if self.public:
             return "anybody"
-        named = [role.value for role, rank in _RANKS.items() if rank >= _RANKS[self.least]]
+        least = len(_RANKS) if self.least is None else _RANKS[self.least]
+        named = [role.value for role, rank in _RANKS.items() if rank >= least]
         named += ["team_admin (of its teams)"] if self.teams else []
         named += ["portal (their own)"] if self.own else []
         return ", ".join(named)
@@ -160,10 +163,11 @@ READ = Rule(Role.VIEWER)
 # The same for all: names and prices that whoever makes keys has to know.
 SHARED = Rule(Role.VIEWER, teams=True, own=True, shared=True)
 READ_TEAMS = Rule(Role.VIEWER, teams=True)
-READ_KEY = Rule(Role.VIEWER, teams=True, own=True, with_key=True)
 OPERATE = Rule(Role.OPERATOR)
 OPERATE_TEAMS = Rule(Role.OPERATOR, teams=True)
-OPERATE_OWN = Rule(Role.OPERATOR, teams=True, own=True)
 ADMINISTER = Rule(Role.ADMIN)
 PUBLIC = Rule(Role.VIEWER, public=True)
+# What is one's own: seen by people and by who came with a key, changed by people.
+SEE_OWN = Rule(None, own=True, with_key=True)
+CHANGE_OWN = Rule(None, own=True)
 SIGNED_IN = Rule(Role.VIEWER, teams=True, own=True, with_key=True, shared=True)

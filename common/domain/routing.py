@@ -13,6 +13,11 @@ from common.domain.globs import matches
 if TYPE_CHECKING:
     from common.domain.accounts import AccountRecord
 
+# So many accounts a request is handed to admission at most.
+CANDIDATES_MAX = 8
+# Of which so many are left to other models, where a level names some.
+FALLBACKS_MAX = 3
+
 RoutingRule = Literal["account_id", "group_id", "regions"]
 
 

@@ -4,12 +4,24 @@ Sums are kept by quarters of an hour and, of UTC, by whole days and whole months
 months inside, then whole days on both sides of them, then quarters of an hour at both edges.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import msgspec
 
 Step = Literal["quarter", "day", "month"]
+Cut = Literal["all", "served", "team"]
+# What sums are kept of without keys and users, the smallest first: what each of them keeps, and in
+# which steps.
+CUTS: dict[Cut, tuple[frozenset[str], frozenset[Step]]] = {
+    "all": (frozenset({"status"}), frozenset({"quarter", "day", "month"})),
+    "team": (frozenset({"status", "team_id"}), frozenset({"day", "month"})),
+    "served": (
+        frozenset({"status", "account_id", "provider", "model", "endpoint"}),
+        frozenset({"day", "month"}),
+    ),
+}
 _DAY = timedelta(days=1)
 
 
@@ -19,6 +31,14 @@ class Piece(msgspec.Struct, frozen=True):
     step: Step
     since: datetime | None
     until: datetime | None
+
+
+def cut_for(columns: Iterable[str], step: Step) -> Cut | None:
+    """The smallest sums that know these columns, by that step; None: those of all columns."""
+    wanted = set(columns)
+    return next(
+        (name for name, (kept, steps) in CUTS.items() if wanted <= kept and step in steps), None
+    )
 
 
 def pieces(since: datetime | None, until: datetime | None, coarsest: Step) -> list[Piece]:

@@ -1,11 +1,5 @@
-"""What a webhook is sent, how that is signed, and what it may answer.
+"""What a content policy's webhook is sent, and what it may answer."""
 
-Signed as https://www.standardwebhooks.com says (HMAC-SHA256 over id, timestamp and body), so that
-receivers can verify it with any of its libraries.
-"""
-
-import base64
-import hmac
 import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -19,7 +13,6 @@ from common.guardrails.whole_texts import Text
 SENT_BYTES_MAX = 8 * 1024 * 1024
 ANSWER_BYTES_MAX = 64 * 1024
 REASON_CHARACTERS_MAX = 200
-SECRET_PREFIX = "whsec_"  # noqa: S105 - what all such secrets begin with
 _LABEL = re.compile("[a-z0-9][a-z0-9_.-]{0,63}")
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]+")
 
@@ -61,11 +54,6 @@ def key_purpose(url: str) -> str:
     return f"guardrail-webhook:{url}"
 
 
-def shown_secret(key: bytes) -> str:
-    """The key as receivers are given it."""
-    return SECRET_PREFIX + base64.b64encode(key).decode()
-
-
 def body_of(asked: Asked) -> bytes:
     """The body. Raises `NoVerdict` where it would be too large."""
     body = msgspec.json.encode(asked)
@@ -79,24 +67,6 @@ def texts_of(texts: Sequence[Text]) -> list[dict[str, str]]:
     return [
         {"field": one.field, "text": one.text.encode("utf-8", "replace").decode()} for one in texts
     ]
-
-
-def signed_headers(
-    message_id: str, timestamp_s: int, body: bytes, key: bytes
-) -> list[tuple[str, str]]:
-    """`webhook-id`, `webhook-timestamp` and `webhook-signature`."""
-    return [
-        ("content-type", "application/json"),
-        ("webhook-id", message_id),
-        ("webhook-timestamp", str(timestamp_s)),
-        ("webhook-signature", signature(message_id, timestamp_s, body, key)),
-    ]
-
-
-def signature(message_id: str, timestamp_s: int, body: bytes, key: bytes) -> str:
-    """`v1,` and the HMAC in base64."""
-    signed = f"{message_id}.{timestamp_s}.".encode() + body
-    return "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
 
 
 def read_verdict(status: int, body: bytes) -> Judged:

@@ -1,13 +1,10 @@
 """A signed webhook: Standard Webhooks 1.0 (github.com/standard-webhooks/standard-webhooks)."""
 
-import base64
-import hashlib
-import hmac
-
 import msgspec
 
 from common.domain.notices import Notice
-from common.domain.notification_channels import Settings, signing_key
+from common.domain.notification_channels import Settings
+from common.domain.standard_webhooks import secret_key, signed_headers
 from common.identifiers import now_ms
 from common.notifying.sending import Failed
 from common.providers.exchange import UpstreamFailed
@@ -16,13 +13,6 @@ from common.providers.http import UpstreamClient
 TIMEOUT_MS = 15_000
 # "Gone": the receiver wants no more (Standard Webhooks, "Operational considerations").
 _GONE = 410
-
-
-def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """`v1,` and the HMAC-SHA256 of id, timestamp (s since 1970) and body, joined by dots."""
-    signed = f"{message_id}.{timestamp}.".encode() + body
-    digest = hmac.new(signing_key(secret), signed, hashlib.sha256).digest()
-    return "v1," + base64.b64encode(digest).decode()
 
 
 def body_of(notice: Notice) -> bytes:
@@ -41,15 +31,10 @@ async def post(upstream: UpstreamClient, settings: Settings, notice: Notice) -> 
     """Send it; redirects are not followed. None for a 2xx."""
     body = body_of(notice)
     timestamp = now_ms() // 1000
+    key = secret_key(settings["signing_secret"])
     headers = [
-        ("content-type", "application/json"),
         ("user-agent", "relay"),
-        ("webhook-id", notice.event_id),
-        ("webhook-timestamp", str(timestamp)),
-        (
-            "webhook-signature",
-            signature(settings["signing_secret"], notice.event_id, timestamp, body),
-        ),
+        *signed_headers(notice.event_id, timestamp, body, key),
     ]
     url = settings["url"]
     exchange = upstream.exchange("POST", url, headers, body, "webhook", timeout_ms=TIMEOUT_MS)

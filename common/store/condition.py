@@ -26,6 +26,11 @@ class Condition(msgspec.Struct, frozen=True):
     dead_letters: int
     changes: int
     oldest_change: datetime | None
+    bytes: int
+    connections: int
+    connections_max: int
+    messages_waiting: int
+    messages_given_up: int
 
 
 async def schema(connection: Connection) -> Schema:

@@ -31,7 +31,8 @@ class Table(msgspec.Struct, frozen=True):
 # In the order in which rows can be written.
 TABLES: dict[str, Table] = {
     "teams": Table(),
-    "users": Table(name=""),
+    # Who signs in as a user is another installation's to find out.
+    "users": Table(name="", sealed="subject"),
     "accounts": Table(sealed="credential", condition="deleted_at IS NULL"),
     "account_groups": Table(),
     "routing_entries": Table(key="kind, name", name=""),

@@ -6,20 +6,26 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from psycopg.types.json import Jsonb
 
 from common.domain.ids import ulid_to_uuid, uuid_to_ulid
 from common.domain.policies import Policy
+from common.domain.self_service import OFF, SelfService
 from common.store import policies
 from common.store.database import Connection, query
 
 
 class User(msgspec.Struct, frozen=True):
-    """A user; the id is the caller's own string. Times are UTC."""
+    """A user; the id is the caller's own string. Times are UTC.
+
+    `subject` is `<issuer> <sub>` of who signed in as this user; None: nobody has.
+    """
 
     id: str
     name: str
     email: str
     team_id: str | None
+    subject: str | None
     policy: Policy
     version: int
     active_keys: int
@@ -37,6 +43,7 @@ class Team(msgspec.Struct, frozen=True):
     name: str
     description: str
     price_multiplier: Decimal
+    self_service: SelfService
     policy: Policy
     version: int
     users: int
@@ -48,6 +55,23 @@ class Team(msgspec.Struct, frozen=True):
 async def ensure_user(connection: Connection, user_id: str) -> bool:
     """Make the user unless it is there; whether it was made."""
     return bool((await connection.execute(query("upsert_user"), [user_id])).rowcount)
+
+
+async def users_of_person(
+    connection: Connection, subject: str, user_id: str, email: str
+) -> list[tuple[str, str | None]]:
+    """Users (id, subject) that somebody may be: who they were before, else by id or address."""
+    values = {"subject": subject, "user_id": user_id, "email": email}
+    cursor = await connection.execute(query("users_of_person"), values)
+    return [(row["id"], row["subject"]) for row in await cursor.fetchall()]
+
+
+async def bind_user(
+    connection: Connection, user_id: str, subject: str, name: str, email: str
+) -> bool:
+    """Say who the user is from now on; false: somebody is already. Raises `UniqueViolation`."""
+    values = {"id": user_id, "subject": subject, "name": name, "email": email}
+    return bool((await connection.execute(query("bind_user"), values)).rowcount)
 
 
 async def create_user(
@@ -76,6 +100,7 @@ async def update_user(connection: Connection, user: User) -> bool:
         "name": user.name,
         "email": user.email,
         "team_id": _uuid(user.team_id),
+        "subject": user.subject,
         "version": user.version,
         **policies.columns(user.policy),
     }
@@ -126,6 +151,7 @@ async def create_team(
     description: str,
     policy: Policy,
     price_multiplier: Decimal = Decimal(1),
+    self_service: SelfService = OFF,
 ) -> None:
     """Raises `psycopg.errors.UniqueViolation` for a name that another team has."""
     values = {
@@ -133,6 +159,7 @@ async def create_team(
         "name": name,
         "description": description,
         "price_multiplier": price_multiplier,
+        "self_service": _self_service(self_service),
         **policies.columns(policy),
     }
     await connection.execute(query("insert_team"), values)
@@ -145,6 +172,7 @@ async def update_team(connection: Connection, team: Team) -> bool:
         "name": team.name,
         "description": team.description,
         "price_multiplier": team.price_multiplier,
+        "self_service": _self_service(team.self_service),
         "version": team.version,
         **policies.columns(team.policy),
     }
@@ -168,27 +196,51 @@ async def page_of_teams(
     *,
     team_id: str | None = None,
     team_ids: Sequence[str] | None = None,
+    name: str | None = None,
     before: str | None = None,
     limit: int,
 ) -> list[Team]:
-    """Teams, newest first, of `team_ids` only; `before` is the last id of the page before."""
+    """Teams, newest first, of `team_ids` only, or the one of that name.
+
+    `before` is the last id of the page before.
+    """
     values = {
         "id": _uuid(team_id),
         "ids": _uuids(team_ids),
+        "name": name,
         "before": _uuid(before),
         "limit": limit,
     }
     cursor = await connection.execute(query("select_teams"), values)
     return [
-        Team(**_with_policy(row) | {"id": uuid_to_ulid(row["id"])})
+        Team(
+            **_with_policy(row)
+            | {
+                "id": uuid_to_ulid(row["id"]),
+                "self_service": msgspec.convert(row["self_service"] or {}, SelfService),
+            }
+        )
         for row in await cursor.fetchall()
     ]
+
+
+async def teams_named(
+    connection: Connection, names: Sequence[str], ids: Sequence[str]
+) -> dict[str, str]:
+    """Names of the teams that have one of these names or ids, by their ids."""
+    values = {"names": list(names), "ids": _uuids(ids)}
+    cursor = await connection.execute(query("named_teams"), values)
+    return {uuid_to_ulid(row["id"]): row["name"] for row in await cursor.fetchall()}
 
 
 def _with_policy(row: dict[str, Any]) -> dict[str, Any]:
     """The row with its policy as one member."""
     members = {name: value for name, value in row.items() if name not in policies.COLUMNS}
     return members | {"policy": policies.read(row)}
+
+
+def _self_service(rule: SelfService) -> Jsonb | None:
+    return None if rule == OFF else Jsonb(msgspec.to_builtins(rule))
 
 
 def _uuid(ulid: str | None) -> Any:

@@ -16,10 +16,11 @@ KeyStatus = Literal["active", "disabled", "revoked"]
 Sort = Literal["newest", "oldest", "name"]
 # What comes after the last key of a page, and the order of both its query's steps.
 _ORDERS: dict[Sort, tuple[str, str]] = {
-    "newest": ("keys.id < last.id", "keys.id DESC"),
-    "oldest": ("keys.id > last.id", "keys.id"),
+    "newest": ("keys.id < %(after)s", "keys.id DESC"),
+    "oldest": ("keys.id > %(after)s", "keys.id"),
     "name": (
-        "(lower(keys.name), keys.id) > (lower(last.name), last.id)",
+        "(lower(keys.name), keys.id) > ("
+        "(SELECT lower(name) FROM api_keys WHERE id = %(after)s), %(after)s)",
         "lower(keys.name), keys.id",
     ),
 }
@@ -136,7 +137,8 @@ async def page(
     }
     further, order = _ORDERS[sort]
     statement = query("select_keys").decode().format(further=further, order=order)
-    cursor = await connection.execute(statement.encode(), values)
+    # A plan for these filters, not one for all that there could be.
+    cursor = await connection.execute(statement.encode(), values, prepare=False)
     return [_key(row) for row in await cursor.fetchall()]
 
 

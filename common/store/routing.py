@@ -31,11 +31,12 @@ class Group(msgspec.Struct, frozen=True):
 
 
 class Bound(msgspec.Struct, frozen=True):
-    """A key or team that is bound to an account or group."""
+    """A key or team that is bound to an account or group, or a group that an account is in."""
 
-    kind: str
+    kind: Literal["group", "key", "team"]
     id: str
     name: str
+    revoked: bool = False
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -166,8 +167,16 @@ async def bound_to(
     values = {"rule": rule, "subject": subject, "limit": limit}
     cursor = await connection.execute(query("bound_to"), values)
     return [
-        Bound(row["kind"], uuid_to_ulid(row["id"]), row["name"]) for row in await cursor.fetchall()
+        Bound(row["kind"], uuid_to_ulid(row["id"]), row["name"], row["revoked"])
+        for row in await cursor.fetchall()
     ]
+
+
+async def users_of_account(connection: Connection, account_id: str, limit: int) -> list[Bound]:
+    """The groups that it is in, then some of the keys and teams that are bound to it."""
+    groups = await page_of_groups(connection, limit=GROUPS_MAX)
+    found = [Bound("group", one.id, one.name) for one in groups if account_id in one.account_ids]
+    return [*found, *await bound_to(connection, "account_id", account_id, limit)]
 
 
 def _values(group_id: str, name: str, account_ids: tuple[str, ...]) -> dict[str, Any]:

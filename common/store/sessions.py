@@ -119,6 +119,11 @@ async def end_all_of(connection: Connection, subject: str, why: str) -> int:
     return (await connection.execute(query("end_sessions_of"), [why, subject])).rowcount
 
 
+async def end_all_of_user(connection: Connection, user_id: str, why: str) -> int:
+    """End all sessions of whoever is this user in the portal; how many there were."""
+    return (await connection.execute(query("end_sessions_of_user"), [why, user_id])).rowcount
+
+
 async def teams_named(connection: Connection, names: Collection[str]) -> tuple[str, ...]:
     """The ids of the teams with these names or ids."""
     ids = [ulid_to_uuid(name) for name in names if is_ulid(name)]

@@ -4,8 +4,8 @@ from datetime import datetime
 
 import msgspec
 
-from common.store.database import Connection, query
-from common.store.usage import Filters, first_id
+from common.store.database import Connection
+from common.store.usage import Filters, first_id, newest_rows
 
 QUANTILES = (0.5, 0.9, 0.99)
 
@@ -33,7 +33,8 @@ async def timings(connection: Connection, filters: Filters, limit: int) -> Timin
         "quantiles": list(QUANTILES),
         "limit": limit,
     }
-    row = await (await connection.execute(query("select_timings"), values)).fetchone()
+    cursor = await connection.execute(newest_rows("select_timings", filters), values, prepare=False)
+    row = await cursor.fetchone()
     if row is None:
         raise LookupError("an aggregate gave no row")
     for name in ("latency_ms", "first_token_ms"):

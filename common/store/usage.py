@@ -11,7 +11,7 @@ import psycopg
 
 from common.domain.ids import first_uuid, ulid_to_uuid, uuid_to_ulid
 from common.domain.usage import TOKEN_CLASSES
-from common.domain.usage_spans import Piece, Step, pieces
+from common.domain.usage_spans import Piece, Step, cut_for, pieces
 from common.store.database import Connection, query
 
 # What usage can be grouped by, and the column that says it or an expression of `since`. Times are
@@ -36,6 +36,8 @@ METRICS = {
     "requests": "sum(requests)",
     "tokens": "sum(input + output + cache_read + cache_write_5m + cache_write_1h)",
 }
+# By these there are as many sums as there are keys.
+_MANY = (["key"], ["user"])
 ROLLUP_STEP = timedelta(minutes=15)
 TIMES = frozenset({"hour", "day", "week", "month"})
 # Zones whose days are those that sums are kept of.
@@ -82,6 +84,11 @@ class Filters(msgspec.Struct, frozen=True):
             "team_ids": _uuids(self.team_ids),
         }
 
+    def columns(self) -> set[str]:
+        """Of a row, what is compared, but for its time."""
+        names = {name for name, value in self.values().items() if value is not None}
+        return {"team_id" if name == "team_ids" else name for name in names - {"since", "until"}}
+
 
 class UsageSum(msgspec.Struct, frozen=True):
     """Sums of a group: requests, tokens by class and USD, at which some stand at 0 unpriced.
@@ -118,20 +125,30 @@ async def sums(
     summed = ", ".join({"since" if name in TIMES else GROUPINGS[name]: None for name in group_by})
     places = ", ".join(str(place + 1) for place in range(len(group_by)))
     order = places if most is None else f"{METRICS[most]} DESC, {places}"
+    source = _source(filters, group_by, time_zone, given)
+    values = {**given, "tz": time_zone, "limit": limit}
+    among = ""
+    if most is not None and group_by in _MANY:
+        # Of many the order is found by one sum, and all others are made for the first ones alone.
+        found = query("most_usage").decode()
+        found = found.format(source=source, column=summed, metric=METRICS[most])
+        rows = await (await connection.execute(found.encode(), values, prepare=False)).fetchall()
+        values["among"] = [row["one"] for row in rows]
+        among = f"AND {summed} = ANY (%(among)s)"
     statement = (
         query("sum_usage")
         .decode()
         .format(
             groups=f"{columns}, " if columns else "",
             columns=f"{summed}, " if summed else "",
-            source=_source(filters, coarsest(group_by, time_zone), given),
+            source=source,
+            among=among,
             summed=f"GROUP BY {summed}" if summed else "",
             grouped=f"GROUP BY {places} ORDER BY {order}" if places else "",
         )
     )
-    values = {**given, "tz": time_zone, "limit": limit}
     try:
-        cursor = await connection.execute(statement.encode(), values)
+        cursor = await connection.execute(statement.encode(), values, prepare=False)
     except psycopg.errors.InvalidParameterValue as error:
         raise UnknownTimeZone(f"Postgres does not know the time zone {time_zone}") from error
     return [_sum(row, group_by) for row in await cursor.fetchall()]
@@ -154,8 +171,28 @@ async def records(
         "before": _uuid(before),
         "limit": limit,
     }
-    cursor = await connection.execute(query("select_records"), values)
+    cursor = await connection.execute(newest_rows("select_records", filters), values, prepare=False)
     return [ledger_row(row) for row in await cursor.fetchall()]
+
+
+# Of several teams a page of each: by the index of teams, as nothing else has that order. So one
+# that had no request for long is not looked for through all the others'.
+_EACH_TEAM = "unnest(%(team_ids)s::uuid[]) AS theirs (team) CROSS JOIN LATERAL"
+_OF_EACH_TEAM = """AND team_id IS NOT NULL
+      AND (team_id, id) >= (theirs.team, '00000000-0000-0000-0000-000000000000'::uuid)
+      AND (team_id, id) <= (theirs.team, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)"""
+
+
+def newest_rows(name: str, filters: Filters) -> bytes:
+    """A query of the ledger's newest rows, as it reads them for the teams of the filters."""
+    teams, team, order = "", "", "id DESC"
+    if filters.team_ids is not None:
+        team = "AND team_id = ANY (%(team_ids)s)"
+        if len(filters.team_ids) == 1:
+            team = "AND team_id = (%(team_ids)s::uuid[])[1]"
+        elif filters.key_id is None and filters.user_id is None:
+            teams, team, order = _EACH_TEAM, _OF_EACH_TEAM, "team_id DESC, id DESC"
+    return query(name).decode().format(teams=teams, team=team, order=order).encode()
 
 
 def coarsest(group_by: Sequence[str], time_zone: str) -> Step:
@@ -168,24 +205,35 @@ def coarsest(group_by: Sequence[str], time_zone: str) -> Step:
     return "month" if times == {"month"} else "day"
 
 
-def _source(filters: Filters, step: Step, values: dict[str, Any]) -> str:
+def _source(
+    filters: Filters, group_by: Sequence[str], time_zone: str, values: dict[str, Any]
+) -> str:
     """Rows to be summed; the bounds of each part are added to the values."""
+    columns = {GROUPINGS[name] for name in group_by if name not in TIMES} | filters.columns()
     if not _on_steps(filters):
-        parts = [(query("ledger_as_rollups"), Piece("quarter", filters.since, filters.until))]
+        parts = [("ledger_as_rollups", Piece("quarter", filters.since, filters.until))]
     else:
         parts = [
-            (query("usage_of_quarters" if piece.step == "quarter" else "usage_of_periods"), piece)
-            for piece in pieces(filters.since, filters.until, step)
+            (_kept(columns, piece.step), piece)
+            for piece in pieces(filters.since, filters.until, coarsest(group_by, time_zone))
         ]
     texts = []
-    for number, (text, piece) in enumerate(parts):
+    for number, (kept, piece) in enumerate(parts):
         bounds = ""
         for name, sign, moment in (("since", ">=", piece.since), ("until", "<", piece.until)):
             if moment is not None:
                 values[f"{name}_{number}"] = moment
                 bounds += f" AND since {sign} %({name}_{number})s"
-        texts.append(text.decode().format(step=piece.step) + bounds)
+        cut = cut_for(columns, piece.step)
+        texts.append(query(kept).decode().format(step=piece.step, cut=cut) + bounds)
     return " UNION ALL ".join(texts)
+
+
+def _kept(columns: set[str], step: Step) -> str:
+    """The query of the smallest sums that know these columns."""
+    if cut_for(columns, step) is not None:
+        return "usage_of_cuts"
+    return "usage_of_quarters" if step == "quarter" else "usage_of_periods"
 
 
 def _on_steps(filters: Filters) -> bool:

@@ -43,6 +43,19 @@ def conversation(target: str, model: str, prompt: str, most_tokens: int) -> dict
     raise LookupError(target)
 
 
+def text_of(event: Any) -> str:
+    """What an event of any of these formats adds to the answer's text; empty for all others."""
+    match event:
+        case {"choices": [{"delta": {"content": str(text)}}, *_]}:
+            return text
+        case {"delta": {"text": str(text)}}:
+            return text
+        case {"candidates": [{"content": {"parts": [*parts]}}, *_]}:
+            found = (one.get("text") for one in parts if isinstance(one, dict))
+            return "".join(text for text in found if isinstance(text, str))
+    return ""
+
+
 async def trial(
     account: UsableAccount, model: str, prompt: str, most_tokens: int, request_id: str
 ) -> AsyncIterator[bytes]:
@@ -113,7 +126,7 @@ async def _exchanged(
             for data in cutter(chunk):
                 told += 1
                 if told <= EVENTS_MAX:
-                    yield "data", {"data": _read(data)}
+                    yield "data", _told(data)
         if not told:
             yield "failed", {"message": f"{account.provider} answered with an empty stream"}
     except ValueError as error:
@@ -138,12 +151,14 @@ def _cutter(kind: str, url: str) -> Any:
     return cut
 
 
-def _read(data: bytes) -> Any:
-    """An event's JSON, or its text where it has none (`[DONE]`)."""
+def _told(data: bytes) -> dict[str, Any]:
+    """An event's JSON, or its text where it has none (`[DONE]`), and what it says."""
     try:
-        return msgspec.Raw(msgspec.json.encode(msgspec.json.decode(data)))
+        event = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return _text(data)
+        return {"data": _text(data)}
+    text = text_of(event)
+    return {"data": event} | ({"text": text} if text else {})
 
 
 def _text(data: bytes) -> str:

@@ -18,15 +18,20 @@ from common.store.database import DatabaseUnavailable
 from common.telemetry import catalogue, logs
 from functions.key_admin.api import (
     account_calls,
+    account_facts,
     accounts,
     aliases,
     audit,
+    branding,
     condition,
     configuration,
+    content_rules,
     dead_letters,
     explain,
     groups,
     keys,
+    keys_bulk,
+    limits_tree,
     limits_use,
     master_key,
     models,
@@ -35,9 +40,10 @@ from functions.key_admin.api import (
     own_usage,
     prices,
     quarantine,
-    records_csv,
+    records_export,
     redaction,
     response_cache,
+    self_service,
     service_accounts,
     sessions,
     spend,
@@ -55,7 +61,10 @@ from functions.key_admin.problem import Problem, response, unavailable
 from functions.key_admin.services import services, stop_services
 
 OPERATIONS = (
+    *keys_bulk.OPERATIONS,
     *keys.OPERATIONS,
+    # Before those of one account, whose path is as long as that of the presets.
+    *account_facts.OPERATIONS,
     *accounts.OPERATIONS,
     *account_calls.OPERATIONS,
     *groups.OPERATIONS,
@@ -66,11 +75,13 @@ OPERATIONS = (
     *teams.OPERATIONS,
     *organisation.OPERATIONS,
     *redaction.OPERATIONS,
+    *content_rules.OPERATIONS,
     *webhook_secrets.OPERATIONS,
     *usage.OPERATIONS,
     *timings.OPERATIONS,
-    *records_csv.OPERATIONS,
+    *records_export.OPERATIONS,
     *limits_use.OPERATIONS,
+    *limits_tree.OPERATIONS,
     *spend.OPERATIONS,
     *prices.OPERATIONS,
     *audit.OPERATIONS,
@@ -83,6 +94,8 @@ OPERATIONS = (
     *sessions.OPERATIONS,
     *service_accounts.OPERATIONS,
     *response_cache.OPERATIONS,
+    *branding.OPERATIONS,
+    *self_service.OPERATIONS,
 )
 # A user's id is its caller's own string, and a model's its provider's: both may have slashes.
 _ANY_TEXT = {"{user_id}": "{user_id:path}", "{name}": "{name:path}"}

@@ -1,7 +1,8 @@
 """Reading what callers send: a JSON body or a query, as a pydantic model."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
@@ -62,6 +63,14 @@ def read_query(request: Request, model: type[_Model]) -> _Model:
         return model.model_validate(dict(request.query_params))
     except ValidationError as error:
         raise invalid(error, "query") from None
+
+
+def readable(content: bytes) -> Any:
+    """What somebody sent once, to be looked at: JSON, or else the text that it is."""
+    try:
+        return msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return content.decode("utf-8", "backslashreplace")
 
 
 def check_id(value: str, what: str) -> str:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from common.caller import presented_key
 from common.dialects import DIALECTS
 from common.domain.access import Asked
-from common.domain.access_refusals import check_rules
+from common.domain.access_refusals import check_address, check_rules
 from common.domain.admission import KeyRefused, KeyUnknown, Stale
 from common.domain.keys import (
     KeyRecord,
@@ -89,15 +89,25 @@ async def _authenticated(parts: Services, request: Request) -> KeyRecord:
     return await verified_key(parts, request, hash_presented(secret))
 
 
-async def verified_key(parts: Services, request: Request, key_hash: str) -> KeyRecord:
-    """The record of the key with this hash, while it is active. Raises `Refused`."""
+async def verified_key(
+    parts: Services, request: Request, key_hash: str, *, in_portal: bool = False
+) -> KeyRecord:
+    """The record of the key with this hash, while it is active. Raises `Refused`.
+
+    In the portal only the rule of addresses holds: a browser is none of the clients of a rule, and
+    speaks no dialect.
+    """
     prefix = parts.settings.state_prefix
     admission = Admission(parts.redis, prefix)
     for _ in range(ROUNDS_MAX):
         answer = await admission.verify(key_hash, address=request.scope["relay.address"])
         if isinstance(answer, Stale):
             record = _key_decoder.decode(answer.key_record)
-            _check_access(request, policies_of(record, answer.policies))
+            applied = policies_of(record, answer.policies)
+            if in_portal:
+                check_address(applied, request.scope["relay.address"])
+            else:
+                _check_access(request, applied)
             return record
         if isinstance(answer, KeyRefused):
             expired = answer.status == "expired"

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from common.domain.roles import Actor, Rule, Scope
+from common.identifiers import new_ulid
 from common.store import audit
 from common.store.database import Connection
 from functions.key_admin import idempotency
@@ -76,18 +77,23 @@ class Call:
         *,
         before: dict[str, Any] | None = None,
         after: dict[str, Any] | None = None,
+        of_many: bool = False,
     ) -> None:
-        """Leave a row in the trail; `before` and `after` hold no secret."""
+        """Leave a row in the trail; `before` and `after` hold no secret.
+
+        The row has the request's id; `of_many`, one of its own, and the request's in its detail.
+        """
         await audit.write(
             connection,
-            audit_id=self.request_id,
+            audit_id=new_ulid() if of_many else self.request_id,
             actor=self.actor.label,
             via=via(self.actor),
             action=action,
             subject_kind=action.partition(".")[0],
             subject_id=subject_id,
             address=self.request.scope["relay.address"],
-            detail={"before": before, "after": after},
+            detail={"before": before, "after": after}
+            | ({"request_id": self.request_id} if of_many else {}),
         )
 
     def repeatable(self, collection: str | None = None) -> idempotency.Call | None:
@@ -100,7 +106,7 @@ class Call:
         whose = "" if self.actor.way == "master-key" else f" {self.actor.subject} {seen}"
         return idempotency.read_call(self.request, collection, self.raw_body, whose)
 
-    def check_version(self, version: int) -> None:
+    def check_version(self, version: int | str) -> None:
         """Compare `If-Match` with the resource's version. Raises `Problem` 412."""
         given = self.request.headers.get("if-match")
         if given is None or given.strip() == "*":
@@ -197,7 +203,7 @@ def via(actor: Actor) -> str:
     return actor.session_id or ""
 
 
-def etag(version: int) -> str:
+def etag(version: int | str) -> str:
     """A version as an entity tag (RFC 9110, 8.8.3)."""
     return f'"{version}"'
 

@@ -102,6 +102,8 @@ def _message(error: Any) -> str:
             return words_for(error["ctx"]["pattern"])
         case "extra_forbidden":
             return "is not known here: leave it out, or see /docs for the right name"
+        case "too_short":
+            return f"needs at least {error['ctx']['min_length']}"
         case "missing":
             return "is required"
         case "datetime_parsing" | "datetime_from_date_parsing":

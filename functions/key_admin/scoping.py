@@ -1,4 +1,4 @@
-"""What team admins and portal users may say of keys and users: only what cannot loosen a bound.
+"""What team admins may say of keys and users: only what cannot loosen a bound.
 
 Limits, budgets and access rules of a level bind beside those above it, so they may be set. What
 the nearest level decides alone (accounts, groups, regions, rules of content) is for those who see
@@ -7,28 +7,24 @@ everything.
 
 from pydantic import BaseModel
 
-from common.domain.roles import Role
 from common.store import directory
 from common.store.database import Connection
 from functions.key_admin.models.keys import KeyCreate, KeyPatch
 from functions.key_admin.operation import Call
-from functions.key_admin.problem import Problem, conflict, invalid_field
+from functions.key_admin.problem import invalid_field
 
 _NARROWING = frozenset(("limits", "budgets", "calendar", "access"))
-_OWN_KEY = frozenset(("name", "user_id", "team_id", "scopes", "models", "tags", "expires_at",
-                      "activation"))  # fmt: skip
-_TEAM_KEY = _OWN_KEY | _NARROWING | {"status"}
+_TEAM_KEY = _NARROWING | {"name", "user_id", "team_id", "scopes", "models", "tags", "expires_at",
+                          "activation", "status"}  # fmt: skip
 _TEAM_USER = _NARROWING | {"id", "name", "email", "team_id"}
 
 
 async def scoped_key(call: Call, connection: Connection, given: KeyCreate) -> KeyCreate:
-    """The key as its maker may make it: of their teams, or their own. Raises `Problem`."""
+    """The key as its maker may make it: of their teams. Raises `Problem`."""
     scope = call.scope
     if scope.everything:
         return given
-    if scope.user_id is not None:
-        return await _own_key(call, connection, scope.user_id, given)
-    _check_fields(call, given, _TEAM_KEY)
+    _check_fields(given, _TEAM_KEY)
     team_id = team_of(call, given.team_id)
     if given.user_id is not None:
         user = await directory.find_user(connection, given.user_id)
@@ -43,7 +39,7 @@ def check_key_patch(call: Call, given: KeyPatch) -> None:
     """A team admin changes what cannot loosen a bound, within their teams. Raises `Problem`."""
     if call.scope.everything:
         return
-    _check_fields(call, given, _TEAM_KEY)
+    _check_fields(given, _TEAM_KEY)
     if "team_id" in given.model_fields_set:
         team_of(call, given.team_id, required=True)
 
@@ -51,7 +47,7 @@ def check_key_patch(call: Call, given: KeyPatch) -> None:
 def check_user_fields(call: Call, given: BaseModel) -> None:
     """The same of users. Raises `Problem`."""
     if not call.scope.everything:
-        _check_fields(call, given, _TEAM_USER)
+        _check_fields(given, _TEAM_USER)
 
 
 def team_of(call: Call, team_id: str | None, *, required: bool = False) -> str | None:
@@ -66,26 +62,6 @@ def team_of(call: Call, team_id: str | None, *, required: bool = False) -> str |
     return team_id
 
 
-async def _own_key(call: Call, connection: Connection, user_id: str, given: KeyCreate) -> KeyCreate:
-    """A portal user's: in their team, which bounds it, and not too many of them."""
-    _check_fields(call, given, _OWN_KEY)
-    if given.user_id not in (None, user_id):
-        raise invalid_field("user_id", "must be your own: leave it out")
-    await directory.lock_user(connection, user_id)
-    user = await directory.find_user(connection, user_id)
-    if user is None or user.team_id is None:
-        raise Problem(
-            403, "Not allowed", "You belong to no team yet: ask an administrator to add you to one."
-        )
-    if given.team_id not in (None, user.team_id):
-        raise invalid_field("team_id", "must be your own team: leave it out")
-    most = call.services.settings.identity.portal_keys_max
-    if user.active_keys >= most:
-        raise conflict(f"You have {user.active_keys} active keys, and {most} are allowed.")
-    return given.model_copy(update={"user_id": user_id, "team_id": user.team_id})
-
-
-def _check_fields(call: Call, given: BaseModel, allowed: frozenset[str]) -> None:
+def _check_fields(given: BaseModel, allowed: frozenset[str]) -> None:
     for name in sorted(given.model_fields_set - allowed):
-        whose = "users" if call.actor.role is Role.PORTAL else "team admins"
-        raise invalid_field(name, f"cannot be set by {whose}: ask an administrator")
+        raise invalid_field(name, "cannot be set by team admins: ask an administrator")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from common import secrets
 from common.domain.content_policy import Phase, Webhook
 from common.domain.refusals import Reason
+from common.domain.standard_webhooks import signed_headers
 from common.guardrails.webhooks import (
     ANSWER_BYTES_MAX,
     Asked,
@@ -15,7 +16,6 @@ from common.guardrails.webhooks import (
     body_of,
     key_purpose,
     read_verdict,
-    signed_headers,
     texts_of,
 )
 from common.guardrails.whole_texts import Text

@@ -10,6 +10,7 @@ import pytest
 from common.domain.accounts import built_in_account_id
 from common.domain.money import usd_text
 from common.domain.usage import Tokens
+from tests.support.console import portal_session
 from tests.support.key_admin import MASTER_KEY, served_key_admin
 from tests.support.processes import ROOT
 from tests.support.usage_records import make_record, post_records, ulid_at
@@ -86,6 +87,10 @@ class Visitor:
         self.page.keyboard.press("Enter")
         self.page.wait_for_url("**/admin")
 
+    def is_portal_user(self, key_admin, user_id):
+        token = portal_session(key_admin, user_id)
+        self._context.add_cookies([{"name": "relay-session", "value": token, "url": key_admin.url}])
+
     def check(self, name):
         """A screenshot, and what axe-core finds in the page."""
         from axe_playwright_python.sync_playwright import Axe
@@ -112,9 +117,12 @@ def visit(chromium, console):
     """Opens windows: `visit(color_scheme="dark")`."""
     opened = []
 
-    def visitor(**options):
+    def visitor(portal_user="", **options):
         opened.append(Visitor(chromium, console.url, **options))
-        opened[-1].sign_in()
+        if portal_user:
+            opened[-1].is_portal_user(console, portal_user)
+        else:
+            opened[-1].sign_in()
         return opened[-1]
 
     yield visitor
@@ -132,7 +140,9 @@ def fill(key_admin):
 
     budgets = [{"period": "month", "usd": "4", "policy": "clamp"}]
     product = post("/internal/teams", name="Product", description="What customers see",
-                   budgets=budgets)["id"]  # fmt: skip
+                   budgets=budgets, self_service={"enabled": True, "expires_within_days": 90},
+                   )["id"]  # fmt: skip
+    post("/internal/users", id="alice@example.com", team_id=product)
     research = post("/internal/teams", name="Research",
                     budgets=[{"period": "week", "usd": "2", "policy": "soft"}])["id"]  # fmt: skip
     key_admin.call(

@@ -67,9 +67,10 @@ class People:
         """A call by whose token it is."""
         return self._key_admin.call(method, path, authorization=f"Bearer {token}", **options)
 
-    def team(self) -> str:
+    def team(self, **members: Any) -> str:
         """A new team's id."""
-        answer = self._key_admin.call("POST", "/internal/teams", json={"name": new_address()})
+        body = {"name": new_address()} | members
+        answer = self._key_admin.call("POST", "/internal/teams", json=body)
         made: str = answer.json()["id"]
         return made
 

@@ -4,7 +4,6 @@ SELECT keys.*, newest.prefix AS key_prefix, used.occurred_at AS last_used_at
 FROM (
     SELECT keys.*
     FROM api_keys AS keys
-    LEFT JOIN api_keys AS last ON last.id = %(after)s
     WHERE (%(id)s::uuid IS NULL OR keys.id = %(id)s)
       AND (%(after)s::uuid IS NULL OR {further})
       AND (%(team_ids)s::uuid[] IS NULL OR keys.team_id = ANY (%(team_ids)s))

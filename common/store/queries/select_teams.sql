@@ -4,6 +4,7 @@ SELECT teams.*,
            AS active_keys
 FROM teams
 WHERE (%(id)s::uuid IS NULL OR id = %(id)s)
+  AND (%(name)s::text IS NULL OR name = %(name)s)
   AND (%(ids)s::uuid[] IS NULL OR id = ANY(%(ids)s))
   AND (%(before)s::uuid IS NULL OR id < %(before)s)
 ORDER BY id DESC

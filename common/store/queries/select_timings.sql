@@ -11,21 +11,26 @@ SELECT count(*) AS requests,
        percentile_disc(%(quantiles)s::float8[]) WITHIN GROUP (ORDER BY first_token_ms)
            FILTER (WHERE status = 'ok') AS first_token_ms
 FROM (
-    SELECT status, cache_hit, occurred_at, latency_ms, first_token_ms,
-           input, output, cache_read, cache_write_5m, cache_write_1h
-    FROM ledger
-    WHERE kind = 'usage'
-      AND (%(since)s::uuid IS NULL OR id >= %(since)s)
-      AND (%(until)s::uuid IS NULL OR id < %(until)s)
-      AND (%(key_id)s::uuid IS NULL OR key_id = %(key_id)s)
-      AND (%(user_id)s::text IS NULL OR user_id = %(user_id)s)
-      AND (%(team_id)s::uuid IS NULL OR team_id = %(team_id)s)
-      AND (%(team_ids)s::uuid[] IS NULL OR team_id = ANY (%(team_ids)s))
-      AND (%(account_id)s::uuid IS NULL OR account_id = %(account_id)s)
-      AND (%(provider)s::text IS NULL OR provider = %(provider)s)
-      AND (%(endpoint)s::text IS NULL OR endpoint = %(endpoint)s)
-      AND (%(status)s::text IS NULL OR status = %(status)s)
-      AND (%(model)s::text IS NULL OR coalesce(model_served, model_requested) = %(model)s)
+    SELECT requests.*
+    FROM {teams} (
+        SELECT id, status, cache_hit, occurred_at, latency_ms, first_token_ms,
+               input, output, cache_read, cache_write_5m, cache_write_1h
+        FROM ledger
+        WHERE kind = 'usage'
+          AND (%(since)s::uuid IS NULL OR id >= %(since)s)
+          AND (%(until)s::uuid IS NULL OR id < %(until)s)
+          AND (%(key_id)s::uuid IS NULL OR key_id = %(key_id)s)
+          AND (%(user_id)s::text IS NULL OR user_id = %(user_id)s)
+          AND (%(team_id)s::uuid IS NULL OR team_id = %(team_id)s)
+          {team}
+          AND (%(account_id)s::uuid IS NULL OR account_id = %(account_id)s)
+          AND (%(provider)s::text IS NULL OR provider = %(provider)s)
+          AND (%(endpoint)s::text IS NULL OR endpoint = %(endpoint)s)
+          AND (%(status)s::text IS NULL OR status = %(status)s)
+          AND (%(model)s::text IS NULL OR coalesce(model_served, model_requested) = %(model)s)
+        ORDER BY {order}
+        LIMIT %(limit)s
+    ) AS requests
     ORDER BY id DESC
     LIMIT %(limit)s
 ) AS newest

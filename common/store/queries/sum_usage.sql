@@ -37,6 +37,7 @@ FROM (
       AND (%(endpoint)s::text IS NULL OR endpoint = %(endpoint)s)
       AND (%(status)s::text IS NULL OR status = %(status)s)
       AND (%(model)s::text IS NULL OR model = %(model)s)
+      {among}
     {summed}
 ) AS summed
 {grouped}

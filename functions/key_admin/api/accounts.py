@@ -34,6 +34,7 @@ from functions.key_admin.account_secrets import (
     shown_proxy,
     with_other_secrets,
 )
+from functions.key_admin.api.account_facts import check_unused
 from functions.key_admin.bodies import check_id
 from functions.key_admin.models.accounts import (
     AccountAnswer,
@@ -45,7 +46,7 @@ from functions.key_admin.models.accounts import (
 from functions.key_admin.models.fields import ms_of
 from functions.key_admin.models.limits import counts_of, patched_policy
 from functions.key_admin.operation import Call, Operation, answered, etag
-from functions.key_admin.problem import Problem, conflict, not_found
+from functions.key_admin.problem import FieldError, Problem, conflict, not_found
 
 PATH = "/internal/accounts"
 # Another one of these is to hold from the next request on, as if the old one were taken away.
@@ -150,10 +151,14 @@ async def patch(call: Call) -> Response:
 
 
 async def delete(call: Call) -> Response:
-    """Its credential is wiped; requests that it serves end by themselves."""
+    """Its credential is wiped; requests that it serves end by themselves.
+
+    409 while keys or teams are bound to it, or groups have it; some of them are named.
+    """
     async with call.services.database.transaction() as connection:
         await accounts.lock(connection)
         before = await _found(call, connection)
+        await check_unused(connection, before.record.id)
         if await accounts.delete(connection, before.record.id):
             await call.audit(connection, "account.delete", before.record.id, before=audited(before))
             await _project_ahead(call, connection, before.record, None)
@@ -236,7 +241,8 @@ def _moved(old: AccountRecord, new: AccountRecord) -> AccountRecord:
 
 
 def _name_taken(name: str) -> Problem:
-    return conflict(f"Another account is named {name!r}: names are unique.")
+    said = f"Another account is named {name!r}: names are unique."
+    return Problem(409, "Conflict", said, errors=[FieldError(field="name", message=said)])
 
 
 _ONE = f"{PATH}/{{account_id}}"

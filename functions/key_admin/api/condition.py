@@ -1,7 +1,7 @@
 """`/internal/condition`: how the stores are, and what in them waits for somebody."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from starlette.responses import Response
 
@@ -43,6 +43,11 @@ async def _postgres(parts: Services) -> PostgresCondition | None:
         dead_letters=waiting.dead_letters,
         changes=waiting.changes,
         oldest_change=waiting.oldest_change,
+        bytes=waiting.bytes,
+        connections=waiting.connections,
+        connections_max=waiting.connections_max,
+        messages_waiting=waiting.messages_waiting,
+        messages_given_up=waiting.messages_given_up,
     )
 
 
@@ -66,6 +71,10 @@ async def _redis(parts: Services) -> RedisCondition | None:
         open_requests=leases,
         outbox=depth,
         outbox_oldest=oldest,
+        started_at=datetime.now(UTC) - timedelta(seconds=int(told.get("uptime_in_seconds", 0))),
+        evicted=int(told.get("evicted_keys", 0)),
+        eviction=told.get("maxmemory_policy", "?"),
+        persistent=told.get("aof_enabled") == "1",
     )
 
 

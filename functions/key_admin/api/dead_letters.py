@@ -7,9 +7,13 @@ from common.domain.roles import OPERATE, READ
 from common.events.headers import encode_value
 from common.store import inspection
 from common.store.inspection import DeadLetter
-from functions.key_admin.bodies import check_id
+from functions.key_admin.bodies import check_id, readable
 from functions.key_admin.models.fields import Page
-from functions.key_admin.models.operations import DeadLetterAnswer, DeadLetterList
+from functions.key_admin.models.operations import (
+    DeadLetterAnswer,
+    DeadLetterList,
+    DeadLetterShown,
+)
 from functions.key_admin.operation import Call, Operation, answered
 from functions.key_admin.problem import conflict, not_found, unavailable
 
@@ -31,23 +35,39 @@ async def list_dead_letters(call: Call) -> Response:
     return answered(DeadLetterList(items=[_answer(one) for one in page], next_cursor=more))
 
 
+async def show(call: Call) -> Response:
+    """One with what it says."""
+    letter = await _found(call)
+    answer = DeadLetterShown(
+        **_answer(letter).model_dump(),
+        attributes=letter.attributes,
+        data=readable(letter.body),
+    )
+    return answered(answer)
+
+
 async def retry(call: Call) -> Response:
     """202: the broker has the event again. Whoever saw it before changes nothing by it."""
-    letter_id = check_id(call.path["letter_id"], "dead letter")
     sink = call.services.settings.sink_url
     if not sink:
         raise conflict("key_admin knows no broker: set K_SINK to its address.")
+    found = await _found(call)
+    await _send(sink, found)
+    async with call.services.database.transaction() as connection:
+        await inspection.mark_retried(connection, found.id)
+        (letter,) = await inspection.dead_letters(connection, letter_id=found.id)
+        before, after = (_answer(one).model_dump(mode="json") for one in (found, letter))
+        await call.audit(connection, "dead-letter.retry", found.id, before=before, after=after)
+    return answered(_answer(letter), 202)
+
+
+async def _found(call: Call) -> DeadLetter:
+    letter_id = check_id(call.path["letter_id"], "dead letter")
     async with call.services.database.transaction() as connection:
         found = await inspection.dead_letters(connection, letter_id=letter_id)
     if not found:
         raise not_found(f"There is no dead letter with the id {letter_id}.")
-    await _send(sink, found[0])
-    async with call.services.database.transaction() as connection:
-        await inspection.mark_retried(connection, letter_id)
-        (letter,) = await inspection.dead_letters(connection, letter_id=letter_id)
-        before, after = (_answer(one).model_dump(mode="json") for one in (found[0], letter))
-        await call.audit(connection, "dead-letter.retry", letter_id, before=before, after=after)
-    return answered(_answer(letter), 202)
+    return found[0]
 
 
 async def _send(sink: str, letter: DeadLetter) -> None:
@@ -84,6 +104,8 @@ OPERATIONS = (
     Operation("GET", PATH, list_dead_letters, "List events that nobody took", "Operations",
               may=READ,
               answer=DeadLetterList, query=Page),
+    Operation("GET", f"{PATH}/{{letter_id}}", show, "Show an event that nobody took", "Operations",
+              may=READ, answer=DeadLetterShown, refusals=(404,)),
     Operation("POST", f"{PATH}/{{letter_id}}/retry", retry, "Send an event again", "Operations",
               may=OPERATE,
               status=202, answer=DeadLetterAnswer, refusals=(404, 409)),

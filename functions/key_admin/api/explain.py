@@ -1,149 +1,168 @@
 """`/internal/routing/explain`: which accounts a request would take at this moment, and why."""
 
-from collections.abc import Iterator, Mapping
-
 import msgspec
 from starlette.responses import Response
 
-from common.accounts import built_in_accounts
-from common.domain.accounts import DIALECT_OF_PROVIDER, AccountRecord
-from common.domain.keys import KeyRecord
-from common.domain.policies import ORGANISATION, Applied, Policy, key_scope, team_scope, user_scope
+from common.domain.fallbacks import fallbacks_at, lacking
 from common.domain.roles import READ
-from common.domain.routing_explained import Considered, Load, consider
-from common.domain.routing_table import RoutingTable
-from common.identifiers import new_ulid, now_ms
-from common.price_book import current_price_book
-from common.providers.base import CONVERSATIONS
-from common.state.condition import cooldowns, open_requests
-from common.store import accounts, directory, keys, policies, routing
-from common.store.database import Connection
-from functions.key_admin.models.routing import AccountExplained, ExplainAnswer, ExplainQuery
+from common.domain.routing_explained import (
+    Considered,
+    Judging,
+    RuleTried,
+    consider,
+    handed_over,
+    tried,
+)
+from common.domain.routing_points import Point, out, speaks_for
+from common.model_catalogue import entry_of
+from functions.key_admin.account_answers import time_of
+from functions.key_admin.explaining import Known, known
+from functions.key_admin.models.explained import (
+    AccountExplained,
+    ExplainAnswer,
+    ExplainQuery,
+    FallbackExplained,
+    PointShown,
+    RuleExplained,
+    WayExplained,
+)
+from functions.key_admin.models.routing import shown_rules
 from functions.key_admin.operation import Call, Operation, answered
-from functions.key_admin.problem import not_found
 
 PATH = "/internal/routing/explain"
-_DIALECTS = {"messages": "anthropic", "gemini.generate": "gemini"}
 
 
-class _Known(msgspec.Struct):
-    """What routing goes by."""
+class _Way(msgspec.Struct):
+    """A model that the request may stand for, and where that leads."""
 
-    key: KeyRecord
-    applied: tuple[Applied, ...]
-    accounts: list[AccountRecord]
-    table: RoutingTable
-    loads: Mapping[str, Load]
-
-    def admits(self, model: str, alias: str | None = None) -> bool:
-        return self.key.allows_model(model, alias) and all(
-            one.policy.access.admits_model(model, alias) for one in self.applied
-        )
+    model: str
+    share: float
+    refused: Point | None
+    lacking: Point | None
+    fallbacks: list[FallbackExplained]
+    accounts: list[Considered]
 
 
 async def explain(call: Call) -> Response:
-    """The accounts: those that may serve in the order of asking, then the others, and why not."""
+    """The accounts: those that may serve in the order of asking, then the others, and why not.
+
+    By the rules that `relay` asks, with the loads, cooldowns and limits of this moment. How slow an
+    account is each relay knows by itself, so it counts nothing here.
+    """
     query = call.sent(ExplainQuery)
     async with call.services.database.transaction() as connection:
-        known = await _known(call, connection, query.key)
-    rules = known.table.aliases.get(query.model)
-    models = [query.model]
-    if rules is not None:
-        models = list(dict.fromkeys(model for rule in rules for model in rule.models))
-    alias = None if rules is None else query.model
-    admitted = [model for model in models if known.admits(model, alias)]
-    found: list[Considered] = []
-    for model in admitted:
-        found += _considered(known, model, query.endpoint)
-    for other in _fallbacks(known, [query.model, *admitted]):
-        first_tier = 1 + max((one.tier for one in found), default=-1)
-        found += _considered(known, other, query.endpoint, first_tier)
-    refused = None
-    if not admitted:
-        refused = "the key, or a level above it, does not allow the model"
-    elif all(one.left_out for one in found):
-        refused = "no account serves the model for this key at this endpoint"
-    items = [_explained(one) for one in found]
+        now = await known(call, connection, query)
+    rules = now.table.aliases.get(query.model)
+    alias = None if rules is None else tried(rules, now.asking)
+    weights = {query.model: 1}
+    if alias is not None:
+        weights = next((dict(one.rule.models) for one in alias if one.is_taken), {})
+    judging, total = now.judging(), sum(weights.values())
+    ways = [
+        _way(now, judging, model, weight / total)
+        for model, weight in sorted(weights.items(), key=lambda one: (-one[1], one[0]))
+    ]
+    refusals = now.refusals() + ([] if ways else [out("no_rule")])
     return answered(
-        ExplainAnswer(model=query.model, models=models, refused=refused, accounts=items)
+        ExplainAnswer(
+            model=query.model,
+            models=[one.model for one in ways],
+            refused=_refused(refusals, ways),
+            refusals=[_point(one) for one in refusals],
+            alias=None if alias is None else [_rule(one) for one in alias],
+            tags=now.tags,
+            sticky_account_id=now.sticky,
+            ways=[_way_shown(one) for one in ways],
+            accounts=[_explained(one, way) for way in ways for one in way.accounts],
+        )
     )
 
 
-async def _known(call: Call, connection: Connection, key_id: str) -> _Known:
-    key = await keys.find(connection, key_id)
-    if key is None:
-        raise not_found(f"There is no key with the id {key_id}.")
-    record = key.record
-    _, stored = await accounts.projected(connection)
-    _, table = await routing.projected(connection)
-    services = call.services
-    prefix = services.settings.state_prefix
-    every: list[AccountRecord] = [*built_in_accounts(services.settings.accounts), *stored]
-    ends_ms, now = await cooldowns(services.redis, prefix), now_ms()
-    opened = await open_requests(services.redis, prefix, [one.id for one in every])
-    loads = {one.id: Load(opened[one.id], max(ends_ms.get(one.id, 0) - now, 0)) for one in every}
-    return _Known(record, await _applied(connection, record), every, table, loads)
+def _way(now: Known, judging: Judging, model: str, share: float) -> _Way:
+    asked = now.query.model
+    denied = now.denied(model, None if asked == model else asked)
+    if denied is not None:
+        return _Way(model, share, denied, None, [], [])
+    own = consider(now.accounts, model, judging)
+    tiers = 1 + max((one.tier for one in own if not one.left_out), default=-1)
+    instead: list[Considered] = []
+    fallbacks: list[FallbackExplained] = []
+    found = fallbacks_at(now.applied, asked, model)
+    for name in () if found is None else found[1]:
+        level = "" if found is None else found[0].level
+        left_out = out("itself", model=name) if name == model else now.denied(name)
+        left_out = left_out or _lacking(now, name)
+        if left_out is None:
+            point = speaks_for("fallback", model=name, level=level)
+            others = consider(now.accounts, name, judging, first_tier=tiers, standing_in=point)
+            tiers = 1 + max((one.tier for one in others if not one.left_out), default=tiers - 1)
+            instead += others
+            left_out = out("nobody") if all(one.left_out for one in others) else None
+        shown = None if left_out is None else _point(left_out)
+        fallbacks.append(FallbackExplained(model=name, level=level, left_out=shown))
+    # Where nobody serves the model itself it is refused, whatever might stand in.
+    nobody = all(one.left_out for one in own)
+    accounts = own if nobody else handed_over(own, instead)
+    refused = out("nobody") if nobody else None
+    return _Way(model, share, refused, _lacking(now, model), fallbacks, accounts)
 
 
-async def _applied(connection: Connection, key: KeyRecord) -> tuple[Applied, ...]:
-    """The policies of all levels, from the outermost in."""
-    organisation = await policies.organisation(connection)
-    found = [Applied("organisation", ORGANISATION, organisation.policy)]
-    if key.team_id is not None:
-        team = await directory.find_team(connection, key.team_id)
-        policy = Policy() if team is None else team.policy
-        found.append(Applied("team", team_scope(key.team_id), policy))
-    user = await directory.find_user(connection, key.user_id)
-    if user is not None:
-        found.append(Applied("user", user_scope(user.id), user.policy))
-    return (*found, Applied("key", key_scope(key.id), key.policy))
+def _lacking(now: Known, model: str) -> Point | None:
+    asking, query = now.asking, now.query
+    entry = entry_of(now.table.models, model)
+    code = lacking(entry, asking.input_tokens, asking.content)
+    return None if code is None else out(code, model=model, tokens=query.input_tokens)
 
 
-def _considered(known: _Known, model: str, endpoint: str, first_tier: int = 0) -> list[Considered]:
-    dialect = _DIALECTS.get(endpoint, "openai")
-
-    def answers(account: AccountRecord, model: str) -> bool:
-        if DIALECT_OF_PROVIDER[account.provider] == dialect:
-            return True
-        # As `common.providers.targets` has it: what is translated is named, or known to be theirs.
-        known_there = bool(account.models) or current_price_book().knows(account.provider, model)
-        return endpoint in CONVERSATIONS and known_there
-
-    return consider(
-        known.accounts,
-        model,
-        known.applied,
-        known.table.groups,
-        known.loads,
-        answers,
-        request_id=new_ulid(),
-        first_tier=first_tier,
-    )
+def _refused(refusals: list[Point], ways: list[_Way]) -> str | None:
+    if refusals:
+        return refusals[0].text
+    if all(one.refused is not None for one in ways):
+        return next(one.refused.text for one in ways if one.refused is not None)
+    return None
 
 
-def _fallbacks(known: _Known, names: list[str]) -> Iterator[str]:
-    """What the innermost level that names any for the model lets be asked instead."""
-    for one in reversed(known.applied):
-        for name in names:
-            found = one.policy.routing.fallbacks_of(name)
-            if found is not None:
-                yield from (other for other in found if known.admits(other))
-                return
+def _point(one: Point) -> PointShown:
+    return PointShown(code=one.code, speaks=one.speaks, text=one.text, values=one.values)
 
 
-def _explained(one: Considered) -> AccountExplained:
-    return AccountExplained(
-        account_id=one.account.id,
-        name=one.account.name,
-        provider=one.account.provider,
+def _rule(one: RuleTried) -> RuleExplained:
+    rule = shown_rules([msgspec.to_builtins(one.rule)])[0]
+    return RuleExplained(rule=rule, taken=one.is_taken, unmet=one.unmet)
+
+
+def _way_shown(one: _Way) -> WayExplained:
+    return WayExplained(
         model=one.model,
+        share=one.share,
+        refused=None if one.refused is None else _point(one.refused),
+        lacking=None if one.lacking is None else _point(one.lacking),
+        fallbacks=one.fallbacks,
+    )
+
+
+def _explained(one: Considered, way: _Way) -> AccountExplained:
+    account, load = one.account, one.load
+    return AccountExplained(
+        account_id=account.id,
+        name=account.name,
+        provider=account.provider,
+        region=account.region,
+        stands_for=way.model,
+        model=one.model,
+        fallback=one.is_fallback,
         served_model=one.served,
         tier=None if one.left_out else one.tier,
-        weight=one.account.weight,
-        open_requests=one.load.open,
-        state="left_out" if one.left_out else one.state,
-        rests_ms=one.load.rests_ms,
+        priority=account.priority,
+        weight=account.weight,
+        open_requests=load.open,
+        most_open=account.most_open,
+        state=one.state,
+        rests_ms=load.rests_ms,
+        rests_until=time_of(load.rests_until_ms) if load.rests_ms else None,
+        share=way.share * one.share,
         why=one.left_out or one.why,
+        points=[_point(each) for each in one.points],
     )
 
 

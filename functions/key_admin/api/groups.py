@@ -16,11 +16,13 @@ from common.store.routing import Group
 from functions.key_admin.binding import check_account
 from functions.key_admin.bodies import check_id
 from functions.key_admin.models.routing import (
+    BoundToGroup,
     GroupAnswer,
     GroupCreate,
     GroupList,
     GroupPage,
     GroupPatch,
+    GroupShown,
 )
 from functions.key_admin.operation import Call, Operation, answered, etag
 from functions.key_admin.problem import Problem, conflict, not_found
@@ -58,9 +60,13 @@ async def list_groups(call: Call) -> Response:
 
 
 async def show(call: Call) -> Response:
-    """One group."""
+    """One group, and who is bound to it."""
     async with call.services.database.transaction() as connection:
-        return _shown(await _found(connection, call.path["group_id"]))
+        group = await _found(connection, call.path["group_id"])
+        bound = await routing.bound_to(connection, "group_id", group.id)
+    members = [BoundToGroup(kind=one.kind, id=one.id, name=one.name) for one in bound]
+    shown = GroupShown(**_audited(group), bound=members, more_bound=len(bound) == routing.NAMED_MAX)
+    return answered(shown, headers={"etag": etag(group.version)})
 
 
 async def patch(call: Call) -> Response:
@@ -171,7 +177,7 @@ OPERATIONS = (
     Operation("GET", PATH, list_groups, "List groups of accounts", "Routing", may=READ,
               answer=GroupList, query=GroupPage),
     Operation("GET", _ONE, show, "Show a group of accounts", "Routing", may=READ,
-              answer=GroupAnswer, refusals=(404,)),
+              answer=GroupShown, refusals=(404,)),
     Operation("PATCH", _ONE, patch, "Change a group of accounts", "Routing", may=ADMINISTER,
               answer=GroupAnswer, body=GroupPatch, versioned=True, refusals=(404, 409)),
     Operation("DELETE", _ONE, delete, "Delete a group of accounts", "Routing", may=ADMINISTER,

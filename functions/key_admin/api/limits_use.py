@@ -4,6 +4,7 @@ import asyncio
 
 from starlette.responses import Response
 
+from common.domain.keys import KeyRecord
 from common.domain.limit_figures import figures
 from common.domain.limits import compile_rules
 from common.domain.policies import (
@@ -25,9 +26,10 @@ from functions.key_admin.models.accounts import LimitUse
 from functions.key_admin.models.observed import LevelUse, LimitsAnswer, LimitsQuery
 from functions.key_admin.operation import Call, Operation, answered
 from functions.key_admin.problem import not_found
+from functions.key_admin.services import Services
 
 TEAMS_MAX = 200
-_Found = tuple[Level, str, str, str, Policy]
+Found = tuple[Level, str, str, str, Policy]
 
 
 async def show(call: Call) -> Response:
@@ -35,11 +37,11 @@ async def show(call: Call) -> Response:
     query = call.sent(LimitsQuery)
     async with call.services.database.transaction() as connection:
         found = await _levels(connection, query, call.scope)
-    items = await asyncio.gather(*(_use(call, one) for one in found if one[4].counts))
+    items = await asyncio.gather(*(use_of(call.services, one) for one in found if one[4].counts))
     return answered(LimitsAnswer(items=list(items)))
 
 
-async def _levels(connection: Connection, query: LimitsQuery, scope: Scope) -> list[_Found]:
+async def _levels(connection: Connection, query: LimitsQuery, scope: Scope) -> list[Found]:
     """Those that are asked for, as far as the caller sees them; the organisation's is all's."""
     if query.key_id is not None:
         key = await keys.find(connection, query.key_id)
@@ -48,17 +50,15 @@ async def _levels(connection: Connection, query: LimitsQuery, scope: Scope) -> l
             team_id=record.team_id, user_id=record.user_id, key_id=record.id
         ):
             raise not_found(f"There is no key with the id {query.key_id}.")
-        own: _Found = ("key", key_scope(record.id), record.id, record.name, record.policy)
-        return [
-            *await _organisation(connection, scope),
-            *await _team(connection, record.team_id),
-            *await _user(connection, record.user_id),
-            own,
-        ]
+        return [*await _organisation(connection, scope), *await levels_of_key(connection, record)]
     if query.user_id is not None:
-        return await _user(connection, query.user_id, scope)
+        return await user_level(connection, query.user_id, scope)
     if query.team_id is not None:
-        return await _team(connection, query.team_id) if scope.covers(team_id=query.team_id) else []
+        return (
+            await team_level(connection, query.team_id)
+            if scope.covers(team_id=query.team_id)
+            else []
+        )
     teams = await directory.page_of_teams(
         connection, team_ids=scope.bounds().team_ids, limit=TEAMS_MAX
     )
@@ -68,29 +68,44 @@ async def _levels(connection: Connection, query: LimitsQuery, scope: Scope) -> l
     ]
 
 
-async def _organisation(connection: Connection, scope: Scope) -> list[_Found]:
+async def levels_of_key(connection: Connection, record: KeyRecord) -> list[Found]:
+    """What holds for a key: its team's, its user's and its own."""
+    own: Found = ("key", key_scope(record.id), record.id, record.name, record.policy)
+    return [
+        *await team_level(connection, record.team_id),
+        *await user_level(connection, record.user_id),
+        own,
+    ]
+
+
+async def _organisation(connection: Connection, scope: Scope) -> list[Found]:
     if not scope.everything:
         return []
     policy = (await policies.organisation(connection)).policy
     return [("organisation", ORGANISATION, ORGANISATION, ORGANISATION, policy)]
 
 
-async def _team(connection: Connection, team_id: str | None) -> list[_Found]:
+async def team_level(connection: Connection, team_id: str | None) -> list[Found]:
+    """That of a team, if it is there."""
     team = None if team_id is None else await directory.find_team(connection, team_id)
     return [] if team is None else [("team", team_scope(team.id), team.id, team.name, team.policy)]
 
 
-async def _user(connection: Connection, user_id: str, scope: Scope = EVERYTHING) -> list[_Found]:
+async def user_level(
+    connection: Connection, user_id: str, scope: Scope = EVERYTHING
+) -> list[Found]:
+    """That of a user, if they are there and seen."""
     user = await directory.find_user(connection, user_id)
     if user is None or not scope.covers(team_id=user.team_id, user_id=user.id):
         return []
     return [("user", user_scope(user.id), user.id, user.name or user.id, user.policy)]
 
 
-async def _use(call: Call, found: _Found) -> LevelUse:
+async def use_of(parts: Services, found: Found) -> LevelUse:
+    """What is used of a level's limits now."""
     level, scope, identifier, name, policy = found
     rules = compile_rules((Applied(level, scope, policy),), now_ms())
-    admission = Admission(call.services.redis, call.services.settings.state_prefix)
+    admission = Admission(parts.redis, parts.settings.state_prefix)
     try:
         counted = await admission.read_rules(rules.packed) if rules.packed else []
     except RedisUnavailable:

@@ -207,13 +207,15 @@ async def retry(call: Call) -> Response:
 
 
 def _sent(given: ChannelSettings) -> Settings:
-    settings: Settings = given.model_dump(exclude_none=True)
+    """What was sent; null takes a setting away."""
+    settings: Settings = given.model_dump(exclude_unset=True)
     return settings
 
 
 def _checked(kind: ChannelKind, settings: Settings) -> Settings:
     try:
-        return check_settings(kind, settings)
+        there = {name: value for name, value in settings.items() if value is not None}
+        return check_settings(kind, there)
     except InvalidChannel as error:
         raise invalid_field(f"settings.{error.member}", error.message) from None
 

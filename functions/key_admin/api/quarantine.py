@@ -1,8 +1,5 @@
 """`/internal/quarantine`: usage records that the ledger could not take."""
 
-from typing import Any
-
-import msgspec
 from starlette.responses import Response
 
 from common.domain.roles import OPERATE, READ
@@ -11,6 +8,7 @@ from common.state.outbox import OutboxEntry
 from common.store import inspection
 from common.store.database import Connection
 from common.store.inspection import Quarantined
+from functions.key_admin.bodies import readable
 from functions.key_admin.models.operations import (
     QuarantineAnswer,
     QuarantineList,
@@ -79,16 +77,9 @@ def _answer(one: Quarantined) -> QuarantineAnswer:
         reason=one.reason,
         detail=one.detail,
         outbox_id=one.outbox_id,
-        record=_readable(one.record),
+        record=readable(one.record),
         received_at=one.received_at,
     )
-
-
-def _readable(record: bytes) -> Any:
-    try:
-        return msgspec.json.decode(record)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return record.decode("utf-8", "backslashreplace")
 
 
 OPERATIONS = (

@@ -5,12 +5,12 @@ from starlette.responses import Response
 from common.domain.content_rules import ContentRules, content_policies_of, redaction_of
 from common.domain.field_errors import InvalidPolicy
 from common.domain.roles import OPERATE
-from common.store import directory, keys, policies
+from functions.key_admin.content_levels import levels_of
 from functions.key_admin.content_trial import try_rules
 from functions.key_admin.models.content import kept_rule
 from functions.key_admin.models.content_trial import ContentTrial, ContentTried
 from functions.key_admin.operation import Call, Operation, answered
-from functions.key_admin.problem import invalid_field, not_found
+from functions.key_admin.problem import invalid_field
 
 PATH = "/internal/redaction/try"
 
@@ -18,8 +18,8 @@ PATH = "/internal/redaction/try"
 async def try_text(call: Call) -> Response:
     """What is found in the text, what a provider would see of it, and what refuses it.
 
-    By the rules that are sent, or by those that hold for a key together with its team and the
-    organisation. Nothing is changed, kept or logged.
+    By the rules that are sent, or by those that hold for a key, a team or the organisation.
+    Nothing is changed, kept or logged.
     """
     given = call.sent(ContentTrial)
     levels = await _levels(call, given)
@@ -34,25 +34,18 @@ async def try_text(call: Call) -> Response:
         )
     except InvalidPolicy as error:
         # One that another release kept.
-        raise invalid_field("key_id", f"a level's rules cannot be followed: {error}") from None
+        raise invalid_field("body", f"a level's rules cannot be followed: {error}") from None
     return answered(tried)
 
 
 async def _levels(call: Call, given: ContentTrial) -> list[ContentRules]:
     """What is said of content, nearest first. Raises `Problem`."""
-    if given.key_id is None:
+    if given.of_nobody:
         redaction = kept_rule("redaction", given.policy)
         return [ContentRules(redaction, kept_rule("content_policy", given.content_policy))]
     async with call.services.database.transaction() as connection:
-        key = await keys.find(connection, given.key_id)
-        if key is None:
-            raise not_found(f"There is no key with the id {given.key_id}.")
-        found = [key.record.policy]
-        if key.record.team_id is not None:
-            team = await directory.find_team(connection, key.record.team_id)
-            found += [] if team is None else [team.policy]
-        found.append((await policies.organisation(connection)).policy)
-    return [policy.content for policy in found]
+        found = await levels_of(connection, key_id=given.key_id, team_id=given.team_id)
+    return [one.rules for one in found]
 
 
 OPERATIONS = (

@@ -18,6 +18,7 @@ from functions.key_admin.bodies import check_id
 from functions.key_admin.identity.identify import SERVICE_TOKEN_PREFIX, token_hash
 from functions.key_admin.models.fields import Page
 from functions.key_admin.models.service_accounts import (
+    AreaList,
     ServiceAccountAnswer,
     ServiceAccountCreate,
     ServiceAccountList,
@@ -38,6 +39,7 @@ async def create(call: Call) -> Response:
     """201 with the token, which is shown this once."""
     _check_unbound(call)
     given = call.sent(ServiceAccountCreate)
+    _check_areas(given.areas)
     repeatable = call.repeatable(PATH)
     secret, account_id = new_api_key(SERVICE_TOKEN_PREFIX), new_ulid()
     async with call.services.database.transaction() as connection:
@@ -78,6 +80,12 @@ async def list_accounts(call: Call) -> Response:
     return answered(ServiceAccountList(items=[_answer(one) for one in page], next_cursor=more))
 
 
+async def list_areas(call: Call) -> Response:
+    """What `areas` may name: each is the tag of some operations."""
+    del call
+    return answered(AreaList(items=_areas()))
+
+
 async def show(call: Call) -> Response:
     """One service account."""
     async with call.services.database.transaction() as connection:
@@ -88,6 +96,7 @@ async def patch(call: Call) -> Response:
     """What was sent is changed, on the next call of its token."""
     _check_unbound(call)
     given = call.sent(ServiceAccountPatch)
+    _check_areas(given.areas or [])
     async with call.services.database.transaction() as connection:
         before = await _found(connection, call.path["service_account_id"])
         call.check_version(_version(before))
@@ -112,8 +121,8 @@ async def patch(call: Call) -> Response:
         if not written:
             raise conflict("It was revoked, or changed by another call at the same time.")
         account = await _found(connection, before.id)
-        shown = {"before": _audited(before), "after": _audited(account)}
-        await call.audit(connection, "service-account.update", account.id, **shown)
+        was, now = _audited(before), _audited(account)
+        await call.audit(connection, "service-account.update", account.id, before=was, after=now)
     return _shown(account)
 
 
@@ -159,6 +168,22 @@ def _check_unbound(call: Call) -> None:
     """Who is bound to areas hands out no tokens, which might be bound to less."""
     if call.actor.areas:
         raise Problem(403, "Not allowed", "A token that is bound to areas makes no other tokens.")
+
+
+def _areas() -> list[str]:
+    """Of all operations that ask who calls."""
+    from functions.key_admin.application import OPERATIONS  # which these here are among
+
+    return sorted({one.area for one in OPERATIONS if not one.may.public})
+
+
+def _check_areas(given: list[str]) -> None:
+    """A token that is bound to what is not there might do nothing. Raises `Problem` 422."""
+    known = _areas()
+    for index, area in enumerate(given):
+        if area not in known:
+            there = ", ".join(known)
+            raise invalid_field(f"areas[{index}]", f"there is no area {area!r}: give of {there}")
 
 
 async def _found(connection: Connection, account_id: str) -> ServiceAccount:
@@ -216,6 +241,8 @@ OPERATIONS = (
               refusals=(409,)),
     Operation("GET", PATH, list_accounts, "List service accounts", _TAG, may=READ,
               answer=ServiceAccountList, query=Page),
+    Operation("GET", "/internal/areas", list_areas, "List areas", _TAG, may=READ,
+              answer=AreaList),
     Operation("GET", _ONE, show, "Show a service account", _TAG, may=READ,
               answer=ServiceAccountAnswer, refusals=(404,)),
     Operation("PATCH", _ONE, patch, "Change a service account", _TAG, may=ADMINISTER,

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from common.domain.policies import NO_POLICY, team_scope
 from common.domain.roles import OPERATE, READ_TEAMS
 from common.domain.routing import NO_ROUTING
+from common.domain.self_service import OFF, SelfService
 from common.identifiers import new_ulid
 from common.store import directory
 from common.store.database import Connection
@@ -16,6 +17,7 @@ from common.store.directory import Team
 from functions.key_admin.binding import check_binding
 from functions.key_admin.bodies import check_id
 from functions.key_admin.models.directory import (
+    SelfServiceFields,
     TeamAnswer,
     TeamCreate,
     TeamList,
@@ -50,6 +52,7 @@ async def create(call: Call) -> Response:
                 given.description,
                 policy,
                 given.price_multiplier,
+                self_service_of(given.self_service),
             )
         except psycopg.errors.UniqueViolation:
             raise _name_taken(given.name) from None
@@ -68,7 +71,11 @@ async def list_teams(call: Call) -> Response:
     seen = call.scope.bounds()
     async with call.services.database.transaction() as connection:
         found = await directory.page_of_teams(
-            connection, team_ids=seen.team_ids, before=query.cursor, limit=query.limit + 1
+            connection,
+            team_ids=seen.team_ids,
+            name=query.name,
+            before=query.cursor,
+            limit=query.limit + 1,
         )
     page = found[: query.limit]
     more = page[-1].id if len(found) > query.limit else None
@@ -93,6 +100,8 @@ async def patch(call: Call) -> Response:
         levels = TenantPolicyPatch.model_fields.keys() | TeamRoutingPatch.model_fields.keys()
         own = given.model_fields_set - levels - {"unpriced_models"}
         changes: dict[str, Any] = {name: getattr(given, name) for name in own}
+        if "self_service" in own:
+            changes["self_service"] = self_service_of(given.self_service)
         changes["policy"] = patched_policy(before.policy, given)
         patched = msgspec.structs.replace(before, **changes)
         if patched == before:
@@ -131,6 +140,11 @@ async def delete(call: Call) -> Response:
     return Response(status_code=204)
 
 
+def self_service_of(given: SelfServiceFields | None) -> SelfService:
+    """What was sent; null is off."""
+    return OFF if given is None else SelfService(**given.model_dump())
+
+
 async def _done(call: Call) -> None:
     """After the commit: what limits it is projected as it is now."""
     if call.projected_ahead:
@@ -155,6 +169,7 @@ def _shown(team: Team, status: int = 200) -> Response:
 def _answer(team: Team) -> TeamAnswer:
     members = msgspec.structs.asdict(team)
     del members["version"], members["policy"]
+    members["self_service"] = SelfServiceFields(**msgspec.structs.asdict(team.self_service))
     policy = shown_to_tenants(team.policy)
     policy |= shown_routing(team.policy.routing, "account_id", "group_id")
     return TeamAnswer(**members, **policy, unpriced_models=team.policy.unpriced_models)

@@ -2,7 +2,7 @@
 
 from starlette.responses import Response
 
-from common.domain.roles import READ_KEY
+from common.domain.roles import READ_TEAMS
 from common.store import timings
 from functions.key_admin.api.usage import filters_of
 from functions.key_admin.models.observed import Percentiles, TimingsAnswer
@@ -42,5 +42,5 @@ def _percentiles(times: tuple[int, ...]) -> Percentiles | None:
 
 OPERATIONS = (
     Operation("GET", "/internal/usage/timings", show, "Show how requests went", "Usage",
-              may=READ_KEY, answer=TimingsAnswer, query=UsageQuery),
+              may=READ_TEAMS, answer=TimingsAnswer, query=UsageQuery),
 )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from common.domain.roles import READ_KEY, READ_TEAMS
+from common.domain.roles import READ_TEAMS
 from common.domain.usage import TOKEN_CLASSES
 from common.store import usage
 from common.store.usage import Filters, UnknownTimeZone, UsageSum
@@ -27,7 +27,7 @@ from functions.key_admin.models.usage import (
 )
 from functions.key_admin.operation import Call, Operation, answered
 from functions.key_admin.problem import invalid_field, not_found
-from functions.key_admin.receipt import admin_receipt_of
+from functions.key_admin.receipt import admin_receipt_of, money
 from functions.key_admin.recorded import find_rows
 
 PATH = "/internal/usage"
@@ -37,13 +37,17 @@ _OWNERS = ("team_id", "user_id", "key_id")
 
 async def show_sums(call: Call) -> Response:
     """Sums by group, and their total."""
-    query = call.sent(SumsQuery)
+    return answered(await summed(call, call.sent(SumsQuery)))
+
+
+async def summed(call: Call, query: SumsQuery) -> UsageAnswer:
+    """Sums of what the caller sees. Raises `Problem` 422."""
     sums = await _sums(call, query, query.group_by, GROUPS_MAX + 1)
     if len(sums) > GROUPS_MAX:
         message = f"gives more than {GROUPS_MAX} groups: narrow since and until, or group by less"
         raise invalid_field("group_by", message)
     items = [UsageItem(group=one.group, **_figures(one)) for one in sums]
-    return answered(UsageAnswer(items=items if query.group_by else [], total=_total(sums)))
+    return UsageAnswer(items=items if query.group_by else [], total=_total(sums))
 
 
 async def show_leaderboard(call: Call) -> Response:
@@ -69,7 +73,7 @@ async def list_records(call: Call) -> Response:
             limit=query.limit + 1,
         )
     page = [
-        Record(**record | {name: _money(record[name]) for name in ("cost_usd", "rated_usd")})
+        Record(**record | {name: money(record[name]) for name in ("cost_usd", "rated_usd")})
         for record in found[: query.limit]
     ]
     more = page[-1].id if len(found) > query.limit else None
@@ -128,8 +132,8 @@ def _figures(one: UsageSum) -> dict[str, Any]:
     return {
         "requests": one.requests,
         "tokens": one.tokens,
-        "cost_usd": _money(one.cost_usd),
-        "rated_usd": _money(one.rated_usd),
+        "cost_usd": money(one.cost_usd),
+        "rated_usd": money(one.rated_usd),
         "unpriced_requests": one.unpriced_requests,
     }
 
@@ -141,26 +145,22 @@ def _total(sums: list[UsageSum]) -> Total:
     return Total(
         requests=sum(one.requests for one in sums),
         tokens=Tokens(**tokens),
-        cost_usd=_money(sum((one.cost_usd for one in sums), Decimal())),
-        rated_usd=_money(sum((one.rated_usd for one in sums), Decimal())),
+        cost_usd=money(sum((one.cost_usd for one in sums), Decimal())),
+        rated_usd=money(sum((one.rated_usd for one in sums), Decimal())),
         unpriced_requests=sum(one.unpriced_requests for one in sums),
     )
 
 
-def _money(amount: Decimal) -> str:
-    return f"{amount:.12f}"
-
-
 OPERATIONS = (
-    Operation("GET", PATH, show_sums, "Sum usage", "Usage", may=READ_KEY,
+    Operation("GET", PATH, show_sums, "Sum usage", "Usage", may=READ_TEAMS,
               answer=UsageAnswer, query=SumsQuery),
     Operation("GET", f"{PATH}/leaderboard", show_leaderboard, "Who used most", "Usage",
               may=READ_TEAMS,
               answer=Leaderboard, query=LeaderboardQuery),
     Operation("GET", f"{PATH}/records", list_records, "List the ledger's rows", "Usage",
-              may=READ_KEY,
+              may=READ_TEAMS,
               answer=RecordList, query=RecordsQuery),
     Operation("GET", f"{PATH}/requests/{{request_id}}/receipt", show_receipt,
-              "Show a request's receipt", "Usage", may=READ_KEY,
+              "Show a request's receipt", "Usage", may=READ_TEAMS,
               answer=AdminReceipt, refusals=(404,)),
 )  # fmt: skip

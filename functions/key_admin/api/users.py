@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from common.domain.policies import NO_POLICY, user_scope
 from common.domain.roles import OPERATE, OPERATE_TEAMS, READ_TEAMS
-from common.store import directory
+from common.store import directory, sessions
 from common.store.database import Connection
 from common.store.directory import User
 from functions.key_admin.models.directory import (
@@ -99,6 +99,8 @@ async def patch(call: Call) -> Response:
             raise conflict("The user was changed by another call at the same time; try again.")
         scope = user_scope(before.id)
         await project_policy(call, connection, scope, before.policy, patched.policy)
+        if patched.subject != before.subject:
+            await sessions.end_all_of_user(connection, before.id, "revoked")
         user = await _found(connection, before.id)
         await call.audit(
             connection, "user.update", user.id, before=_audited(before), after=_audited(user)
@@ -114,6 +116,7 @@ async def delete(call: Call) -> Response:
         if user.active_keys:
             raise conflict(f"The user has {user.active_keys} active keys: revoke them first.")
         await directory.delete_user(connection, user.id)
+        await sessions.end_all_of_user(connection, user.id, "revoked")
         await call.audit(connection, "user.delete", user.id, before=_audited(user))
         await project_policy(call, connection, user_scope(user.id), user.policy, NO_POLICY)
     await _done(call)

@@ -4,7 +4,8 @@ from starlette.responses import Response
 
 from common import secrets
 from common.domain.roles import ADMINISTER
-from common.guardrails.webhooks import key_purpose, shown_secret
+from common.domain.standard_webhooks import shown_secret
+from common.guardrails.webhooks import key_purpose
 from functions.key_admin.models.webhook_secrets import WebhookSecret, WebhookSecretAsked
 from functions.key_admin.operation import Call, Operation, answered
 

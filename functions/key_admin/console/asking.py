@@ -91,9 +91,10 @@ class Asking:
         async def receive() -> dict[str, Any]:
             return {"type": "http.request", "body": content, "more_body": False}
 
-        if self._actor is None:
+        if self._actor is None and not operation.may.public:
             raise TypeError("nobody is signed in")
-        return await operation.serve(Request(scope, receive), self._actor)
+        actor = None if operation.may.public else self._actor
+        return await operation.serve(Request(scope, receive), actor)
 
     def _own_headers(
         self, content: bytes, has_body: bool, version: str, once: str

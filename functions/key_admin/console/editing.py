@@ -4,27 +4,38 @@ The form carries the version that it was made of and what it showed then. Who co
 refused, and shown what is different now; what was typed stays, and is sent on top of that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from functions.key_admin.console.fields import BUDGET_ROWS
-from functions.key_admin.console.forms import Input, flattened, members
+from functions.key_admin.console.forms import Input, flattened, members, pairs
 from functions.key_admin.console.view import View
 from functions.key_admin.problem import Problem
 
 _MINUTES = "%Y-%m-%dT%H:%M"
 Conflict = list[tuple[str, str, str, str]]
+Rewritten = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def _as_they_are(members: dict[str, Any]) -> dict[str, Any]:
+    return members
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """A kind of thing: its fields; what a change says of members that are blank; what it keeps."""
+    """A kind of thing: its fields; what a change says of members that are blank; what it keeps.
+
+    Where the form has other members than the API, `to_body` makes the one's of the other's, and
+    `to_form` the other way.
+    """
 
     fields: tuple[Input, ...]
     nothing: dict[str, Any]
     kept: frozenset[str] = frozenset()
+    to_body: Rewritten = _as_they_are
+    to_form: Rewritten = _as_they_are
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -55,16 +66,19 @@ def body_of(view: View, kind: Kind, form: Mapping[str, str]) -> dict[str, Any]:
             given |= {f"budgets[{row}].period": "", f"budgets[{row}].policy": ""}
     body = members(kind.fields, given)
     if "expires_at" in body:
-        body["expires_at"] = _with_zone(view, body["expires_at"])
-    return body
+        body["expires_at"] = with_zone(view, body["expires_at"])
+    return kind.to_body(body)
 
 
 def shown(view: View, kind: Kind, thing: Mapping[str, Any]) -> dict[str, str]:
     """A thing, or a body that was sent, as its form shows it."""
     paths = kind.paths
     found = dict.fromkeys(paths, "") | {
-        path: text for path, text in flattened(thing).items() if path in paths
+        path: text for path, text in flattened(kind.to_form(dict(thing))).items() if path in paths
     }
+    for field in kind.fields:
+        if field.kind in ("names", "headers"):
+            found[field.path] = pairs(field.kind, thing.get(field.path))
     if "expires_at" in found:
         found["expires_at"] = _local(view, found["expires_at"])
     return found
@@ -73,29 +87,45 @@ def shown(view: View, kind: Kind, thing: Mapping[str, Any]) -> dict[str, str]:
 def opened(view: View, kind: Kind, thing: Mapping[str, Any], version: str) -> Form:
     """The form of a thing as it is now."""
     values = shown(view, kind, thing)
-    return Form(values, msgspec.json.encode(values).decode(), version)
+    return Form(values, _carried(values), version)
 
 
 async def created(
-    view: View, kind: Kind, path: str, form: Mapping[str, str], once: str = ""
+    view: View,
+    kind: Kind,
+    path: str,
+    form: Mapping[str, str],
+    once: str = "",
+    unseen: Mapping[str, Any] | None = None,
 ) -> tuple[Any, Form | None]:
-    """The answer's body; or the form with its errors. Raises `Problem` for what no field is at."""
+    """The answer's body; or the form with its errors. Raises `Problem` for what no field is at.
+
+    `unseen` is sent too and never shown again: secrets.
+    """
     body = body_of(view, kind, form)
     try:
-        return (await view.api.ask("POST", path, body=body, once=once)).body, None
+        sent = {**body, **(unseen or {})}
+        return (await view.api.ask("POST", path, body=sent, once=once)).body, None
     except Problem as problem:
         if problem.status not in (409, 422):
             raise
         return None, Form(shown(view, kind, body), errors=_errors(problem))
 
 
-async def saved(view: View, kind: Kind, path: str, form: Mapping[str, str]) -> Form | None:
-    """None: it is saved. Else the form again. Raises `Problem` as `created`."""
+async def saved(
+    view: View,
+    kind: Kind,
+    path: str,
+    form: Mapping[str, str],
+    unseen: Mapping[str, Any] | None = None,
+) -> Form | None:
+    """None: it is saved. Else the form again. Raises `Problem` as `created`; `unseen` as there."""
     base, version = _base(form), form.get("version", "")
     body = body_of(view, kind, form)
     typed = shown(view, kind, body) | {name: base.get(name, "") for name in kind.kept}
     touched = {_member(path) for path in kind.paths if typed[path] != base.get(path, "")}
     changes = {name: body.get(name, kind.nothing.get(name)) for name in sorted(touched)}
+    changes.update(unseen or {})
     try:
         if changes:
             await view.api.ask("PATCH", path, body=changes, version=version)
@@ -119,11 +149,15 @@ async def _conflict(
         for name in kind.paths
         if now[name] != base.get(name, "")
     ]
-    merged = {
-        name: now[name] if typed[name] == base.get(name, "") else typed[name] for name in kind.paths
-    }
-    again = msgspec.json.encode(now).decode()
-    return Form(merged, again, answer.etag, conflict=differs)
+    # A list is one thing: rows of the one and of the other beside each other would be nobody's.
+    touched = {_list(name) for name in kind.paths if typed[name] != base.get(name, "")}
+    merged = {name: (typed if _list(name) in touched else now)[name] for name in kind.paths}
+    return Form(merged, _carried(now), answer.etag, conflict=differs)
+
+
+def _carried(values: dict[str, str]) -> str:
+    """As the form carries it; what is blank needs no place."""
+    return msgspec.json.encode({name: text for name, text in values.items() if text}).decode()
 
 
 def _errors(problem: Problem) -> dict[str, str]:
@@ -135,6 +169,11 @@ def _member(path: str) -> str:
     return path.partition(".")[0].partition("[")[0]
 
 
+def _list(path: str) -> str:
+    """The list that a field is in a row of; else the field."""
+    return path.partition("[")[0]
+
+
 def _base(form: Mapping[str, str]) -> dict[str, str]:
     try:
         return msgspec.json.decode(form.get("base", ""), type=dict[str, str])
@@ -142,7 +181,7 @@ def _base(form: Mapping[str, str]) -> dict[str, str]:
         raise Problem(400, "Malformed form", "The form cannot be read: load it again.") from None
 
 
-def _with_zone(view: View, text: str) -> str:
+def with_zone(view: View, text: str) -> str:
     """A time of the person's clock with its offset; what is none is left for the API to refuse."""
     try:
         moment = datetime.fromisoformat(text)

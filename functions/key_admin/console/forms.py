@@ -6,7 +6,22 @@ from typing import Any, Literal
 
 import msgspec
 
-Kind = Literal["text", "integer", "lines", "choices", "moment", "flag"]
+# `texts` are lines that may have commas, `verbatim` a text whose blanks at its ends count.
+Kind = Literal[
+    "text",
+    "integer",
+    "number",
+    "lines",
+    "choices",
+    "texts",
+    "moment",
+    "flag",
+    "verbatim",
+    "names",
+    "headers",
+]
+_BECOMES = re.compile(r"\s*(?:=>|=|→)\s*")
+_NUMBER = re.compile(r"\d+([.,]\d+)?|[.,]\d+")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -54,20 +69,55 @@ def flattened(value: Any, path: str = "") -> dict[str, str]:
             return {path: str(value)}
 
 
+def pairs(kind: Kind, value: Any) -> str:
+    """A map as it is typed, a line each: `requested = served`, or `name: value`.
+
+    What is no map, but was sent as one, is shown as it was typed.
+    """
+    if not isinstance(value, dict):
+        return str(value or "")
+    if kind == "headers":
+        return "\n".join(f"{name}: {text}" for name, text in value.items())
+    return "\n".join(a if a == b else f"{a} = {b}" for a, b in value.items())
+
+
+def _map(kind: Kind, text: str) -> Any:
+    """What `pairs` shows, as a map; the text itself where it is none: the API says so."""
+    found: dict[str, str] = {}
+    for line in re.split(r"\n" if kind == "headers" else r"[\n,]", text):
+        if not line.strip():
+            continue
+        if kind == "headers":
+            name, sign, value = line.partition(":")
+            if not sign:
+                return text
+        else:
+            name, *rest = _BECOMES.split(line.strip(), 1)
+            value = rest[0] if rest else name
+        found[name.strip()] = value.strip()
+    return found or None
+
+
 def _value(field: Input, text: str) -> Any:
-    text = text.strip()
+    given, text = text, text.strip()
     match field.kind:
+        case "texts":
+            return [one.strip() for one in text.split("\n") if one.strip()] or None
+        case "number" if _NUMBER.fullmatch(text):
+            return float(text.replace(",", "."))
         case "flag":
             return text == "on"
         case "lines" | "choices":
             return [one.strip() for one in re.split(r"[\n,]", text) if one.strip()] or None
+        case "names" | "headers":
+            return _map(field.kind, text)
         case _ if not text:
             return None
         case "integer":
             plain = text.replace(" ", "").replace("_", "")
             return int(plain) if plain.lstrip("-").isdigit() and plain.isascii() else text
         case _:
-            return text
+            return given if field.kind == "verbatim" else text
 
 
 def _put(found: dict[str, Any], path: str, value: Any) -> None:

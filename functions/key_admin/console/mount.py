@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-HOME = "/admin"
+HOME, PORTAL = "/admin", "/portal"
 
 
 async def serve(request: Request) -> Response:
@@ -14,7 +14,16 @@ async def serve(request: Request) -> Response:
     return await answer(request)
 
 
+async def serve_portal(request: Request) -> Response:
+    """Any page of the portal."""
+    from functions.key_admin.portal.site import answer
+
+    return await answer(request)
+
+
 ROUTES = [
     Route(HOME, serve, methods=["GET", "POST"]),
     Route(f"{HOME}/{{page:path}}", serve, methods=["GET", "POST"]),
+    Route(PORTAL, serve_portal, methods=["GET", "POST"]),
+    Route(f"{PORTAL}/{{page:path}}", serve_portal, methods=["GET", "POST"]),
 ]

@@ -14,13 +14,16 @@ from starlette.responses import RedirectResponse, Response
 
 from common.domain.periods import UnknownTimezone, zone
 from common.domain.roles import Actor
+from functions.key_admin.branding import Brand, current
 from functions.key_admin.console import assets, charts, formats
 from functions.key_admin.console.asking import Asking
 from functions.key_admin.console.words import DEFAULT, LANGUAGES, Words, preferred
 
 THEMES = ("auto", "light", "dark")
 COOKIES = {"theme": "relay-theme", "language": "relay-language", "zone": "relay-zone"}
-_TEMPLATES = Path(__file__).parent / "templates"
+_HERE = Path(__file__).parent
+_TEMPLATES = (_HERE / "templates", _HERE.parent / "portal" / "templates")
+ADMIN, PORTAL = "/admin", "/portal"
 # Nothing from elsewhere, nothing inline: what somebody writes into a name stays a text.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -39,8 +42,9 @@ HEADERS = {
 class View:
     """What pages and templates need of a request."""
 
-    def __init__(self, request: Request, actor: Actor | None) -> None:
+    def __init__(self, request: Request, actor: Actor | None, home: str = ADMIN) -> None:
         self.request = request
+        self.home = home
         self.actor = actor
         self.now = datetime.now(UTC)
         self.query = dict(request.query_params)
@@ -54,6 +58,16 @@ class View:
             self.zone_name, self.zone = "UTC", UTC
         self.formats = formats.Formats(self.words.language, self.zone)
         self.api = Asking(request, actor)
+
+    @property
+    def brand(self) -> Brand:
+        """By which name and logo the console is known."""
+        return current()
+
+    @property
+    def layout(self) -> str:
+        """What is around its pages."""
+        return "layout.html" if self.home == ADMIN else "portal_layout.html"
 
     @property
     def is_partial(self) -> bool:

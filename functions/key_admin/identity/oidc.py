@@ -121,6 +121,12 @@ async def finish(parts: Services, request: Request, provider_id: str) -> tuple[O
     return opened, underway.next
 
 
+def wanted(parts: Services, request: Request) -> str:
+    """Where somebody who comes back wanted to go; "" for who did not set out here."""
+    underway = _underway(parts, request)
+    return "" if underway is None else underway.next
+
+
 def _provider(parts: Services, provider_id: str) -> OidcProvider:
     for one in parts.settings.identity.providers:
         if one.id == provider_id:

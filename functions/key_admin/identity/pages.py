@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl, quote
 from starlette.requests import Request
 
 from common.domain.roles import Actor, Role, Rule
+from functions.key_admin import multipart
 from functions.key_admin.bodies import read_stream
 from functions.key_admin.identity import cookies, sessions, sign_in
 from functions.key_admin.identity.identify import by_cookies, check_role
@@ -14,6 +15,7 @@ from functions.key_admin.problem import Problem
 from functions.key_admin.services import services
 
 LOGIN = "/admin/login"
+PORTAL, PORTAL_LOGIN = "/portal", "/portal/login"
 FORM_TYPE = "application/x-www-form-urlencoded"
 FORM_FIELDS_MAX = 1000
 _PLACES = ("/admin", "/portal", "/docs")
@@ -28,6 +30,7 @@ SIGN_IN_ERRORS = {
     "domain_not_allowed": "E-mail addresses of your domain may not sign in here.",
     "no_role": "You have no role in Relay: ask an administrator for one.",
     "no_team": "The team that you administrate is not there: ask an administrator.",
+    "user_taken": "Somebody else signs in with your address: ask an administrator.",
     "no_user": "The identity provider does not say which user you are: ask an administrator.",
 }
 
@@ -47,10 +50,16 @@ def require(actor: Actor, rule: Rule) -> None:
 
 def login_url(request: Request) -> str:
     """The login page, which leads back here where this is a page that can be opened again."""
+    login = login_of(request.url.path)
     if request.method not in cookies.SAFE_METHODS:
-        return LOGIN
+        return login
     path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return f"{LOGIN}?next={quote(path, safe='/')}"
+    return f"{login}?next={quote(path, safe='/')}"
+
+
+def login_of(path: str) -> str:
+    """The login page of whoever wants to go there: the portal has its own."""
+    return PORTAL_LOGIN if path == PORTAL or path.startswith(f"{PORTAL}/") else LOGIN
 
 
 def safe_next(text: str | None) -> str:
@@ -58,7 +67,7 @@ def safe_next(text: str | None) -> str:
     text = text or ""
     plain = text.isprintable() and "\\" not in text and not text.startswith("//")
     ours = any(text == one or text.startswith((f"{one}/", f"{one}?")) for one in _PLACES)
-    return text if plain and ours and not text.startswith(LOGIN) else "/admin"
+    return text if plain and ours and not text.startswith((LOGIN, PORTAL_LOGIN)) else "/admin"
 
 
 def home_of(actor: Actor) -> str:
@@ -90,9 +99,20 @@ async def sign_in_by_api_key(request: Request, key: str) -> Actor:
     return _signed_in(request, await sign_in.by_api_key(services(), request, key))
 
 
+def check_own_page(request: Request) -> None:
+    """A form comes from a page of ours. Raises `Problem` 403."""
+    cookies.check_origin(services(), request)
+
+
 async def read_form(request: Request) -> dict[str, str]:
-    """A form as a page sends it, of a name given twice the last. Raises `Problem` 400 to 415."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    """A form as a page sends it, of a name given twice the last; files in base64.
+
+    Raises `Problem` 400 to 415.
+    """
+    content_type = request.headers.get("content-type", "")
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == multipart.MEDIA_TYPE:
+        return multipart.fields_of(content_type, await read_stream(request))
     if media_type != FORM_TYPE:
         raise Problem(415, "Unsupported media type", f"Send the form as {FORM_TYPE}.")
     text = (await read_stream(request)).decode("utf-8", "replace")

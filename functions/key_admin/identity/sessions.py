@@ -201,7 +201,7 @@ async def _key_holds(parts: Services, request: Request, session: Session) -> boo
     from common.domain.refusals import Reason, Refused
 
     try:
-        record = await verified_key(parts, request, session.credential)
+        record = await verified_key(parts, request, session.credential, in_portal=True)
     except Refused as refused:
         if refused.refusal.reason in (Reason.STATE_UNAVAILABLE, Reason.REBUILDING):
             raise RedisUnavailable("Redis has no key table at the moment", sent=False) from None

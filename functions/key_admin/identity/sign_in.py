@@ -8,21 +8,21 @@ from starlette.requests import Request
 
 from common.caller import presented_key as key_of_caller
 from common.domain.claims import ClaimsRefused, checked_email, granted, values_at
-from common.domain.keys import hash_presented
+from common.domain.keys import KeyRecord, hash_presented
 from common.domain.refusals import Reason, Refused
 from common.domain.roles import Role
 from common.events.types import LOGIN_FAILURES, LoginFailures
 from common.identity_settings import OidcProvider
 from common.secrets import constant_time_equal
 from common.state.commands import RedisUnavailable
-from common.store import audit, directory
+from common.store import audit
 from common.store import sessions as stored
 from common.store.sessions import NewSession
 from common.telemetry import catalogue, logs
 from functions.key_admin.announcing import send_event
 from functions.key_admin.authenticate import unauthorized
 from functions.key_admin.callers import verified_key
-from functions.key_admin.identity import passwords, throttle
+from functions.key_admin.identity import passwords, portal_user, throttle
 from functions.key_admin.identity.sessions import (
     Opened,
     mark,
@@ -103,23 +103,32 @@ async def by_master_key(parts: Services, request: Request, key: str) -> Opened:
 
 async def by_api_key(parts: Services, request: Request, key: str) -> Opened:
     """The holder of an API key, who sees that key. Raises as `by_password`."""
+    key_hash, record = await checked_key(parts, request, key)
+    new = NewSession(
+        f"key:{record.id}", "api-key", record.name or record.id, Role.PORTAL, key_hash,
+        key_id=record.id,
+    )  # fmt: skip
+    return await _in(parts, request, new)
+
+
+async def checked_key(parts: Services, request: Request, key: str) -> tuple[str, KeyRecord]:
+    """An API key's hash and record, each attempt counted. Raises as `by_password`.
+
+    One that nobody knows and one that can be none get the same answer.
+    """
     _check_given(api_key=key)
     attempt = await throttle.admit(parts, request, f"api-key:{request.scope['relay.address']}")
     presented = key_of_caller([(b"x-api-key", key.encode("utf-8", "surrogateescape"))])
     try:
         key_hash = hash_presented(presented)
-        record = await verified_key(parts, request, key_hash)
+        record = await verified_key(parts, request, key_hash, in_portal=True)
     except Refused as refused:
         if refused.refusal.reason in (Reason.STATE_UNAVAILABLE, Reason.REBUILDING):
             raise RedisUnavailable("Redis has no key table at the moment", sent=False) from None
         await _failed(parts, request, attempt, "api-key", "api-key")
         raise unauthorized(refused.refusal.message) from None
     await attempt.forgive()
-    new = NewSession(
-        f"key:{record.id}", "api-key", record.name or record.id, Role.PORTAL, key_hash,
-        key_id=record.id,
-    )  # fmt: skip
-    return await _in(parts, request, new)
+    return key_hash, record
 
 
 async def by_claims(
@@ -138,12 +147,10 @@ async def by_claims(
     async with parts.database.transaction() as connection:
         if found.role is Role.TEAM_ADMIN:
             team_ids = await stored.teams_named(connection, found.teams)
-        if found.role is Role.PORTAL and user_id:
-            await directory.ensure_user(connection, user_id[:NAME_CHARACTERS_MAX])
+        if found.role is Role.PORTAL:
+            user_id = await portal_user.of_claims(connection, provider, claims, email, user_id)
     if found.role is Role.TEAM_ADMIN and not team_ids:
         raise ClaimsRefused("no_team", f"There is no team {' or '.join(found.teams)}.")
-    if found.role is Role.PORTAL and not user_id:
-        raise ClaimsRefused("no_user", f"The claim {provider.user_claim} says no user.")
     new = NewSession(
         subject=f"oidc:{provider.id}:{claims['sub']}",
         way="oidc",

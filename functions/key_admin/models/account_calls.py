@@ -1,10 +1,11 @@
-"""Test calls of accounts, and sealing their credentials anew."""
+"""What is asked of accounts beside changing them: test calls, errors, who uses them, presets."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from functions.key_admin.models.fields import Glob, Sent
+from common.domain.accounts import Provider, Quirk
+from functions.key_admin.models.fields import Glob, Sent, Time
 
 PROMPT = "Answer with the word OK."
 
@@ -29,10 +30,66 @@ class AccountTestLine(BaseModel):
     status: int | None = None
     ms: int | None = None
     data: Any = Field(default=None, description="an event of the stream, as the provider wrote it")
+    text: str | None = Field(default=None, description="what the event adds to the answer")
     body: str | None = Field(default=None, description="the provider's own words, at most 4,000")
     message: str | None = None
     reason: str | None = None
     ok: bool | None = None
+
+
+class AccountError(BaseModel):
+    """One failure of an account, as one relay or a trial of `cleanup` saw it."""
+
+    at: Time
+    reason: str
+    status: int | None = Field(description="the provider's, where it answered")
+    message: str = Field(description="the provider's own words, cut short, without secrets")
+    count: int = Field(description="which one it was in a row")
+
+
+class AccountErrors(BaseModel):
+    """The last 100 of the last week, newest first; also those since which it has served."""
+
+    items: list[AccountError]
+
+
+class AccountUser(BaseModel):
+    """Who asks an account by name: a key or team that is bound to it, or a group that it is in."""
+
+    kind: Literal["group", "key", "team"]
+    id: str
+    name: str
+    revoked: bool = Field(description="a key that may be restored; it does not keep the account")
+
+
+class AccountUsers(BaseModel):
+    """Groups, then at most 100 keys and teams. An account that has none may be asked all the same.
+
+    All that are not bound to others may ask it, by model, priority and weight.
+    """
+
+    items: list[AccountUser]
+
+
+class AccountPreset(BaseModel):
+    """A kind of account: what a new one begins with. Everything may be sent otherwise."""
+
+    name: str
+    label: str
+    provider: Provider
+    base_url: str = Field(description="empty: the provider's own, or it must be given")
+    example_url: str = Field(description="what an address that must be given looks like")
+    credential_url: str = Field(description="the page where a credential is made")
+    key_begins: str = Field(description="how its keys begin")
+    model: str = Field(description="one that it serves, as `requested=served` where it is mapped")
+    region: str = Field(description="an example, where one is needed")
+    quirks: list[Quirk]
+
+
+class AccountPresets(BaseModel):
+    """Providers, then compatible servers."""
+
+    items: list[AccountPreset]
 
 
 class RewrapFailure(BaseModel):

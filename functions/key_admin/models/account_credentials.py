@@ -1,8 +1,8 @@
 """Providers' credentials, as they are sent: sealed at once, never shown again."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from functions.key_admin.models.addresses import BaseUrl
 from functions.key_admin.models.fields import Sent
@@ -36,6 +36,13 @@ class ServiceAccountFields(BaseModel):
     token_uri: BaseUrl = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 
 
+def _key_file(given: Any) -> Any:
+    if isinstance(given, str):
+        said = "must be the JSON of a service account's key file, as downloaded"
+        raise ValueError(said)  # noqa: TRY004 - pydantic tells of no other
+    return given
+
+
 class Credential(Sent):
     """An official API credential, in the members that the provider issues.
 
@@ -48,4 +55,6 @@ class Credential(Sent):
     access_key_id: Secret | None = Field(default=None, repr=False)
     secret_access_key: Secret | None = Field(default=None, repr=False)
     session_token: Secret | None = Field(default=None, repr=False)
-    service_account: ServiceAccountFields | None = Field(default=None, repr=False)
+    service_account: Annotated[ServiceAccountFields | None, BeforeValidator(_key_file)] = Field(
+        default=None, repr=False
+    )

@@ -1,9 +1,9 @@
 """What only some providers' accounts have, and what routing knows them by."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from common.domain.accounts import Quirk
 from functions.key_admin.models import patterns
@@ -22,6 +22,13 @@ _PREFIX_DENIED = "x-amz-"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]{1,100}")
 HEADERS_MAX = 20
 TAGS_MAX = 50
+
+
+def _map(given: Any) -> Any:
+    if isinstance(given, str):
+        said = "must be a map of names and values; in a form a line each, name: value"
+        raise ValueError(said)  # noqa: TRY004 - pydantic tells of no other
+    return given
 
 
 def _headers(given: dict[str, str]) -> dict[str, str]:
@@ -53,6 +60,7 @@ Tags = Annotated[list[Name], Field(max_length=TAGS_MAX), AfterValidator(_once)]
 ExtraHeaders = Annotated[
     dict[str, Annotated[str, Field(max_length=1000)]],
     Field(max_length=HEADERS_MAX, description="sent with every request; shown, so no secrets"),
+    BeforeValidator(_map),
     AfterValidator(_headers),
 ]
 

@@ -13,20 +13,30 @@ TEXT_CHARACTERS_MAX = 200_000
 
 
 class ContentTrial(Sent):
-    """A text, and the rules to try on it: those that are sent, or those that hold for a key."""
+    """A text, and the rules to try on it: those that are sent, or those that hold for somebody."""
 
     text: str = Field(
         max_length=TEXT_CHARACTERS_MAX, description="is neither kept nor logged anywhere"
     )
     policy: Redaction | None = Field(default=None, description="as in `redaction` of a key")
     content_policy: ContentPolicy | None = None
-    key_id: Ulid | None = None
+    key_id: Ulid | None = Field(default=None, description="what holds for this key")
+    team_id: Ulid | None = Field(default=None, description="what holds for this team")
+    organisation: bool = Field(default=False, description="what holds for everybody")
+
+    @property
+    def of_nobody(self) -> bool:
+        """Whether the rules are those that are sent."""
+        return self.key_id is None and self.team_id is None and not self.organisation
 
     @model_validator(mode="after")
     def _one_of(self) -> "ContentTrial":
         sent = self.policy is not None or self.content_policy is not None
-        if sent == (self.key_id is not None):
-            raise ValueError("give policy, content_policy or both; or key_id")
+        whose = (sent, self.key_id is not None, self.team_id is not None, self.organisation)
+        if sum(whose) != 1:
+            raise ValueError(
+                "give policy, content_policy or both; or one of key_id, team_id and organisation"
+            )
         return self
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from common.domain.self_service import EXPIRES_DAYS_MAX, KEYS_MAX
 from functions.key_admin.models import patterns
 from functions.key_admin.models.fields import (
     LEFT_OUT,
@@ -47,11 +48,15 @@ class UserCreate(PolicySent):
 
 
 class UserPatch(PolicyPatch):
-    """What is to change; what is left out stays. `null` takes `team_id` away."""
+    """What is to change; what is left out stays. `null` takes `team_id` and `subject` away.
+
+    Without `subject` whoever signs in next by the user's id or address is this user; sessions end.
+    """
 
     name: Annotated[Words, Kept] = LEFT_OUT
     email: Annotated[Email, Kept] = LEFT_OUT
     team_id: Ulid | None = None
+    subject: None = None
 
 
 class UserPage(Sent):
@@ -69,6 +74,10 @@ class UserAnswer(PolicyShown):
     name: str
     email: str
     team_id: str | None
+    subject: Annotated[
+        str | None,
+        Field(description="`<issuer> <sub>` of who signs in to the portal as this user"),
+    ]
     active_keys: int
     created_at: Time
     updated_at: Time
@@ -94,6 +103,24 @@ Multiplier = Annotated[
 ]
 
 
+class SelfServiceFields(Sent):
+    """What people of the team do by themselves, in the portal, with keys of their own."""
+
+    enabled: bool = Field(default=False, description="whether they make and rotate keys")
+    keys_max: int | None = Field(
+        default=None,
+        ge=1,
+        le=KEYS_MAX,
+        description="active keys each may have; null: RELAY_PORTAL_KEYS_MAX, which bounds it too",
+    )
+    expires_within_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=EXPIRES_DAYS_MAX,
+        description="each key ends so many days after it was made at the latest; null: never",
+    )
+
+
 class TeamCreate(TenantPolicySent, TeamRoutingSent):
     """A team. Its name is its own."""
 
@@ -101,6 +128,7 @@ class TeamCreate(TenantPolicySent, TeamRoutingSent):
     description: Words = ""
     unpriced_models: UnpricedField = None
     price_multiplier: Multiplier = Decimal(1)
+    self_service: SelfServiceFields = Field(default_factory=SelfServiceFields)
 
 
 class TeamPatch(TenantPolicyPatch, TeamRoutingPatch):
@@ -111,10 +139,13 @@ class TeamPatch(TenantPolicyPatch, TeamRoutingPatch):
     unpriced_models: UnpricedField = None
     # Without `Kept`, behind which pydantic takes no number or text for a Decimal; null is none.
     price_multiplier: Multiplier = LEFT_OUT
+    self_service: SelfServiceFields | None = None
 
 
 class TeamPage(Page):
-    """Which teams."""
+    """Which teams: all, or the one of a name."""
+
+    name: Sought | None = None
 
 
 class TeamAnswer(TenantPolicyShown, KeyRoutingShown, FallbacksShown):
@@ -125,6 +156,7 @@ class TeamAnswer(TenantPolicyShown, KeyRoutingShown, FallbacksShown):
     description: str
     unpriced_models: UnpricedField
     price_multiplier: Annotated[Factor, Field(description="USD charged for each USD of cost")]
+    self_service: SelfServiceFields
     users: int
     active_keys: int
     created_at: Time

@@ -67,7 +67,7 @@ class ChannelCreate(Sent):
 
     name: Name
     kind: ChannelKind
-    settings: ChannelSettings
+    settings: ChannelSettings = Field(default_factory=ChannelSettings)
     events: Events = Field(default_factory=list)
     team_ids: Teams = Field(default_factory=list)
     severity: LeastSeverity = "info"
@@ -75,7 +75,10 @@ class ChannelCreate(Sent):
 
 
 class ChannelPatch(Sent):
-    """What is to change; what is left out stays, of `settings` too. The kind never changes."""
+    """What is to change; what is left out stays, of `settings` too, and null takes one away.
+
+    The kind never changes.
+    """
 
     name: Annotated[Name, Kept] = LEFT_OUT
     settings: Annotated[ChannelSettings, Kept] = LEFT_OUT

@@ -2,11 +2,20 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from common.domain.policies import Level
 from functions.key_admin.models.accounts import LimitUse
-from functions.key_admin.models.fields import PAGE_MAX, Money, Sent, Sought, Time, Ulid, split
+from functions.key_admin.models.fields import (
+    PAGE_DEFAULT,
+    PAGE_MAX,
+    Money,
+    Sent,
+    Sought,
+    Time,
+    Ulid,
+    split,
+)
 
 
 class Percentiles(BaseModel):
@@ -56,6 +65,34 @@ class LimitsAnswer(BaseModel):
     items: list[LevelUse]
 
 
+class TreeQuery(Sent):
+    """Which place of the tree: none is all teams, a team's (or `no_team`) its users.
+
+    With `user_id` beside it: the keys of that user there.
+    """
+
+    team_id: Ulid | None = None
+    no_team: bool = False
+    user_id: Sought | None = None
+    limit: int = Field(default=PAGE_DEFAULT, ge=1, le=PAGE_MAX)
+    cursor: Annotated[str | None, Field(max_length=2048)] = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "TreeQuery":
+        if self.team_id is not None and self.no_team:
+            raise ValueError("give team_id or no_team, not both")
+        if self.user_id is not None and self.team_id is None and not self.no_team:
+            raise ValueError("user_id needs team_id or no_team beside it")
+        return self
+
+
+class LimitsTree(BaseModel):
+    """A page of one place of the tree; the first of teams begins with the organisation."""
+
+    items: list[LevelUse]
+    next_cursor: str | None
+
+
 class SpendQuery(Sent):
     """Of which keys: ids separated by commas."""
 
@@ -93,6 +130,10 @@ class RedisCondition(BaseModel):
     open_requests: int
     outbox: Annotated[int, Field(description="records that are not in the ledger yet")]
     outbox_oldest: Time | None
+    started_at: Time
+    evicted: Annotated[int, Field(description="entries that it dropped for want of memory")]
+    eviction: Annotated[str, Field(description="`noeviction`, or it forgets what is counted")]
+    persistent: Annotated[bool, Field(description="whether it keeps an append-only file")]
 
 
 class PostgresCondition(BaseModel):
@@ -106,6 +147,11 @@ class PostgresCondition(BaseModel):
     dead_letters: Annotated[int, Field(description="that were not sent again")]
     changes: Annotated[int, Field(description="that Redis has not seen")]
     oldest_change: Time | None
+    bytes: Annotated[int, Field(description="of the whole database")]
+    connections: Annotated[int, Field(description="of all to this server")]
+    connections_max: int
+    messages_waiting: Annotated[int, Field(description="notifications still to be sent")]
+    messages_given_up: Annotated[int, Field(description="notifications that never arrived")]
 
 
 class ConditionAnswer(BaseModel):

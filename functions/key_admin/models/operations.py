@@ -4,10 +4,10 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from functions.key_admin.models.fields import Bound, Page, Sought, Time
+from functions.key_admin.models.fields import Bound, Page, Sent, Sought, Time
 
 
-class AuditPage(Page):
+class AuditFilters(Sent):
     """Which rows of the audit trail."""
 
     actor: Sought | None = None
@@ -16,6 +16,10 @@ class AuditPage(Page):
     subject_id: Sought | None = None
     since: Bound | None = None
     until: Bound | None = None
+
+
+class AuditPage(AuditFilters, Page):
+    """Which page of them."""
 
 
 class AuditAnswer(BaseModel):
@@ -32,6 +36,21 @@ class AuditAnswer(BaseModel):
     subject_id: str
     address: str
     detail: dict[str, Any]
+
+
+class AuditExported(BaseModel):
+    """A row of the table."""
+
+    id: str
+    occurred_at: Time
+    actor: str
+    via: str
+    action: str
+    subject_kind: str
+    subject_id: str
+    address: str
+    before: str | None = Field(description="JSON")
+    after: str | None = Field(description="JSON")
 
 
 class AuditList(BaseModel):
@@ -80,6 +99,13 @@ class DeadLetterAnswer(BaseModel):
     error_code: str | None
     error_destination: str | None
     retried_at: Time | None
+
+
+class DeadLetterShown(DeadLetterAnswer):
+    """An event that nobody took, as it came."""
+
+    attributes: dict[str, str] = Field(description="of CloudEvents, and those of the broker")
+    data: Any = Field(description="a string where it is no JSON")
 
 
 class DeadLetterList(BaseModel):

@@ -1,7 +1,7 @@
 """Routing, as sent and as answered: rules of a level, groups of accounts."""
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from pydantic import AfterValidator, BaseModel, Field, model_validator
@@ -191,6 +191,21 @@ class GroupAnswer(BaseModel):
     updated_at: Time
 
 
+class BoundToGroup(BaseModel):
+    """Who is bound to a group."""
+
+    kind: str = Field(description="key or team")
+    id: str
+    name: str
+
+
+class GroupShown(GroupAnswer):
+    """A group, with some of the keys and teams that are bound to it, revoked keys too."""
+
+    bound: list[BoundToGroup]
+    more_bound: bool = Field(description="there may be others")
+
+
 class GroupList(BaseModel):
     """A page, newest first."""
 
@@ -300,50 +315,3 @@ def stored_rules(given: AliasPut) -> tuple[AliasRule, ...]:
 def shown_rules(stored: Any) -> list[AliasRuleFields]:
     """And as they are answered."""
     return [AliasRuleFields(**rule) for rule in stored]
-
-
-Endpoint = Literal[
-    "chat.completions",
-    "completions",
-    "responses",
-    "messages",
-    "embeddings",
-    "moderations",
-    "gemini.generate",
-]
-
-
-class ExplainQuery(Sent):
-    """A request that might come: the model that it asks for, with which key, at which endpoint."""
-
-    model: Name
-    key: Ulid = Field(description="the key's id")
-    endpoint: Endpoint = "chat.completions"
-
-
-class AccountExplained(BaseModel):
-    """An account, and why it stands where it stands."""
-
-    account_id: str
-    name: str
-    provider: str
-    model: str = Field(description="what is asked for; of a fallback another one")
-    served_model: str
-    tier: int | None = Field(description="the least is asked first; null: it may not serve")
-    weight: int
-    open_requests: int
-    state: Literal["ready", "cooling", "full", "left_out"]
-    rests_ms: int
-    why: str
-
-
-class ExplainAnswer(BaseModel):
-    """Which accounts a request would take at this moment, in which order, and why.
-
-    Where the request could stand for several models (an alias's rules), each is shown.
-    """
-
-    model: str
-    models: list[str]
-    refused: str | None = Field(description="why it would be refused; null: it would be admitted")
-    accounts: list[AccountExplained]

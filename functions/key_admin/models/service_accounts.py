@@ -80,6 +80,12 @@ class ServiceAccountMade(ServiceAccountAnswer):
     token: str
 
 
+class AreaList(BaseModel):
+    """What a token may be bound to."""
+
+    items: list[str]
+
+
 class ServiceAccountList(BaseModel):
     """A page, newest first."""
 

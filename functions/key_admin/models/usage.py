@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from common.store.usage import GROUPINGS
+from functions.key_admin.models import patterns
 from functions.key_admin.models.fields import (
     PAGE_DEFAULT,
     PAGE_MAX,
@@ -38,12 +39,15 @@ def _known_groupings(names: list[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+Zone = Annotated[str, AfterValidator(_known_zone)]
+
+
 class UsageQuery(Sent):
     """Which usage: `since` (inclusive) and `until` (exclusive) are times, or dates in `tz`."""
 
     since: Bound | None = None
     until: Bound | None = None
-    tz: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    tz: Zone = "UTC"
     key_id: Ulid | None = None
     user_id: Sought | None = None
     team_id: Ulid | None = None
@@ -80,7 +84,7 @@ class LeaderboardQuery(UsageQuery):
     limit: int = Field(default=10, ge=1, le=100)
 
 
-class ExportQuery(UsageQuery):
+class RowsQuery(UsageQuery):
     """Which rows of the ledger."""
 
     model_requested: Annotated[
@@ -88,7 +92,27 @@ class ExportQuery(UsageQuery):
     ] = None
 
 
-class RecordsQuery(ExportQuery):
+class ExportQuery(RowsQuery):
+    """The same, all of them."""
+
+    progress: Annotated[
+        str | None,
+        Field(
+            pattern=patterns.EXPORT,
+            description="the id, of one's own choice, by which to ask how far the export is",
+        ),
+    ] = None
+
+
+class ExportShown(BaseModel):
+    """Rows that were written, of about how many; `broken`: it ended before its end."""
+
+    rows: int
+    estimated: int
+    state: Literal["running", "done", "broken"]
+
+
+class RecordsQuery(RowsQuery):
     """Which page of them."""
 
     limit: int = Field(default=PAGE_DEFAULT, ge=1, le=PAGE_MAX)

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+from common.domain.fallbacks import fallbacks_at, lacking
 from common.domain.globs import is_glob
 from common.domain.prices import PriceBook
 from common.domain.refusals import Reason, Refusal, Refused
-from common.domain.routing_table import Asking, ModelEntry, RoutingTable, target_of
+from common.domain.routing_table import Asking, RoutingTable, target_of
 from common.model_catalogue import entry_of
 from common.providers.targets import target_of as format_of
 from functions.relay.open_request import OpenRequest
@@ -61,29 +62,13 @@ def fallbacks_of(request: OpenRequest, table: RoutingTable, model: str) -> Itera
     parsed = request.parsed
     if parsed is None or parsed.follows is not None or parsed.job is not None:
         return
-    for one in reversed(request.routing):
-        routing = one.policy.routing
-        names = routing.fallbacks_of(parsed.model)
-        names = routing.fallbacks_of(model) if names is None else names
-        if names is None:
+    found = fallbacks_at(request.routing, parsed.model, model)
+    for name in () if found is None else found[1]:
+        if name == model or not allows_model(request, name):
             continue
-        for name in names:
-            entry = entry_of(table.models, name)
-            if name != model and allows_model(request, name) and _fits(request, entry):
-                yield name
-        return
-
-
-def _fits(request: OpenRequest, entry: ModelEntry | None) -> bool:
-    if entry is None:
-        return True
-    window, able = entry.context_window, entry.capabilities
-    if window is not None and request.input_estimate > window:
-        return False
-    if able is None or {"tools", "vision"} <= set(able):
-        return True
-    tools, images = asking_of(request).content()
-    return ("tools" in able or not tools) and ("vision" in able or not images)
+        content = asking_of(request).content
+        if lacking(entry_of(table.models, name), lambda: request.input_estimate, content) is None:
+            yield name
 
 
 def usable_models(

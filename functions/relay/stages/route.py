@@ -8,6 +8,7 @@ from common.accounts import FALLBACK_TIER
 from common.domain.accounts import draw_of, tier_of
 from common.domain.prices import PriceBook
 from common.domain.refusals import Reason, Refusal, Refused
+from common.domain.routing import CANDIDATES_MAX, FALLBACKS_MAX
 from common.domain.routing_table import RoutingTable
 from common.providers.targets import able as able_of
 from functions.relay.able_accounts import AbleAccounts
@@ -15,10 +16,6 @@ from functions.relay.latencies import Latencies
 from functions.relay.open_request import OpenRequest
 from functions.relay.snapshots import UsableAccount
 from functions.relay.stages.access import check_access, check_model
-
-CANDIDATES_MAX = 8
-# Of which so many are left to other models, where a level names some.
-FALLBACKS_MAX = 3
 
 
 class World(msgspec.Struct, frozen=True):

@@ -147,6 +147,8 @@ vertexLocation: GOOGLE_CLOUD_LOCATION
 {{ include "relay.secretVariable" (dict "name" "PROXY_MASTER_KEY" "secret" (include "relay.masterKeySecret" .) "key" "PROXY_MASTER_KEY") }}
 - name: RELAY_API_KEY_PREFIX
   value: {{ .Values.config.apiKeyPrefix | quote }}
+- name: RELAY_UNPRICED_MODELS
+  value: {{ .Values.config.unpricedModels }}
 {{ include "relay.env.signIn" . | trim }}
 {{ include "relay.env.tellingSink" . | trim }}
 {{ include "relay.env.public" . | trim }}

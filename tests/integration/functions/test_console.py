@@ -42,7 +42,7 @@ def test_signing_in_leads_nowhere_else(key_admin, target):
 def test_every_list_is_shown_and_carries_nothing_inline(person, key_admin):
     key_id = key_admin.created(name='<script>alert("x")</script>', tags=["a&b"])["id"]
     lists = [page.pattern for page in PAGES if re.fullmatch(r"[\w/]*", page.pattern)]
-    paths = [f"/admin/{one}".rstrip("/") for one in lists if one != "requests/export"]
+    paths = [f"/admin/{one}".rstrip("/") for one in lists if one != "audit/export"]
     for path in [*paths, f"/admin/keys/{key_id}", f"/admin/keys/{key_id}/edit"]:
         answer = person.get(path)
         assert answer.status_code == 200, (path, answer.text[-3000:])
@@ -148,7 +148,7 @@ def test_requests_are_filtered_shown_and_exported(person, key_admin):
     receipt = person.get(f"/admin/requests/{records[0].id}")
     assert receipt.status_code == 200
     assert "$0.00000855" in receipt.text
-    export = person.get("/admin/requests/export", params={"key_id": key["id"]})
+    export = person.get("/admin/requests/export/csv", params={"key_id": key["id"]})
     rows = list(csv.DictReader(io.StringIO(export.text)))
     assert [row["id"] for row in rows] == [one.id for one in records]
     # What a spreadsheet would run is a text.

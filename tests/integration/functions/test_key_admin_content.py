@@ -13,6 +13,7 @@ from tests.support.admin_checks import UNKNOWN, assert_nowhere, fields, kept, pr
 from tests.support.key_admin import KEYS, SILENT, new_address
 
 ORGANISATION, TEAMS, TRY = "/internal/organisation", "/internal/teams", "/internal/redaction/try"
+HOLD = "/internal/content-rules"
 SECRETS = {"entities": {"SECRETS": "block"}}
 CONTACT = {"entities": {"CONTACT": "mask"}, "allow": ["help@example.org"], "output": True}
 CUSTOM = {"entities": {"TICKET": "redact"},
@@ -254,11 +255,41 @@ def test_the_rules_of_a_key_are_tried(key_admin):
     problem(key_admin.call("POST", TRY, json={"text": "a", "key_id": UNKNOWN}), 404)
 
 
+def test_the_rules_of_a_team_and_of_everybody_are_tried(key_admin):
+    _, _, team_id = a_team(key_admin, content_policy=SIZE)
+    the_organisation(key_admin, redaction=CONTACT, content_policy=PATTERNS)
+    of_team = tried(key_admin, team_id=team_id)
+    assert [one["rule"] for one in of_team["verdicts"]] == ["input_characters_max", "codename"]
+    of_all = tried(key_admin, organisation=True)
+    assert [one["rule"] for one in of_all["verdicts"]] == ["codename"]
+    assert [len(one["findings"]) for one in (of_team, of_all)] == [1, 1]
+    problem(key_admin.call("POST", TRY, json={"text": "a", "team_id": UNKNOWN}), 404)
+
+
+def test_which_rules_hold_and_who_says_them(key_admin):
+    made, _, team_id = a_team(key_admin, redaction=CONTACT, content_policy=PATTERNS)
+    the_organisation(key_admin, redaction=SECRETS, content_policy=SIZE)
+    key_id = key_admin.created(team_id=team_id, response_cache=CACHE)["id"]
+    rules = key_admin.get(HOLD, key_id=key_id).json()
+    said = [(one["level"], one["id"], one["redaction"] is None) for one in rules["levels"]]
+    assert said == [("key", key_id, True), ("team", team_id, False),
+                    ("organisation", "organisation", False)]  # fmt: skip
+    holds = [rules[name] for name in ("redaction", "content_policy", "response_cache")]
+    assert holds == ["team", ["team", "organisation"], "key"]
+    assert of(rules["levels"][1]) == SHOWN | {"response_cache": None}
+    assert rules["levels"][1]["name"] == made.json()["name"]
+    assert key_admin.get(HOLD, team_id=team_id).json()["response_cache"] is None
+    assert key_admin.get(HOLD).json()["redaction"] == "organisation"
+    problem(key_admin.call("GET", f"{HOLD}?team_id={UNKNOWN}"), 404)
+    assert fields(key_admin.call("GET", f"{HOLD}?team_id={team_id}&key_id={key_id}")) == ["query"]
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
         ({"text": "a"}, "body"), ({"policy": CONTACT}, "text"),
         ({"text": "a", "policy": CONTACT, "key_id": UNKNOWN}, "body"),
+        ({"text": "a", "team_id": UNKNOWN, "organisation": True}, "body"),
         ({"text": "a", "policy": {"entities": {"FOO": "mask"}}}, "policy.entities.FOO"),
         ({"text": "a" * 200_001, "policy": CONTACT}, "text"),
     ],

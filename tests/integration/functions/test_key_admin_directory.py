@@ -42,6 +42,7 @@ def test_a_user_is_made_shown_changed_and_deleted(key_admin):
     made = answer.json()
     assert made == {
         "id": "zoë/1", "name": "Zoë", "email": "zoe@example.org", "team_id": None, "active_keys": 0,
+        "subject": None,
         **UNLIMITED, **OPEN,
         "created_at": made["created_at"], "updated_at": made["created_at"],
     }  # fmt: skip
@@ -77,6 +78,7 @@ def test_a_team_is_made_shown_changed_and_deleted(key_admin):
         "id": made["id"], "name": "Ops & \N{SNOWMAN}", "description": "those", "users": 0,
         **SILENT, **UNLIMITED, **OPEN, "unpriced_models": None, "client_gone": None,
         "price_multiplier": "1",
+        "self_service": {"enabled": False, "keys_max": None, "expires_within_days": None},
         "active_keys": 0, "created_at": made["created_at"], "updated_at": made["created_at"],
         "account_id": None, "group_id": None, "regions": [], "fallbacks": {},
     }  # fmt: skip

@@ -6,6 +6,7 @@ import pytest
 import redis
 
 from common.model_catalogue import shipped
+from common.state.sticky_sessions import StickySessions
 from tests.support.admin_checks import UNKNOWN, fields, kept, problem, trail
 from tests.support.key_admin import new_address
 
@@ -17,7 +18,11 @@ ROUTED = ("routing_entries", "routing", "audit")
 
 @pytest.fixture(scope="module")
 def admin_environment():
-    return {"OPENAI_API_KEY": "sk-from-the-environment", "OPENAI_BASE_URL": "http://openai.example"}
+    return {
+        "OPENAI_API_KEY": "sk-from-the-environment",
+        "OPENAI_BASE_URL": "http://openai.example",
+        "RELAY_UNPRICED_MODELS": "quarantine",
+    }
 
 
 def put(key_admin, path, **body):
@@ -126,4 +131,66 @@ def test_a_route_is_explained(key_admin):
     assert "does not allow" in denied["refused"]
     problem(key_admin.get(EXPLAIN, model="m", key=UNKNOWN), 404)
     assert fields(key_admin.get(EXPLAIN, model="m")) == ["key"]
+    both = {"key": key["id"], "team": team["id"]}
+    assert fields(key_admin.get(EXPLAIN, model="m", **both)) == ["key"]
+    problem(key_admin.get(EXPLAIN, model="m", team=UNKNOWN), 404)
+    assert fields(key_admin.get(EXPLAIN, model="m", key=key["id"], headers="no header")) == [
+        "headers"
+    ]
+    # The team without the key's own rules: everything is as the team allows it.
+    denies = f"/internal/teams/{team['id']}"
+    key_admin.call("PATCH", denies, json={"unpriced_models": "deny"}).raise_for_status()
+    denied = key_admin.get(EXPLAIN, model="our-model", team=team["id"]).json()
+    assert denied["ways"][0]["refused"]["code"] == "nobody"
+    codes = {one["code"] for each in denied["accounts"] for one in each["points"]}
+    assert "unpriced" in codes
+    key_admin.call("PATCH", denies, json={"unpriced_models": None}).raise_for_status()
+    of_team = key_admin.get(EXPLAIN, model="our-model", team=team["id"]).json()
+    assert of_team["ways"][0]["fallbacks"] == [
+        {"model": "our-spare", "level": "team", "left_out": None}
+    ]
+    assert [one["share"] for one in of_team["accounts"][:2]] == [0, 1]
     key_admin.call("DELETE", f"{ALIASES}/ours")
+
+
+def test_a_request_is_described_and_its_rule_and_conversation_found(key_admin):
+    model, dear = f"m-{new_address()}", f"dear-{new_address()}"
+    for name in (model, dear):
+        body = {"name": name, "provider": "openai", "credential": {"api_key": "sk-x"}}
+        body |= {"models": [name], "region": "eu"}
+        made = key_admin.call("POST", "/internal/accounts", json=body)
+        assert made.is_success, made.text
+    stays = made.json()["id"]
+    key = key_admin.created(tags=["gold"])
+    when = {"tags": ["gold"], "headers": {"x-tier": "fast"}, "input_tokens_min": 9, "tools": True}
+    put(key_admin, f"{ALIASES}/choice", rules=[
+        {"models": {dear: 1}, "when": when}, {"models": {model: 3, dear: 1}},
+    ])  # fmt: skip
+    put(key_admin, f"{MODELS}/{dear}", context_window=10)
+
+    def asked(**more):
+        return key_admin.get(EXPLAIN, model="choice", key=key["id"], **more).json()
+
+    plain = asked()
+    assert [(one["taken"], one["unmet"]) for one in plain["alias"]] == [
+        (False, "headers"), (True, None)
+    ]  # fmt: skip
+    assert [(one["model"], one["share"]) for one in plain["ways"]] == [(model, 0.75), (dear, 0.25)]
+    shares = {one["stands_for"]: one["share"] for one in plain["accounts"] if one["share"]}
+    assert shares == {model: 0.75, dear: 0.25}
+    like = {"headers": "X-Tier: fast\nx-session-id: s1", "input_tokens": 11, "tools": "true"}
+    assert asked(**like, tags="iron")["alias"][0]["unmet"] == "tags"
+    found = asked(**like)
+    assert found["models"] == [dear]
+    assert found["ways"][0]["lacking"]["code"] == "context_window"
+    sessions = StickySessions(None, "{relay}", 60)
+    with redis.Redis.from_url(key_admin.redis_url) as client:
+        place = sessions.key_of(key["id"], "choice", "id:s1")
+        client.set(place, stays)
+    assert asked(**like)["sticky_account_id"] == stays
+    first = asked(**like)["accounts"][0]
+    assert (first["account_id"], first["points"][0]["code"]) == (stays, "sticky")
+    key_admin.call("POST", f"/internal/api-keys/{key['id']}/revoke").raise_for_status()
+    assert asked()["refused"] == "the key is revoked"
+    key_admin.call("DELETE", f"{ALIASES}/choice")
+    key_admin.call("DELETE", f"{MODELS}/{dear}")

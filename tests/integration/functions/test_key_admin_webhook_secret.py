@@ -1,7 +1,8 @@
 """The secret of a content policy's webhook: one a URL, the one that relay signs by."""
 
 from common import secrets
-from common.guardrails.webhooks import key_purpose, shown_secret
+from common.domain.standard_webhooks import shown_secret
+from common.guardrails.webhooks import key_purpose
 from tests.support.processes import INTERNAL_SECRET
 
 PATH = "/internal/content-policy/webhook-secret"

@@ -12,6 +12,7 @@ from functions.relay.snapshots import UsableAccount
 from tests.support.relay_process import CHAT, PREFIX, ask, eventually, run, stored_account
 
 OPENAI = built_in_account_id("openai")
+HISTORY = f"{PREFIX}:account-errors:{OPENAI}"
 
 
 def ask_failing(relay, fault):
@@ -49,6 +50,10 @@ def test_the_last_failure_is_kept_until_the_account_serves(relay, fault, reason,
         eventually(lambda count=count: kept(relay).get(OPENAI, {}).get("count") == count)
     failure = kept(relay)[OPENAI]
     assert (failure["reason"], failure["status"]) == (reason, status)
+    with redis.Redis.from_url(relay.redis.url) as client:
+        history = [json.loads(one) for one in client.lrange(HISTORY, 0, -1)]
+    assert [one["count"] for one in history[:2]] == [2, 1]
+    assert history[0] == failure
     # What the provider says of the request itself is no fault of the account's.
     assert ask_failing(relay, "status=400").status_code == 400
     eventually(lambda: kept(relay) == {})

@@ -16,7 +16,8 @@ from cli.dev.ports import free_port
 from common import secrets
 from common.domain.content_rules import ContentRules
 from common.domain.policies import Policy, team_scope
-from common.guardrails.webhooks import key_purpose, shown_secret
+from common.domain.standard_webhooks import shown_secret
+from common.guardrails.webhooks import key_purpose
 from tests.support.guardrail import verdict
 from tests.support.processes import INTERNAL_SECRET
 from tests.support.relay_process import CHAT, MESSAGES, PATHS, ask, eventually, stored_account

@@ -148,3 +148,58 @@ def test_what_the_command_applied_for_programs(empty_database_url, monkeypatch, 
             assert json.loads(result.stdout) == [{"migration": name} for name in applied]
         else:
             assert result.stdout.splitlines() == ["migration", *applied]
+
+
+def valid_indexes(url: str) -> dict[str, bool]:
+    with psycopg.connect(url) as connection:
+        return dict(
+            connection.execute(
+                "SELECT indexrelid::regclass::text, indisvalid FROM pg_index "
+                "JOIN pg_class ON pg_class.oid = indrelid "
+                "WHERE relnamespace = 'public'::regnamespace AND NOT indisprimary"
+            ).fetchall()
+        )
+
+
+def test_indexes_of_partitions_are_made_while_others_write(empty_database_url, directory):
+    (directory / "0001_pre_one.sql").write_text(
+        "CREATE TABLE many (id int) PARTITION BY RANGE (id);"
+        "CREATE TABLE many_a PARTITION OF many FOR VALUES FROM (0) TO (10);"
+        "CREATE TABLE many_b PARTITION OF many FOR VALUES FROM (10) TO (20)"
+    )
+    migrate(empty_database_url)
+    (directory / "0002_pre_two.sql").write_text("CREATE INDEX many_by_id ON ONLY many (id)")
+    with psycopg.connect(empty_database_url) as writer, ThreadPoolExecutor(1) as pool:
+        writer.execute("INSERT INTO many_a VALUES (1)")
+        applying = pool.submit(migrate, empty_database_url)
+        end = time.monotonic() + 30
+        while "many_a_by_id" not in valid_indexes(empty_database_url):
+            assert time.monotonic() < end
+            assert not applying.done()
+        # It waits for the writer, and nobody waits for it.
+        execute(empty_database_url, "SET lock_timeout = '20s'; INSERT INTO many VALUES (2), (12)")
+        assert not applying.done()
+        writer.commit()
+        assert applying.result(30) == ["0002_pre_two"]
+    expected = dict.fromkeys(("many_by_id", "many_a_by_id", "many_b_by_id"), True)
+    assert valid_indexes(empty_database_url) == expected
+    # One that was interrupted between two partitions is finished by the next run.
+    execute(empty_database_url, "CREATE INDEX many_by_more ON ONLY many (id)")
+    assert migrate(empty_database_url) == []
+    assert set(valid_indexes(empty_database_url).values()) == {True}
+    assert len(valid_indexes(empty_database_url)) == 6
+
+
+def test_what_was_begun_online_is_done_again(empty_database_url, directory):
+    (directory / "0001_pre_one.sql").write_text("CREATE TABLE one AS VALUES (1), (1)")
+    (directory / "0002_pre_two.sql").write_text(
+        "-- online\nDROP INDEX CONCURRENTLY IF EXISTS by_one;\n"
+        "CREATE UNIQUE INDEX CONCURRENTLY by_one ON one (column1);\n"
+    )
+    with pytest.raises(MigrationFailed, match=r"(?s)0002_pre_two failed: .*; run it again"):
+        migrate(empty_database_url)
+    assert valid_indexes(empty_database_url) == {"by_one": False}
+    execute(empty_database_url, "TRUNCATE one")
+    assert migrate(empty_database_url) == ["0002_pre_two"]
+    assert valid_indexes(empty_database_url) == {"by_one": True}
+    assert migrate(empty_database_url) == []

@@ -28,6 +28,31 @@ SUMMED = " UNION ALL ".join(
 )
 KEPT = f"SELECT step, since, {DIMENSIONS}, parts, {', '.join(FIGURES)} FROM usage_periods"
 
+# What each cut keeps of a row; the rest is NULL.
+CUTS = {
+    "all": ({"status"}, ("quarter", "day", "month")),
+    "team": ({"status", "team_id"}, ("day", "month")),
+    "served": ({"status", "account_id", "provider", "model", "endpoint"}, ("day", "month")),
+}
+TYPES = {"team_id": "uuid", "account_id": "uuid"}
+CUT_COLUMNS = ("team_id", "account_id", "provider", "model", "endpoint", "status")
+CUT_SUMS = " UNION ALL ".join(
+    f"SELECT '{cut}' AS cut, '{step}' AS step, "
+    + ("since" if step == "quarter" else f"date_trunc('{step}', since, 'UTC') AS since")
+    + "".join(
+        f", {name}" if name in kept else f", NULL::{TYPES.get(name, 'text')}"
+        for name in CUT_COLUMNS
+    )
+    + f", count(*) AS parts, {', '.join(f'sum({name})' for name in FIGURES)} "
+    f"FROM usage_rollups GROUP BY 3, {', '.join(sorted(kept))}"
+    for cut, (kept, steps) in CUTS.items()
+    for step in steps
+)
+CUT_KEPT = (
+    f"SELECT cut, step, since, {', '.join(CUT_COLUMNS)}, parts, {', '.join(FIGURES)} "
+    "FROM usage_cuts"
+)
+
 
 def drawn(draw: random.Random):
     moment = BEGIN + timedelta(milliseconds=draw.randrange((END - BEGIN) // timedelta(0, 0, 1000)))
@@ -51,8 +76,9 @@ async def rows(database, statement: str):
 
 async def check(database) -> int:
     """The table is what the rollups sum up to; how many rows it has."""
-    both = f"(({KEPT}) EXCEPT ALL ({SUMMED})) UNION ALL (({SUMMED}) EXCEPT ALL ({KEPT}))"
-    assert await rows(database, both) == []
+    for kept, summed in ((KEPT, SUMMED), (CUT_KEPT, CUT_SUMS)):
+        both = f"(({kept}) EXCEPT ALL ({summed})) UNION ALL (({summed}) EXCEPT ALL ({kept}))"
+        assert await rows(database, both) == []
     return len(await rows(database, "SELECT FROM usage_periods"))
 
 
@@ -95,6 +121,7 @@ async def test_they_are_kept_whatever_happens_to_rollups(filled):
         )
         # A dimension has changed: what has no part any more is no answer.
         await connection.execute("DELETE FROM usage_periods WHERE parts = 0")
+        await connection.execute("DELETE FROM usage_cuts WHERE parts = 0")
     await check(filled)
     async with filled.transaction() as connection:
         await connection.execute("TRUNCATE usage_rollups")
@@ -109,14 +136,17 @@ async def test_what_is_undone_leaves_nothing(filled):
 
 
 async def test_the_migration_sums_up_what_was_there(filled):
-    (migration,) = [one for one in migrations() if one.name == "0011_pre_aggregation"]
+    names = ("0011_pre_aggregation", "0020_pre_scale")
+    texts = [one.text for one in migrations() if one.name in names]
     async with filled.transaction() as connection:
-        for kind in ("insert", "update", "delete", "truncate"):
-            await connection.execute(f"DROP FUNCTION usage_periods_after_{kind} CASCADE".encode())
-        await connection.execute("DROP TABLE usage_periods")
+        for table in ("usage_periods", "usage_cuts"):
+            for kind in ("insert", "update", "delete", "truncate"):
+                await connection.execute(f"DROP FUNCTION {table}_after_{kind} CASCADE".encode())
+            await connection.execute(f"DROP TABLE {table}".encode())
         # Written by an older version, until the migration and after it.
         await ledger.insert(connection, [drawn(random.Random(6))])
-        await connection.execute(migration.text)
+        for text in texts:
+            await connection.execute(text)
     assert await check(filled) > 100
     async with filled.transaction() as connection:
         await ledger.insert(connection, [drawn(random.Random(7))])
@@ -151,6 +181,7 @@ async def test_answers_are_those_of_the_rollups(filled, monkeypatch):
             answer = await usage.sums(connection, *arguments, most=most)
             with monkeypatch.context() as patched:
                 patched.setattr(usage, "coarsest", lambda *_: "quarter")
+                patched.setattr(usage, "cut_for", lambda *_: None)
                 exact = await usage.sums(connection, *arguments, most=most)
         assert answer == exact, (filters, group_by, zone)
     assert asked == {"quarter", "day", "month"}

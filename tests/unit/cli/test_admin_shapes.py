@@ -19,6 +19,7 @@ from cli.admin import (
     receipts,
     redaction,
     route,
+    self_service,
     service_accounts,
     signing_in,
     teams,
@@ -29,6 +30,7 @@ from functions.key_admin.models import accounts as account_models
 from functions.key_admin.models import (
     content_trial,
     directory,
+    explained,
     operations,
     response_cache,
     webhook_secrets,
@@ -38,6 +40,7 @@ from functions.key_admin.models import limits as limit_models
 from functions.key_admin.models import notifications as notification_models
 from functions.key_admin.models import receipts as receipt_models
 from functions.key_admin.models import routing as routing_models
+from functions.key_admin.models import self_service as self_models
 from functions.key_admin.models import service_accounts as service_account_models
 from functions.key_admin.models import sessions as session_models
 from functions.key_admin.models import usage as usage_models
@@ -52,7 +55,7 @@ SHAPES = [
     (groups.SHAPE, routing_models.GroupAnswer, set()),
     (aliases.SHAPE, routing_models.AliasAnswer, set()),
     (models.SHAPE, routing_models.ModelAnswer, set()),
-    (route.SHAPE, routing_models.AccountExplained, set()),
+    (route.SHAPE, explained.AccountExplained, set()),
     (teams.SHAPE, directory.TeamAnswer, set()),
     (organisation.SHAPE, limit_models.OrganisationAnswer, set()),
     (redaction.SHAPE, content_trial.TrialFinding, set()),
@@ -65,6 +68,12 @@ SHAPES = [
     (service_accounts.MADE, service_account_models.ServiceAccountMade, set()),
     (signing_in.SESSIONS, session_models.SessionShown, set()),
     (signing_in.WHO, session_models.ActorAnswer, {"csrf_token"}),
+    (self_service.WHO, self_models.SelfAnswer, set()),
+    (self_service.SHAPE, self_models.OwnKeyShown, set()),
+    (self_service.MADE, self_models.OwnKeyMade, set()),
+    (self_service.REQUESTS, self_models.OwnRecord, set()),
+    (self_service.RECEIPT, self_models.OwnReceipt, {"object"}),
+    (self_service.CHECKED, self_models.KeyChecked, {"limits"}),
     (cache.SHAPE, response_cache.KeptAnswer, set()),
     (dead_letters.SHAPE, operations.DeadLetterAnswer, set()),
 ]

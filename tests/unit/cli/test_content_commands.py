@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.support.admin_cli import run
 
 __all__ = ["run"]
@@ -52,7 +54,34 @@ def test_rules_are_tried_on_a_text(run, tmp_path):
         {"text": "to ann@b.c\nA", "policy": rules}, {"text": "x", "policy": rules},
         {"text": "x", "key_id": ID},
     ]  # fmt: skip
-    run.server.says(TRIED | {"model": "not_asked"})
-    assert "deny refuses (503), allow sends all of it unsearched" in run(*tried, stdin="x").stderr
     assert run("redaction", "try").exit_code == 2
     assert run(*tried, "--key", ID).exit_code == 2
+    assert run("redaction", "try", "--team", ID, "--organisation").exit_code == 2
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_a_text_that_was_not_searched_for_names_has_an_exit_code_of_its_own(run, output):
+    run.server.says(TRIED | {"model": "not_asked"})
+    said = run("redaction", "try", "--organisation", "--output", output, stdin="x")
+    assert said.exit_code == 5
+    assert "not searched for names" in said.stderr
+    assert "EMAIL_ADDRESS" in said.stdout
+    assert run.server.asked[0].body == {"text": "x", "organisation": True}
+
+
+def test_which_rules_hold_is_shown_level_by_level(run):
+    silent = {"redaction": None, "content_policy": None, "response_cache": None}
+    levels = [{"level": "key", "id": ID, "name": "k", **silent, "redaction": {"entities": {}}},
+              {"level": "organisation", "id": "o", "name": "o", **silent,
+               "redaction": {"entities": {"CONTACT": "mask"}},
+               "content_policy": {"input_characters_max": 5}}]  # fmt: skip
+    answer = {"levels": levels, "redaction": "key", "content_policy": ["organisation"],
+              "response_cache": None}  # fmt: skip
+    run.server.says(answer, answer)
+    shown = run("content-rules", "show", "--key", ID).stdout.splitlines()
+    assert [line.split()[:4] for line in shown[1:]] == [
+        ["redaction", "key", "k", "yes"], ["redaction", "organisation", "o", "no"],
+        ["content_policy", "organisation", "o", "yes"],
+    ]  # fmt: skip
+    assert json.loads(run("content-rules", "show", "--output", "json").stdout) == answer
+    assert run("content-rules", "show", "--key", ID, "--team", ID).exit_code == 2

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.domain.usage_spans import Piece, pieces
+from common.domain.usage_spans import Piece, cut_for, pieces
 
 QUARTER, DAY = timedelta(minutes=15), timedelta(days=1)
 BEGIN = datetime(2023, 11, 28, tzinfo=UTC)
@@ -103,3 +103,21 @@ def test_the_calendars_ends_are_no_error(year, month, day, hours):
     there = datetime(year, month, day, 12, 45, tzinfo=zone)
     assert pieces(there, None, "month")
     assert pieces(None, there, "month")
+
+
+@pytest.mark.parametrize(
+    ("columns", "step", "cut"),
+    [
+        ((), "quarter", "all"),
+        (("status",), "month", "all"),
+        (("team_id",), "day", "team"),
+        (("team_id", "status"), "quarter", None),
+        (("model", "provider", "account_id", "endpoint", "status"), "month", "served"),
+        (("model",), "quarter", None),
+        (("model", "team_id"), "day", None),
+        (("key_id",), "day", None),
+        (("user_id", "status"), "month", None),
+    ],
+)
+def test_the_smallest_sums_that_know_what_is_asked_are_read(columns, step, cut):
+    assert cut_for(columns, step) == cut

@@ -39,8 +39,8 @@ def test_those_who_see_a_part_are_named_by_the_rule():
     for rule, expected in (
         (roles.READ, (False, False, False)),
         (roles.READ_TEAMS, (True, False, False)),
-        (roles.OPERATE_OWN, (True, True, False)),
-        (roles.READ_KEY, (True, True, True)),
+        (roles.CHANGE_OWN, (False, True, False)),
+        (roles.SEE_OWN, (False, True, True)),
         (roles.SIGNED_IN, (True, True, True)),
     ):
         assert tuple(rule.admits(one) for one in (team_admin, portal, holder)) == expected
@@ -88,8 +88,9 @@ def test_a_list_shows_what_is_asked_for_and_seen(
 
 
 def test_the_words_name_all_roles():
-    assert roles.READ_KEY.words == (
+    assert roles.SHARED.words == (
         "viewer, operator, admin, team_admin (of its teams), portal (their own)"
     )
+    assert roles.SEE_OWN.words == "portal (their own)"
     assert roles.ADMINISTER.words == "admin"
     assert roles.PUBLIC.words == "anybody"

@@ -5,11 +5,6 @@ from collections import Counter
 import pytest
 
 from common.domain.access import admits_model
-from common.domain.accounts import AccountRecord
-from common.domain.ids import encode_ulid
-from common.domain.policies import Applied, Policy
-from common.domain.routing import Routing
-from common.domain.routing_explained import Load, consider
 from common.domain.routing_table import AliasRule, Asking, When, holds, target_of
 
 
@@ -73,39 +68,3 @@ def test_a_split_gives_each_model_its_part_and_a_request_always_the_same():
 def test_an_alias_gives_no_model_that_was_not_meant(allow, deny, expected):
     """A glob of a list says nothing of aliases, which may stand for anything tomorrow."""
     assert admits_model(allow, deny, "gpt-4o", "fast") is expected
-
-
-def test_a_route_is_explained_in_the_order_of_asking():
-    def account(name, **fields):
-        return AccountRecord(name, name, "openai", "http://x", **fields)
-
-    accounts = [
-        account("any"),
-        account("busy", models={"m": "m"}, max_concurrency=2),
-        account("idle", models={"m": "served"}, weight=2),
-        account("later", models={"m": "m"}, priority=60),
-        account("off", enabled=False),
-        account("drained", schedulable=False),
-        account("ended", expires_at_ms=1),
-        account("other", models={"n": "n"}),
-        account("far", models={"m": "m"}, region="us"),
-        AccountRecord("claude", "claude", "anthropic", "http://x"),
-    ]
-    rules = [Applied("team", "team:x", Policy(routing=Routing(group_id="g")))]
-    groups = {"g": [one.id for one in accounts if one.id != "far"]}
-    loads = {"busy": Load(2), "idle": Load(3), "later": Load(0, 5000)}
-    answers = lambda one, _: one.provider == "openai"  # noqa: E731
-    request_id = encode_ulid(1_764_000_000_000, bytes(10))
-    found = consider(accounts, "m", rules, groups, loads, answers, request_id=request_id)
-    assert [(one.account.id, one.tier, one.state) for one in found[:4]] == [
-        ("idle", 0, "ready"), ("busy", 0, "full"), ("later", 1, "cooling"), ("any", 2, "ready"),
-    ]  # fmt: skip
-    assert found[0].served == "served"
-    assert {one.account.id: one.left_out for one in found[4:]} == {
-        "off": "it is disabled",
-        "drained": "it takes no new requests",
-        "ended": "it has ended",
-        "other": "its models do not name it",
-        "far": "the team's rule group_id leaves it out",
-        "claude": "anthropic is not asked for this model at this endpoint",
-    }

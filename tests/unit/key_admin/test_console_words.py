@@ -6,11 +6,13 @@ from string import Formatter
 
 import pytest
 
-from functions.key_admin import console
+from functions.key_admin import console, portal
 from functions.key_admin.console.words import LANGUAGES, Words, catalogue, preferred
 
-DIRECTORY = Path(console.__file__).parent
-SOURCES = [path.read_text() for path in [*DIRECTORY.rglob("*.html"), *DIRECTORY.rglob("*.py")]]
+DIRECTORIES = [Path(one.__file__).parent for one in (console, portal)]
+SOURCES = [
+    path.read_text() for one in DIRECTORIES for path in [*one.rglob("*.html"), *one.rglob("*.py")]
+]
 # A word by its name, and words whose last part is a value's: t('status.' ~ one), or_as_is('health'.
 NAMED = {name for text in SOURCES for name in re.findall(r"\bt\(\s*'([\w.]+\w)'\s*[,)]", text)}
 NAMED |= {name for text in SOURCES for name in re.findall(r"words\(\"([\w.]+\w)\"", text)}

@@ -1,4 +1,5 @@
-// What the pages need beside htmx: copying, the menu of narrow screens, and saying what happened.
+// What the pages need beside htmx: copying, the menu of narrow screens, saying what happened, and
+// showing an answer as it comes.
 (() => {
   "use strict";
   const announce = (text) => {
@@ -31,15 +32,87 @@
     window.setTimeout(() => { button.textContent = label; button.classList.remove("done"); }, 2000);
   };
 
+  // What is shown this once, as a file; it is in the page already.
+  const saved = (button) => {
+    const text = document.querySelector(button.dataset.save).textContent;
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+    link.download = button.dataset.name;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  };
+
+  document.addEventListener("change", async (event) => {
+    const { checkAll, fill } = event.target.dataset;
+    if (checkAll !== undefined) {
+      const boxes = event.target.form.querySelectorAll("input[type=checkbox][name]");
+      for (const box of boxes) box.checked = event.target.checked;
+    }
+    if (fill && event.target.files.length) {
+      document.querySelector(fill).value = await event.target.files[0].text();
+    }
+  });
+
   document.addEventListener("click", (event) => {
     const copy = event.target.closest("[data-copy]");
     if (copy) copied(copy);
+    const save = event.target.closest("[data-save]");
+    if (save) saved(save);
     const menu = event.target.closest("[data-menu]");
     if (menu) {
       const open = menu.getAttribute("aria-expanded") !== "true";
       menu.setAttribute("aria-expanded", String(open));
       document.documentElement.classList.toggle("menu-open", open);
     }
+  });
+
+  // A line of the answer is markup: each of its parts says into what it goes, or into the region.
+  const place = (region, line) => {
+    const holder = document.createElement("template");
+    holder.innerHTML = line;
+    for (const part of [...holder.content.children]) {
+      (document.getElementById(part.dataset.to) || region).append(part);
+      if (part.dataset.say) announce(part.dataset.say);
+    }
+  };
+
+  const streamed = async (form) => {
+    const region = document.getElementById(form.dataset.stream);
+    const button = form.querySelector("button");
+    const body = new URLSearchParams(new FormData(form));
+    region.textContent = "";
+    region.setAttribute("aria-busy", "true");
+    button.disabled = true;
+    try {
+      const answer = await fetch(form.action, { method: "POST", body, headers: { "hx-request": "true" } });
+      const elsewhere = answer.headers.get("hx-redirect");
+      if (elsewhere) return window.location.assign(elsewhere);
+      // What is wrong stands beside its field, on a page of its own.
+      if (!answer.ok) return form.submit();
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      let rest = "";
+      for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+        const lines = (rest + piece.value).split("\n");
+        rest = lines.pop();
+        for (const line of lines) place(region, line);
+      }
+    } catch {
+      const broken = document.createElement("p");
+      broken.className = "notice bad";
+      broken.textContent = region.dataset.broken;
+      region.append(broken);
+      announce(broken.textContent);
+    } finally {
+      region.removeAttribute("aria-busy");
+      button.disabled = false;
+    }
+  };
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target.closest("form[data-stream]");
+    if (!form || !window.TextDecoderStream) return;
+    event.preventDefault();
+    streamed(form);
   });
 
   document.addEventListener("keydown", (event) => {
@@ -49,6 +122,13 @@
     menu.setAttribute("aria-expanded", "false");
     document.documentElement.classList.remove("menu-open");
     menu.focus();
+  });
+
+  // A file is read into the field that is sent; without scripts its text is pasted there.
+  for (const one of document.querySelectorAll("[data-file]")) one.hidden = false;
+  document.addEventListener("change", async (event) => {
+    const [file] = (event.target.dataset.into && event.target.files) || [];
+    if (file) document.querySelector(event.target.dataset.into).value = await file.text();
   });
 
   // A filter that is blank is no part of the address.

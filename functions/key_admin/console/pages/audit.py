@@ -7,16 +7,20 @@ from starlette.responses import Response
 
 from functions.key_admin.console.forms import flattened
 from functions.key_admin.console.pages.requests import day_of
-from functions.key_admin.console.view import View
+from functions.key_admin.console.view import HEADERS, View
 
 ROWS = 50
 FILTERS = ("actor", "action", "subject_kind", "subject_id")
-KINDS = ("key", "team", "user", "account", "group", "alias", "organisation", "prices")
+KINDS = (
+    *("key", "team", "user", "account", "group", "alias", "model", "organisation", "prices"),
+    *("session", "service-account", "notification-channel", "notification-delivery", "branding"),
+    *("configuration", "master-key", "webhook-secret", "quarantine", "dead-letter"),
+)
 
 
 async def show(view: View) -> Response:
     """A page of the trail; with htmx the rows alone."""
-    asked = {name: view.query.get(name, "").strip() for name in FILTERS}
+    asked = _asked(view)
     page = await view.api.get(
         "/internal/audit", limit=ROWS, cursor=view.query.get("cursor"), **asked, **_days(view)
     )
@@ -30,7 +34,19 @@ async def show(view: View) -> Response:
         entries=[one | {"changes": changes(one["detail"])} for one in page["items"]],
         next_cursor=page["next_cursor"],
         kinds=KINDS,
+        export=view.link(
+            "/admin/audit/export",
+            **{name: view.query.get(name, "") for name in (*FILTERS, "from", "to")},
+        ),
     )
+
+
+async def export(view: View) -> Response:
+    """The same rows, all of them, as they are read."""
+    answer = await view.api.raw("GET", "/internal/audit.csv", query=_asked(view) | _days(view))
+    for name, value in HEADERS.items():
+        answer.headers[name] = value
+    return answer
 
 
 def changes(detail: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -43,6 +59,10 @@ def changes(detail: dict[str, Any]) -> list[tuple[str, str, str]]:
         for name in names
         if before.get(name, "") != after.get(name, "") and name not in ("updated_at", "created_at")
     ]
+
+
+def _asked(view: View) -> dict[str, str]:
+    return {name: view.query.get(name, "").strip() for name in FILTERS}
 
 
 def _days(view: View) -> dict[str, str]:

@@ -5,7 +5,7 @@ import secrets
 from starlette.responses import Response
 
 from functions.key_admin.console.pages.key_form import made
-from functions.key_admin.console.view import View
+from functions.key_admin.console.view import ADMIN, View
 from functions.key_admin.problem import Problem
 
 GRACES_S = (0, 3600, 24 * 3600, 7 * 24 * 3600)
@@ -14,16 +14,16 @@ GRACE_DEFAULT_S = 24 * 3600
 
 async def show(view: View, key_id: str, act: str) -> Response:
     """What it does, to be confirmed."""
-    key = await view.api.get(f"/internal/api-keys/{key_id}")
+    key = await view.api.get(_path(view, key_id))
     return _confirm(view, key, act)
 
 
 async def submit(view: View, form: dict[str, str], key_id: str, act: str) -> Response:
     """Done."""
-    path = f"/internal/api-keys/{key_id}"
+    path = _path(view, key_id)
     if act != "rotate":
         await view.api.ask("POST", f"{path}/{act}")
-        return view.redirect(view.link(f"/admin/keys/{key_id}", done=act))
+        return view.redirect(view.link(f"{view.home}/keys/{key_id}", done=act))
     grace = form.get("grace_s", "")
     body = {"grace_s": int(grace) if grace.isdigit() else grace}
     once = form.get("once", "") or secrets.token_urlsafe(18)
@@ -35,6 +35,11 @@ async def submit(view: View, form: dict[str, str], key_id: str, act: str) -> Res
         key = await view.api.get(path)
         return _confirm(view, key, act, problem.errors[0].message if problem.errors else "")
     return made(view, answer.body, "keys.rotated")
+
+
+def _path(view: View, key_id: str) -> str:
+    """The key, as whoever looks at it may: any in the console, one's own in the portal."""
+    return f"{'/internal/api-keys' if view.home == ADMIN else '/internal/self/keys'}/{key_id}"
 
 
 def _confirm(view: View, key: dict[str, object], act: str, error: str = "") -> Response:

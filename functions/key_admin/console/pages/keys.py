@@ -8,6 +8,7 @@ from functions.key_admin.console.view import View
 STATUSES = ("active", "disabled", "revoked", "expired")
 SORTS = ("newest", "oldest", "name")
 ROWS = 50
+DONE = ("changed", "revoked")
 
 
 async def show(view: View) -> Response:
@@ -34,6 +35,8 @@ async def show(view: View) -> Response:
     return view.page(
         template,
         section="keys",
+        done=query.get("done") if query.get("done") in DONE else "",
+        done_count=query.get("n", "") if query.get("n", "").isdigit() else "0",
         asked=asked,
         filtered=any(asked[name] for name in ("search", "status", "team_id", "tag")),
         keys=keys,

@@ -1,6 +1,7 @@
 """Names for the ids that lists show."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from functions.key_admin.console.view import View
 
@@ -27,3 +28,16 @@ async def of_accounts(view: View) -> dict[str, str]:
     """Each account's name by its id."""
     page = await view.api.get_if_admitted("/internal/accounts", {"items": []}, limit=TEAMS_MAX)
     return {one["id"]: one["name"] for one in page["items"]}
+
+
+async def of_groups(view: View) -> dict[str, str]:
+    """Each group's name by its id, in the order of names."""
+    page = await view.api.get_if_admitted("/internal/groups", {"items": []}, limit=TEAMS_MAX)
+    found = sorted(page["items"], key=lambda one: one["name"].lower())
+    return {one["id"]: one["name"] for one in found}
+
+
+def of_models(known: Iterable[dict[str, Any]], accounts: Iterable[dict[str, Any]]) -> set[str]:
+    """Models to choose from: what is known of, and what accounts name."""
+    found = {one["name"] for one in known}
+    return found | {name for one in accounts for name in one["models"] if "*" not in name}

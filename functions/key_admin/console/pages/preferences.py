@@ -25,12 +25,12 @@ async def show(view: View) -> Response:
 
 async def submit(view: View, form: dict[str, str]) -> Response:
     """Kept; what is none of the choices is not."""
-    answer = view.redirect("/admin/preferences?saved=1")
+    answer = view.redirect(f"{view.home}/preferences?saved=1")
     choices = {"theme": THEMES, "language": tuple(LANGUAGES), "zone": _zones()}
     for name, cookie in COOKIES.items():
         if form.get(name) in choices[name]:
             answer.set_cookie(
-                cookie, form[name], max_age=YEAR_S, path="/admin", samesite="lax", httponly=True,
+                cookie, form[name], max_age=YEAR_S, path=view.home, samesite="lax", httponly=True,
                 secure=view.request.url.scheme == "https",
             )  # fmt: skip
     return answer

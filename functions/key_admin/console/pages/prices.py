@@ -25,4 +25,5 @@ async def show(view: View) -> Response:
         prices=items[start : start + ROWS],
         following=start + ROWS if start + ROWS < len(items) else None,
         books=found["books"]["items"],
+        done=view.query.get("done", ""),
     )

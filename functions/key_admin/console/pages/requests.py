@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from functions.key_admin.console.pages import names
-from functions.key_admin.console.view import HEADERS, View
+from functions.key_admin.console.view import View
 
 STATUSES = ("ok", "error", "cancelled", "interrupted")
 ROWS = 50
@@ -18,7 +18,7 @@ async def show(view: View) -> Response:
     asked = {name: view.query.get(name, "").strip() for name in FILTERS}
     found = await view.gather(
         page=view.api.get(
-            "/internal/usage/records", limit=ROWS, cursor=view.query.get("cursor"), **_asked(view)
+            "/internal/usage/records", limit=ROWS, cursor=view.query.get("cursor"), **asked_of(view)
         ),
         teams=names.of_teams(view),
         accounts=names.of_accounts(view),
@@ -45,15 +45,7 @@ async def show(view: View) -> Response:
     )
 
 
-async def export(view: View) -> Response:
-    """The same rows, all of them, as they are read."""
-    answer = await view.api.raw("GET", "/internal/usage/records.csv", query=_asked(view))
-    for name, value in HEADERS.items():
-        answer.headers[name] = value
-    return answer
-
-
-def _asked(view: View) -> dict[str, Any]:
+def asked_of(view: View) -> dict[str, Any]:
     """The filters as the API takes them; `to` is the last day, not the one after."""
     query = {name: view.query.get(name, "").strip() for name in FILTERS}
     if query["status"] not in STATUSES:

@@ -14,7 +14,13 @@ from functions.key_admin.problem import Problem
 _POLICY = (*fields.TENANT_ACCESS, *fields.LIMITS)
 KINDS = {
     "teams": editing.Kind(
-        fields=(Input("name"), Input("description"), Input("price_multiplier"), *_POLICY),
+        fields=(
+            *(Input("name"), Input("description"), Input("price_multiplier")),
+            Input("self_service.enabled", "flag"),
+            Input("self_service.keys_max", "integer"),
+            Input("self_service.expires_within_days", "integer"),
+            *_POLICY,
+        ),
         nothing={"name": "", "description": "", "price_multiplier": "1"},
     ),
     "users": editing.Kind(

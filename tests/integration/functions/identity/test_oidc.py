@@ -100,6 +100,40 @@ def test_a_team_admin_and_somebody_in_the_portal(browser, provider, somebody, ke
     assert key_admin.get(f"/internal/users/{who['user_id']}").status_code == 200
 
 
+def test_another_address_neither_loses_nor_takes_a_user(browser, provider, somebody, key_admin):
+    ada = somebody(groups=["staff"])
+    assert come_back(browser, provider, ada) == "/portal"
+    user_id = browser.get("/internal/session").json()["user_id"]
+    # Ada's address is another now, and somebody else has the one that was hers.
+    address = {"email": "moved@example.com", "email_verified": True, "groups": ["staff"]}
+    provider.person(ada, **address)
+    assert come_back(browser, provider, ada) == "/portal"
+    assert browser.get("/internal/session").json()["user_id"] == user_id
+    eve = somebody(groups=["staff"], email=f"{ada}@example.com")
+    assert come_back(browser, provider, eve) == "/admin/login?error=user_taken"
+    # An administrator lets the user go to whoever has the address now; Ada is out at once.
+    path = f"/internal/users/{user_id}"
+    assert key_admin.get(path).json()["subject"].endswith(f" {ada}")
+    assert come_back(browser, provider, ada) == "/portal"
+    assert key_admin.call("PATCH", path, json={"subject": None}).json()["subject"] is None
+    assert browser.get("/internal/session").status_code == 401
+    assert come_back(browser, provider, eve) == "/portal"
+    assert browser.get("/internal/session").json()["user_id"] == user_id
+
+
+def test_an_address_ties_only_when_it_is_verified(browser, provider, somebody, key_admin):
+    known = new_ulid()
+    member = {"id": known, "email": f"{known}@Example.com"}
+    key_admin.call("POST", "/internal/users", json=member).raise_for_status()
+    address = f"{known}@example.com".lower()
+    silent = somebody(groups=["staff"], email=address, email_verified=None)
+    refused = "/portal/login?error=email_unverified"
+    assert come_back(browser, provider, silent, next="/portal") == refused
+    assert key_admin.get(f"/internal/users/{known}").json()["subject"] is None
+    assert come_back(browser, provider, somebody(groups=["staff"], email=address)) == "/portal"
+    assert browser.get("/internal/session").json()["user_id"] == known
+
+
 @pytest.mark.parametrize(
     ("claims", "error"),
     [

@@ -1,0 +1,220 @@
+"""The console over a large ledger: how long each page and each list of the API takes.
+
+    python -m benchmarks console [--directory /var/tmp/relay-scale] [--rows 10000000] [--rounds 30]
+
+Fills a database once (`console_data.py`; minutes), starts key_admin as its pod does, signs in, and
+asks every page of the console, every GET of the admin API, and both with filters, sorts and last
+pages. What is first after a start is shown by itself. Time is that of the whole answer at the
+caller, so the server's and a little more; beside it CPU time of key_admin and Postgres, which a
+busy machine changes less. Pages and operations are found, not listed: a new one is in the table.
+"""
+
+import argparse
+import contextlib
+import gzip
+import http.client
+import itertools
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlencode
+
+import psutil
+
+from benchmarks import place
+from benchmarks.console_asks import Ask, asks, samples
+from benchmarks.console_data import SMALL, Size, filled
+from benchmarks.tables import table
+from cli.dev.ports import free_port
+from tests.support.key_admin import EDGE_TOKEN, MASTER_KEY, environment_of
+from tests.support.servers import RedisServer
+
+DOCUMENT = Path("docs/performance-console.md")
+DIRECTORY = Path("/var/tmp/relay-scale")
+ROUNDS = 30
+AIM_MS = 200
+# Of an answer without an end as much as its first rows.
+FIRST_BYTES = 4096
+COMMAND = [sys.executable, "-m", "common.serve", "functions.key_admin.main:application"]
+
+
+@dataclass
+class Found:
+    """What an ask took, in ms: the first time, then each time; and its answer's size gzipped."""
+
+    ask: Ask
+    status: int = 0
+    first_ms: float = 0.0
+    times_ms: list[float] = field(default_factory=list)
+    cpu_ms: float = 0.0
+    packed_bytes: int = 0
+
+    def part(self, share: float) -> float:
+        """A percentile, by the nearest rank."""
+        ordered = sorted(self.times_ms)
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+class Caller:
+    """One connection to key_admin: of a signed-in person, or with the master key."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        self._edge = {"x-relay-edge-token": EDGE_TOKEN, "x-forwarded-for": "2001:db8::1"}
+        self._cookies = ""
+
+    def sign_in(self) -> None:
+        """By the master key. Raises `RuntimeError`."""
+        body = urlencode({"master_key": MASTER_KEY, "next": "/admin"})
+        headers = {"content-type": "application/x-www-form-urlencoded"} | self._edge
+        self._connection.request("POST", "/admin/login", body, headers)
+        answer = self._connection.getresponse()
+        answer.read()
+        if answer.status != 303:
+            raise RuntimeError(f"signing in gave {answer.status}")
+        given = answer.headers.get_all("set-cookie") or []
+        self._cookies = "; ".join(one.partition(";")[0] for one in given)
+
+    def ask(self, ask: Ask) -> tuple[int, bytes, float]:
+        """Status, body and milliseconds. An answer without an end is left after its first rows."""
+        headers = self._edge | dict(ask.headers)
+        if ask.kind == "operation":
+            headers["authorization"] = f"Bearer {MASTER_KEY}"
+        else:
+            cookies = (self._cookies, headers.get("cookie", ""))
+            headers["cookie"] = "; ".join(one for one in cookies if one)
+        began = time.perf_counter()
+        self._connection.request("GET", ask.path, headers=headers)
+        answer = self._connection.getresponse()
+        if answer.headers.get("content-type", "").startswith("text/csv"):
+            body = answer.read(FIRST_BYTES)
+            took = time.perf_counter() - began
+            self._connection.close()
+        else:
+            body = answer.read()
+            took = time.perf_counter() - began
+        return answer.status, body, took * 1000
+
+
+def measure(directory: Path, size: Size, rounds: int, only: str) -> list[Found]:
+    """Every ask, once after a start of Postgres and key_admin, then in rounds."""
+    with filled(directory, size) as (server, url):
+        given = samples(url)
+        asked = [one for one in asks(given) if only in f"{one.kind} {one.label}"]
+        # What filling has left in Postgres' own buffers is no part of a first answer.
+        server.stop()
+        server.start()
+        with (
+            RedisServer(directory / "redis") as redis,
+            _key_admin(url, redis.url, directory / "key_admin.log") as (port, pid),
+        ):
+            meter = [pid, server.pid]
+            caller = Caller(port)
+            caller.sign_in()
+            found = [Found(one) for one in asked]
+            for one in found:
+                one.status, body, one.first_ms = caller.ask(one.ask)
+                one.packed_bytes = len(gzip.compress(body, 6))
+            for number, one in itertools.product(range(rounds), found):
+                if one.status != 200:
+                    continue
+                before = _cpu_s(meter) if number == 0 else 0.0
+                one.times_ms.append(caller.ask(one.ask)[2])
+                if number == 0:
+                    one.cpu_ms = (_cpu_s(meter) - before) * 1000
+    return found
+
+
+@contextlib.contextmanager
+def _key_admin(url: str, redis_url: str, log: Path) -> Iterator[tuple[int, int]]:
+    port = free_port()
+    variables = environment_of(url, redis_url) | {"PORT": str(port), "RELAY_METRICS_PORT": "0"}
+    with place.running(COMMAND, port, cores=set(place.CORES), log=log, variables=variables) as pid:
+        yield port, pid
+
+
+def _cpu_s(pids: Sequence[int]) -> float:
+    seconds = 0.0
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            seconds += place.cpu_s(place.tree(pid))
+    return seconds
+
+
+def document(found: list[Found], size: Size, rounds: int, described: Mapping[str, str]) -> str:
+    """The table, with what cannot be measured and why."""
+    trivial = next(one for one in found if one.ask.label == "/health/live")
+    floor = statistics.median(trivial.times_ms)
+    rows = [_row(one, floor) for one in found if one.times_ms]
+    head = ["", "first ms", "p50 ms", "p95 ms", "max ms", "p50 to trivial", "CPU ms", "KiB gzipped"]
+    slow = [one.ask.label for one in found if one.times_ms and one.part(0.95) >= AIM_MS]
+    left = [f"- `{one.ask.label}`: {one.status}" for one in found if not one.times_ms]
+    parts = [
+        "# The console over a large ledger",
+        "",
+        f"`python -m benchmarks console`, {datetime.now(UTC).date()}: {described['machine']}, "
+        f"{described['python']}, load {described['load before']} before. "
+        f"{size.rows:,} rows of the ledger in 400 days, {size.keys:,} keys, {size.users:,} users, "
+        f"{size.teams} teams, {size.accounts} accounts, {size.audit:,} rows of the audit trail. "
+        f"Each was asked {rounds} times; *first* is the first answer after a start of Postgres and "
+        "key_admin. Time is at the caller, over loopback; CPU is that of key_admin and Postgres "
+        "for one answer. Trivial is `/health/live` of the same run.",
+        "",
+        f"Over {AIM_MS} ms at the 95th percentile: " + (", ".join(slow) or "none") + ".",
+    ]
+    for kind, title in (("page", "Pages"), ("fragment", "Parts of pages"),
+                        ("operation", "The API")):  # fmt: skip
+        parts += ["", f"## {title}", "", table(head, [r for k, r in rows if k == kind])]
+    if left:
+        parts += ["", "## Not measured", "", *left]
+    return "\n".join(parts) + "\n"
+
+
+def _row(one: Found, floor: float) -> tuple[str, list[str]]:
+    p50 = statistics.median(one.times_ms)
+    times = (one.first_ms, p50, one.part(0.95), max(one.times_ms))
+    cells = [f"`{one.ask.label}`", *(f"{value:.0f}" for value in times), f"{p50 / floor:.0f}x"]
+    return one.ask.kind, [*cells, f"{one.cpu_ms:.0f}", f"{one.packed_bytes / 1024:.1f}"]
+
+
+def first_page_bytes(port: int, page: bytes) -> int:
+    """What a browser without a cache is sent for a page: it and its assets, gzipped."""
+    import re
+
+    caller = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    total = len(gzip.compress(page, 6))
+    for path in sorted(set(re.findall(rb'(?:href|src)="(/admin/assets/[^"]+)"', page))):
+        caller.request("GET", path.decode(), headers={"accept-encoding": "gzip"})
+        total += len(caller.getresponse().read())
+    return total
+
+
+def main(arguments: list[str] | None = None) -> list[Found]:
+    """The table to the terminal, and into the document when all was measured."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--directory", type=Path, default=DIRECTORY, help="kept between runs")
+    parser.add_argument("--rows", type=int, default=Size.rows, help="of the ledger")
+    parser.add_argument("--small", action="store_true", help="a smoke: 50,000 rows")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--only", default="", help="a part of what is asked, such as 'page /admin'")
+    parser.add_argument("--output", type=Path, help=f"such as {DOCUMENT}")
+    options = parser.parse_args(arguments)
+    size = SMALL if options.small else Size(rows=options.rows)
+    described = place.description()
+    found = measure(options.directory, size, options.rounds, options.only)
+    text = document(found, size, options.rounds, described)
+    if options.output is not None:
+        options.output.write_text(text)
+    print(text)
+    return found
+
+
+if __name__ == "__main__":
+    main()

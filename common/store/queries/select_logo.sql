@@ -1,0 +1,1 @@
+SELECT logo_type, logo FROM branding WHERE logo_hash = %s

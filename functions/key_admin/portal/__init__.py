@@ -1,0 +1,1 @@
+"""The portal: people's own keys, made of the console's parts."""
