@@ -3,7 +3,8 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 # Tests start real servers and wait for them, a fifth of the time and more: two workers more than
-# cores. More than this only wait for each other.
+# cores. More than this only wait for each other. Each begins with a stretch of neighbouring tests,
+# which share what they start, and takes from the others' when it is through (`worksteal`).
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -gt 3 ] && n=3; echo $$((n + 2)))
 HELM ?= $(shell [ -x $(BIN)/helm4 ] && echo $(BIN)/helm4 || echo helm)
 # Without bytecode each start of a function costs half a second more.
@@ -18,7 +19,7 @@ dev: .venv/.installed-dev ## Run all of Relay on this machine (Ctrl-C stops it);
 	@$(BIN)/relayctl dev
 
 test: .venv/.installed-test lint typecheck ## Lint, check types and imports, run all tests but the long ones
-	$(BIN)/pytest -n $(WORKERS) -m "not soak and not images" --durations=30 --junitxml=dist/tests.xml
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not soak and not images" --durations=30 --junitxml=dist/tests.xml
 
 lint: .venv/.installed-test ## Check style and import directions
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """`relayctl dev` as a test drives it: started, read through processes.json, hurt, stopped."""
 
+import contextlib
 import json
 import os
 import signal
@@ -58,11 +59,18 @@ class DevStack:
                 raise RuntimeError(f"relayctl dev did not start:\n{self._output.read_text()}")
             time.sleep(0.05)
 
-    def stop(self) -> int:
-        """Ctrl-C, and wait for the end. Gives the exit code, 0 also when it did not run."""
+    def stop(self, *, patience_s: float = STOP_S_MAX) -> int:
+        """Ctrl-C, and wait for the end. Gives the exit code, 0 also when it did not run.
+
+        After `patience_s` once more, which cuts off what is open.
+        """
         if self._process is None:
             return 0
         self._process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(patience_s)
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
         code = self._process.wait(STOP_S_MAX)
         self._process = None
         return code
@@ -197,4 +205,4 @@ class DevStack:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop()
+        self.stop(patience_s=2.0)

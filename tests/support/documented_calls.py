@@ -36,6 +36,7 @@ class Existing(dict):
             "channel_id": self._channel,
             "delivery_id": self._delivery,
             "request_id": self._request,
+            "export_id": self._export,
         }
 
     def __missing__(self, name):
@@ -99,6 +100,12 @@ class Existing(dict):
         recorded = make_record()
         post_records(self._served.database_url, recorded)
         return recorded.id
+
+    def _export(self):
+        export_id = new_ulid()
+        exported = self._served.get("/internal/usage/records.csv", progress=export_id)
+        exported.raise_for_status()
+        return export_id
 
 
 # Made-up ids, versions and keys only ever fit nothing: every other call has right ones or none.
