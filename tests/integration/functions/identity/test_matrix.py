@@ -190,7 +190,7 @@ def test_lists_show_own_things_only(people, call, world, role):
     mine = {"team_ids": (own.team_id,)} if role == "team_admin" else {"user_id": own.user_id}
     token = people.token(role, **mine)
     names = scoped(role, listing=True)
-    assert len(names) == {"team_admin": 11, "portal": 6}[role]
+    assert len(names) == {"team_admin": 11, "portal": 5}[role]
     for name in names:
         answer = call(token, name)
         assert answer.status_code == 200, f"{name}: {answer.text[:300]}"
