@@ -57,9 +57,10 @@ _TEXTS = {
 _BERLIN = ("cookie", "relay-zone=Europe/Berlin")
 _PARTIAL = ("hx-request", "true")
 _GROUP = re.compile(r"\(\?P<(\w+)>((?:[^()\[\]]|\[[^\]]*\])*)\)")
+_MAYBE = re.compile(r"\(\?:(.*?/)\)\?(.*)")
 _CHOICE = re.compile(r"[\w-]+(?:\|[\w-]+)+")
 # What is called `name` depends on what stands before it.
-_NAMES = {"teams": "team_id", "users": "user_id", "dead-letters": "letter_id",
+_NAMES = {"keys": "key_id", "teams": "team_id", "users": "user_id", "dead-letters": "letter_id",
           "quarantine": "fingerprint"}  # fmt: skip
 
 
@@ -119,6 +120,9 @@ def expanded(pattern: str, given: Mapping[str, str]) -> list[str]:
 
     None where a name has no sample, or the pattern is of another form.
     """
+    maybe = _MAYBE.fullmatch(pattern)
+    if maybe is not None:
+        return [*expanded(maybe[2], given), *expanded(maybe[1] + maybe[2], given)]
     groups = list(_GROUP.finditer(pattern))
     choices = [
         one[2].split("|") if _CHOICE.fullmatch(one[2]) else [f"<{one[1]}>"] for one in groups
@@ -130,7 +134,7 @@ def expanded(pattern: str, given: Mapping[str, str]) -> list[str]:
         filled: list[str] = []
         for step in path.split("/"):
             name = step.strip("<>") if step.startswith("<") else ""
-            if name in ("name", "text"):
+            if name in ("name", "of_id"):
                 name = _NAMES.get(filled[-1] if filled else "", name)
             filled.append(quote(given.get(name, "<"), safe="") if name else step)
         path = "/".join(filled)
