@@ -36,8 +36,13 @@ async def patch(call: Call) -> Response:
         if not await branding.update(connection, before.version, name, logo, keep_logo=keep_logo):
             raise conflict("The branding was changed by another call at the same time; try again.")
         after = await branding.find(connection)
-        shown = {"before": _audited(before), "after": _audited(after)}
-        await call.audit(connection, "branding.update", "branding", **shown)
+        await call.audit(
+            connection,
+            "branding.update",
+            "branding",
+            before=_audited(before),
+            after=_audited(after),
+        )
     learn(after)
     return _shown(after)
 
