@@ -124,6 +124,7 @@ def test_name_and_logo_are_shown_everywhere_and_the_logo_runs_nothing(person, ke
     stranger = Person(key_admin)
     page = stranger.get("/admin/login").text
     assert "Sign in to Acme &lt;b&gt;" in page
+    assert "Acme &lt;b&gt;: your keys" in stranger.get("/portal/login").text
     path = re.search(r'src="(/admin/logo/[0-9a-f]{64})"', page).group(1)
     logo = stranger.get(path)
     assert logo.content == SVG
