@@ -4,7 +4,7 @@ import click
 
 from cli.admin.account_test import find_account
 from cli.admin.client import one
-from cli.admin.options import Session
+from cli.admin.options import AdminCommand, Session
 from cli.admin.output import Column, Shape, print_items
 
 PATH = "/internal/accounts"
@@ -46,14 +46,14 @@ USERS = Shape(
 )
 
 
-@click.command()
+@click.command(cls=AdminCommand)
 @click.pass_obj
 def presets(session: Session) -> None:
     """List kinds of accounts, for `relayctl accounts create --preset NAME`."""
     print_items(session.output, PRESETS, session.client.get(f"{PATH}/presets")["items"])
 
 
-@click.command()
+@click.command(cls=AdminCommand)
 @click.argument("account", metavar="NAME")
 @click.pass_obj
 def errors(session: Session, account: str) -> None:
@@ -62,7 +62,7 @@ def errors(session: Session, account: str) -> None:
     print_items(session.output, ERRORS, session.client.get(path)["items"])
 
 
-@click.command()
+@click.command(cls=AdminCommand)
 @click.argument("account", metavar="NAME")
 @click.pass_obj
 def users(session: Session, account: str) -> None:
