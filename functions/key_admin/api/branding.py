@@ -36,8 +36,8 @@ async def patch(call: Call) -> Response:
         if not await branding.update(connection, before.version, name, logo, keep_logo=keep_logo):
             raise conflict("The branding was changed by another call at the same time; try again.")
         after = await branding.find(connection)
-        shown = {"before": _audited(before), "after": _audited(after)}
-        await call.audit(connection, "branding.update", "branding", **shown)
+        old, new = _audited(before), _audited(after)
+        await call.audit(connection, "branding.update", "branding", before=old, after=new)
     learn(after)
     return _shown(after)
 
