@@ -203,6 +203,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "users delete": ("relayctl users delete alice",),
     "self show": ("relayctl self show",),
     "self keys": ("relayctl self keys --status active",),
+    "self key": (f"relayctl self key {_KEY}",),
     "self create": (
         "relayctl self create --name laptop --allow 'gpt-5*' --budget month=20",
         "relayctl self create --name ci --expires-at 2027-06-30T00:00:00Z --output json",

@@ -114,6 +114,14 @@ def keys(session: Session, status: str | None, limit: int | None, all_: bool) ->
 
 
 @self_service.command()
+@click.argument("key_id", metavar="ID")
+@click.pass_obj
+def key(session: Session, key_id: str) -> None:
+    """Show a key of your own, with what it has spent."""
+    session.show(SHAPE, session.client.get(one(KEYS, key_id)))
+
+
+@self_service.command()
 @click.option("--name", required=True)
 @click.option("--allow", metavar="GLOB", multiple=True, help="Models it may use; repeatable.")
 @click.option("--deny", metavar="GLOB", multiple=True, help="Models it may not; repeatable, wins.")
