@@ -123,7 +123,6 @@ WITHOUT = {
     "GET /internal/audit.csv": "`audit list --all --output csv` writes the same rows",
     "GET /internal/content-rules": "what `keys`, `teams` and `organisation show` say",
     "DELETE /internal/api-keys/{key_id}": "the same as `keys revoke`",
-    "GET /internal/audit.csv": "`audit list --all --output csv` has the same rows",
     "GET /internal/self/keys/{key_id}": "`self keys` has all that it shows",
     "POST /internal/session/refresh": "every command renews the session of `login` by itself",
 }
