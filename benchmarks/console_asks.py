@@ -136,7 +136,7 @@ def expanded(pattern: str, given: Mapping[str, str]) -> list[str]:
             name = step.strip("<>") if step.startswith("<") else ""
             if name in ("name", "of_id"):
                 name = _NAMES.get(filled[-1] if filled else "", name)
-            filled.append(quote(given.get(name, "<"), safe="") if name else step)
+            filled.append((quote(given[name], safe="") if name in given else "<") if name else step)
         path = "/".join(filled)
         if not re.search(r"[<(\[\\*+?]", path):
             found.append(path)
@@ -185,12 +185,12 @@ def _operations(given: Mapping[str, str]) -> Iterator[Ask]:
         for step in operation.path.split("/"):
             if step.startswith("{"):
                 name = _NAMES.get(before, step[1:-1]) if step == "{name}" else step[1:-1]
-                path.append(quote(given.get(name, "<"), safe=""))
+                path.append(quote(given[name], safe="") if name in given else "<")
             else:
                 path.append(step)
             before = step
         address = "/".join(path)
-        if "<" not in address and "%3C" not in address:
+        if "<" not in address:
             yield Ask("operation", operation.path, address)
 
 
