@@ -13,6 +13,10 @@ from datetime import date
 from typing import Any, NamedTuple
 
 _LIST = re.compile(r"[|;,\n]")
+# More than any bound has: Python reads no text of thousands of figures.
+_FIGURES = re.compile(r"[0-9]{1,18}")
+# A text that has more wrong than this is no table of keys: what is wrong first is said.
+FAULTS_MAX = 200
 _PERIODS = ("total", "day", "week", "month")
 _RATES = (
     "requests_per_minute",
@@ -66,13 +70,19 @@ def read_key_table(text: str) -> KeyTable:
     keys: list[dict[str, Any]] = []
     lines: list[int] = []
     try:
-        names = [_column(cell) for cell in next(reader, [])]
+        cells = next(reader, [])
+        if len(cells) > 2 * len(PATHS):
+            message = f"has {len(cells)} columns: there are {', '.join(COLUMNS)}"
+            return KeyTable([], [], [Fault(1, "", message)])
+        names = [_column(cell) for cell in cells]
         faults = _of_columns(names)
         before = reader.line_num
         for cells in reader:
             line, before = before + 1, reader.line_num
             if not any(cell.strip() for cell in cells):
                 continue
+            if len(faults) >= FAULTS_MAX:
+                break
             if len(cells) > len(names):
                 message = f"has {len(cells)} cells, and there are {len(names)} columns"
                 faults.append(Fault(line, "", message))
@@ -143,7 +153,7 @@ def _value(column: str, text: str) -> Any:
         return [one.strip() for one in _LIST.split(text) if one.strip()]
     if column in _NUMBERS:
         # What is no figure stays a text: the API says what it wants.
-        return int(text) if text.isascii() and text.isdigit() else text
+        return int(text) if _FIGURES.fullmatch(text) else text
     if column == "expires_at":
         try:
             return f"{date.fromisoformat(text)}T00:00:00Z"

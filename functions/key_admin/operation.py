@@ -23,6 +23,8 @@ from functions.key_admin.problem import Problem, invalid_field
 from functions.key_admin.services import Services, services
 
 _Sent = TypeVar("_Sent", bound=BaseModel)
+# In the scope of a request: what rows of the trail it has left.
+AUDITED = "relay.audited"
 
 
 class Call:
@@ -82,7 +84,11 @@ class Call:
         """Leave a row in the trail; `before` and `after` hold no secret.
 
         The row has the request's id; `of_many`, one of its own, and the request's in its detail.
+        So has every row after the first of a request: a form of the console may make many calls.
         """
+        left = self.request.scope.setdefault(AUDITED, [])
+        of_many = of_many or bool(left)
+        left.append(action)
         await audit.write(
             connection,
             audit_id=new_ulid() if of_many else self.request_id,

@@ -24,6 +24,8 @@ from functions.key_admin.models.observed import LevelUse, LimitsTree, TreeQuery
 from functions.key_admin.operation import Call, Operation, answered
 from functions.key_admin.problem import invalid_field
 
+# More than a numeric(24, 6) holds is no share that an answer gave.
+_SHARE_MAX = Decimal(10**18)
 _Placed = tuple[Level, Limited]
 
 
@@ -124,7 +126,12 @@ def _read_cursor(text: str | None, below: Below) -> tuple[Decimal, str] | None:
         amount = Decimal(share)
     except (binascii.Error, ValueError, InvalidOperation):
         amount, last = Decimal("NaN"), ""
-    if not amount.is_finite() or "\0" in last or (below != "user" and not is_ulid(last)):
+    if (
+        not amount.is_finite()
+        or abs(amount) >= _SHARE_MAX
+        or "\0" in last
+        or (below != "user" and not is_ulid(last))
+    ):
         raise invalid_field("cursor", "must be the next_cursor of an answer")
     return amount, last
 

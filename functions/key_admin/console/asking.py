@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from common.domain.roles import Actor
 from functions.key_admin.application import OPERATIONS
-from functions.key_admin.operation import Operation
+from functions.key_admin.operation import AUDITED, Operation
 
 _FORWARDED = (b"user-agent",)
 
@@ -30,6 +30,8 @@ class Asking:
     def __init__(self, request: Request, actor: Actor | None) -> None:
         self._request = request
         self._actor = actor
+        # All calls of a page are of one request.
+        self._audited: list[str] = []
 
     def may(self, method: str, path: str) -> bool:
         """Whether the operation admits that person at all."""
@@ -86,6 +88,7 @@ class Asking:
             "path_params": parameters,
             "query_string": urlencode(chosen).encode(),
             "headers": headers,
+            AUDITED: self._audited,
         }
 
         async def receive() -> dict[str, Any]:

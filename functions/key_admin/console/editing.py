@@ -192,7 +192,6 @@ def with_zone(view: View, text: str) -> str:
 
 def _local(view: View, text: str) -> str:
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        return datetime.fromisoformat(text).astimezone(view.zone).strftime(_MINUTES)
+    except (ValueError, OverflowError):  # none, or at the calendar's end
         return text
-    return moment.astimezone(view.zone).strftime(_MINUTES)

@@ -21,6 +21,8 @@ Kind = Literal[
     "headers",
 ]
 _BECOMES = re.compile(r"\s*(?:=>|=|→)\s*")
+# More figures than any bound has: Python reads no text of thousands of them.
+_FIGURES = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"\d+([.,]\d+)?|[.,]\d+")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
@@ -44,6 +46,18 @@ def members(fields: Iterable[Input], given: Mapping[str, str]) -> dict[str, Any]
             _put(found, field.path, value)
     whole: dict[str, Any] = _without_gaps(found)
     return whole
+
+
+def figure(text: str) -> int | str:
+    """What was typed as a whole number; what is none stays a text: the API says what it wants."""
+    plain = text.replace(" ", "").replace("_", "")
+    return int(plain) if _FIGURES.fullmatch(plain) else text
+
+
+def count(text: str) -> int:
+    """A count of an address or a hidden field; 0 for whatever else stands there."""
+    given = figure(text)
+    return given if isinstance(given, int) and given > 0 else 0
 
 
 def flattened(value: Any, path: str = "") -> dict[str, str]:
@@ -113,8 +127,7 @@ def _value(field: Input, text: str) -> Any:
         case _ if not text:
             return None
         case "integer":
-            plain = text.replace(" ", "").replace("_", "")
-            return int(plain) if plain.lstrip("-").isdigit() and plain.isascii() else text
+            return figure(text)
         case _:
             return given if field.kind == "verbatim" else text
 

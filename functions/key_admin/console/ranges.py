@@ -10,6 +10,7 @@ _DAYS = {"7d": 7, "30d": 30, "90d": 90}
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 # A chart of more bars than this says nothing.
 BARS_MAX = 120
+DAYS_MAX = 366 * 100
 
 
 class Range(msgspec.Struct, frozen=True):
@@ -54,12 +55,24 @@ def read(name: str, first: str, last: str, now: datetime, zone: tzinfo) -> Range
     return Range(preset, _midnight(begins, zone), _midnight(today + _DAY, zone), "day")
 
 
+def day_after(day: date) -> date:
+    """The day that follows; the calendar's last has none, and is its own."""
+    return day if day == date.max else day + _DAY
+
+
 def _of_days(first: str, last: str, local: datetime, zone: tzinfo) -> Range:
     end = date.fromisoformat(last) if last else local.date()
-    begin = date.fromisoformat(first) if first else end - 6 * _DAY
+    begin = date.fromisoformat(first) if first else date.fromordinal(max(end.toordinal() - 6, 1))
     if begin > end:
         raise ValueError("the first day is after the last")
     days = (end - begin).days + 1
+    # The span before it is shown too, and the calendar has an end.
+    if (
+        days > DAYS_MAX
+        or begin.toordinal() <= 2 * days
+        or end.toordinal() + 2 > date.max.toordinal()
+    ):
+        raise ValueError("no such days can be shown")
     step = "hour" if days <= 2 else "day" if days <= BARS_MAX else "month"
     return Range("custom", _midnight(begin, zone), _midnight(end + _DAY, zone), step)
 

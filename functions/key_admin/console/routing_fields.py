@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from functions.key_admin.console.drafts import Read, Values
+from functions.key_admin.console.forms import figure
 
 Level = Literal["organisation", "team", "key"]
 # Rows that are there to be filled in.
@@ -186,7 +187,7 @@ class AliasDraft:
             found["headers"] = {name.strip(): value.strip() for name, _, value in pairs}
         for name in ("input_tokens_min", "input_tokens_max"):
             if given[name]:
-                found[name] = _figure(given[name])
+                found[name] = figure(given[name])
         for name in ("tools", "images"):
             if given[name]:
                 found[name] = _ANSWERS.get(given[name], given[name])
@@ -221,7 +222,8 @@ def acted(values: Values, member: str, act: str) -> tuple[Values, int]:
     """The rows after `up:N`, `down:N`, `remove:N` or `add`, and the one to go on at."""
     order = places(values, member)
     what, _, number = act.partition(":")
-    at = order.index(int(number)) if number.isdecimal() and int(number) in order else -1
+    place = figure(number)
+    at = order.index(place) if isinstance(place, int) and place in order else -1
     if at >= 0 and what == "remove":
         del order[at]
         to = max(at - 1, 0)
@@ -244,10 +246,4 @@ def _weighted(line: str) -> tuple[str, Any]:
     name, equals, weight = line.rpartition("=")
     if not equals:
         return line, 1
-    return name.strip(), _figure(weight.strip())
-
-
-def _figure(text: str) -> Any:
-    """What should be a figure and is none stays a text: the API says what it wants."""
-    plain = text.replace(" ", "").replace("_", "")
-    return int(plain) if plain.isascii() and plain.isdigit() else text
+    return name.strip(), figure(weight.strip())

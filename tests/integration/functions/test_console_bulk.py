@@ -83,6 +83,26 @@ def test_all_that_match_are_revoked_after_a_question(person, key_admin):
     assert [one["status"] for one in found] == ["revoked"] * 3
 
 
+def test_a_filter_is_not_taken_for_what_is_to_change(person, key_admin):
+    teams = [key_admin.call("POST", "/internal/teams", json={"name": name}).json()["id"]
+             for name in ("bulk from", "bulk to")]  # fmt: skip
+    key_admin.created(team_id=teams[0], tags=["filtered"])
+    other = key_admin.created(tags=["filtered"])["id"]
+    query = {"which": "filter", "team_id": teams[0], "status": "active", "tag": "filtered"}
+    hidden = hidden_fields(person.get("/admin/keys/change", params=query).text)
+    # As browsers send it: what is not chosen is there, and blank.
+    blank = {"team_id": "", "status": "", "act": "revoke"}
+    assert "Revoke 1 key" in person.post("/admin/keys/change", **hidden | blank).text
+    typed = {"team_id": teams[1], "status": "disabled", "act": "change"}
+    shown = person.post("/admin/keys/change", **hidden | typed).text
+    done = person.post("/admin/keys/change", **hidden_fields(shown), stage="apply")
+    assert "n=1" in done.headers["location"]
+    assert f"team_id={teams[0]}" in done.headers["location"]
+    (moved,) = key_admin.get(KEYS, team_id=teams[1]).json()["items"]
+    assert moved["status"] == "disabled"
+    assert key_admin.get(f"{KEYS}/{other}").json()["status"] == "active"
+
+
 def test_a_change_of_nothing_says_so_and_keeps_what_was_typed(person, key_admin):
     key_id = key_admin.created()["id"]
     page = person.get("/admin/keys/change", params={"k": key_id}).text

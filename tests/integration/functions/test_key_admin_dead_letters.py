@@ -12,6 +12,7 @@ from common.identifiers import new_ulid
 from common.store import inspection
 from common.store.database import Database
 from tests.support.admin_checks import UNKNOWN, fields, kept, problem, trail, unavailable
+from tests.support.console import Person
 from tests.support.event_receiver import Answer, Receiver
 from tests.support.key_admin import served_key_admin
 
@@ -113,6 +114,19 @@ def test_the_data_is_sent_byte_by_byte(key_admin, sink, body):
     (delivered,) = sink.delivered
     assert (delivered.body, delivered.headers["content-type"]) == (body, "application/octet-stream")
     assert not any("knative" in name for name in delivered.headers)
+
+
+def test_the_console_sends_all_of_them_and_each_has_its_row_in_the_trail(key_admin, sink):
+    letters = [died(key_admin) for _ in range(3)]
+    person = Person(key_admin)
+    person.sign_in()
+    page = person.send("/admin/system/dead-letters/retry")
+    person.close()
+    assert page.status_code == 200, page.text
+    assert len(sink.delivered) == 3
+    assert all(one["retried_at"] for one in listed(key_admin))
+    for letter in letters:
+        assert [row[0] for row in trail(key_admin, letter)] == ["dead-letter.retry"]
 
 
 def test_it_may_be_sent_as_often_as_wanted(key_admin, sink):

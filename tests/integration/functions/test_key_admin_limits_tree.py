@@ -1,7 +1,9 @@
 """The tree of limits: what stands below what, what is nearest first, page by page."""
 
+from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
 
+from common.identifiers import new_ulid
 from tests.support.admin_checks import fields
 from tests.support.usage_records import make_record, post_records, ulid_at
 
@@ -27,6 +29,8 @@ def test_each_key_stands_below_its_user_in_its_team(key_admin):
     assert named(key_admin.get(TREE, no_team=True, **below)) == [("key", "outside")]
     assert fields(key_admin.get(TREE, **below)) == ["query"]
     assert fields(key_admin.get(TREE, cursor="x")) == ["cursor"]
+    huge = urlsafe_b64encode(f"1e999999 {new_ulid()}".encode()).decode()
+    assert fields(key_admin.get(TREE, cursor=huge)) == ["cursor"]
 
 
 def test_what_is_nearest_to_its_limit_comes_first_over_all_pages(key_admin):

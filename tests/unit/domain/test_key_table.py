@@ -1,6 +1,6 @@
 """Keys as a table: what its rows are as bodies, and what is wrong where."""
 
-from common.domain.key_table import Fault, fault_of, read_key_table
+from common.domain.key_table import FAULTS_MAX, Fault, fault_of, read_key_table
 
 TABLE = """Name,User,Team,Tags,Expires at,requests_per_minute,budget_month,budget_total,models_allow
 first,alice,Research,a|b; c,2030-01-31,60,5:deny,,gpt-*
@@ -48,6 +48,15 @@ def test_what_is_wrong_with_the_table_is_said_by_line_and_column():
     assert wrong.keys == []
     assert [fault.line for fault in read_key_table("name\n").faults] == [2]
     assert read_key_table('name\n"open').faults[0].message.startswith("is no row of CSV")
+
+
+def test_what_is_no_table_of_keys_is_not_read_to_its_end():
+    (fault,) = read_key_table(",".join(f"c{n}" for n in range(100_000))).faults
+    assert fault.message.startswith("has 100000 columns")
+    rows = "a,b\n" * 10 * FAULTS_MAX
+    assert len(read_key_table(f"name\n{rows}").faults) == FAULTS_MAX
+    table = read_key_table(f"name,concurrency\na,{'9' * 5000}\n")
+    assert table.keys[0]["limits"] == {"concurrency": "9" * 5000}
 
 
 def test_what_the_api_says_is_of_a_line_and_column():

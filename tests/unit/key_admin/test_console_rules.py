@@ -1,6 +1,6 @@
 """The console's pure rules: figures, spans of time, forms, charts."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
@@ -9,7 +9,7 @@ import pytest
 
 from functions.key_admin.console import charts, ranges
 from functions.key_admin.console.formats import MINUS, NOTHING, Formats, ago
-from functions.key_admin.console.forms import Input, flattened, members
+from functions.key_admin.console.forms import Input, count, figure, flattened, members
 
 ENGLISH, GERMAN = Formats("en", UTC), Formats("de", ZoneInfo("Europe/Berlin"))
 
@@ -27,6 +27,35 @@ ENGLISH, GERMAN = Formats("en", UTC), Formats("de", ZoneInfo("Europe/Berlin"))
 )
 def test_money(amount, english, german):
     assert (ENGLISH.usd(amount), GERMAN.usd(amount)) == (english, german)
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "--5", "\u00b2", "", "many"])
+def test_what_is_no_whole_number_stays_a_text(text):
+    assert (figure(text), count(text)) == (text, 0)
+
+
+def test_whole_numbers():
+    assert [figure(text) for text in ("1 000", "-5", "007")] == [1000, -5, 7]
+    assert [count(text) for text in ("-5", "12")] == [0, 12]
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ("", "9999-12-31"),
+        ("0001-01-01", "2026-01-01"),
+        ("", "0001-01-03"),
+        ("0001-01-01", "9999-12-30"),
+    ],
+)
+def test_days_at_the_calendars_ends_are_refused(first, last):
+    with pytest.raises(ValueError, match="days"):
+        ranges.read("", first, last, datetime(2026, 1, 31, tzinfo=UTC), ZoneInfo("Asia/Tokyo"))
+
+
+def test_the_calendars_last_day_is_its_own_day_after():
+    assert ranges.day_after(date(2026, 12, 31)) == date(2027, 1, 1)
+    assert ranges.day_after(date.max) == date.max
 
 
 def test_exact_money_keeps_every_digit():

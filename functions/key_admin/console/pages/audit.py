@@ -1,12 +1,13 @@
 """The audit log: who did what, when and from where, and what was before and after."""
 
-from datetime import datetime, time, timedelta
+from datetime import datetime, time
 from typing import Any
 
 from starlette.responses import Response
 
 from functions.key_admin.console.forms import flattened
 from functions.key_admin.console.pages.requests import day_of
+from functions.key_admin.console.ranges import day_after
 from functions.key_admin.console.view import HEADERS, View
 
 ROWS = 50
@@ -68,9 +69,9 @@ def _asked(view: View) -> dict[str, str]:
 def _days(view: View) -> dict[str, str]:
     """The days of the person's zone as times."""
     found = {}
-    for name, member, more in (("from", "since", 0), ("to", "until", 1)):
+    for name, member in (("from", "since"), ("to", "until")):
         day = day_of(view.query.get(name, ""))
         if day is not None:
-            moment = datetime.combine(day + timedelta(days=more), time(), view.zone)
-            found[member] = moment.isoformat()
+            bound = day_after(day) if name == "to" else day
+            found[member] = datetime.combine(bound, time(), view.zone).isoformat()
     return found

@@ -4,6 +4,7 @@ import secrets
 
 from starlette.responses import Response
 
+from functions.key_admin.console.forms import count
 from functions.key_admin.console.pages.requests import FILTERS, asked_of
 from functions.key_admin.console.view import HEADERS, View
 from functions.key_admin.problem import Problem
@@ -48,8 +49,7 @@ async def download(view: View, kind: str) -> Response:
 
 async def progress(view: View, export_id: str) -> Response:
     """How far it is; the answer asks again by itself until the end."""
-    given = view.query.get("waited", "")
-    waited = int(given) if given.isdigit() else 0
+    waited = count(view.query.get("waited", ""))
     found = None
     try:
         found = await view.api.get(f"/internal/usage/exports/{export_id}")

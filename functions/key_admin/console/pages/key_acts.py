@@ -4,6 +4,7 @@ import secrets
 
 from starlette.responses import Response
 
+from functions.key_admin.console.forms import figure
 from functions.key_admin.console.pages.key_form import made
 from functions.key_admin.console.view import ADMIN, View
 from functions.key_admin.problem import Problem
@@ -24,8 +25,7 @@ async def submit(view: View, form: dict[str, str], key_id: str, act: str) -> Res
     if act != "rotate":
         await view.api.ask("POST", f"{path}/{act}")
         return view.redirect(view.link(f"{view.home}/keys/{key_id}", done=act))
-    grace = form.get("grace_s", "")
-    body = {"grace_s": int(grace) if grace.isdigit() else grace}
+    body = {"grace_s": figure(form.get("grace_s", ""))}
     once = form.get("once", "") or secrets.token_urlsafe(18)
     try:
         answer = await view.api.ask("POST", f"{path}/rotate", body=body, once=once)

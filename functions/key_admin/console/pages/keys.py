@@ -2,6 +2,7 @@
 
 from starlette.responses import Response
 
+from functions.key_admin.console.forms import count
 from functions.key_admin.console.pages import names
 from functions.key_admin.console.view import View
 
@@ -36,7 +37,7 @@ async def show(view: View) -> Response:
         template,
         section="keys",
         done=query.get("done") if query.get("done") in DONE else "",
-        done_count=query.get("n", "") if query.get("n", "").isdigit() else "0",
+        done_count=str(count(query.get("n", ""))),
         asked=asked,
         filtered=any(asked[name] for name in ("search", "status", "team_id", "tag")),
         keys=keys,

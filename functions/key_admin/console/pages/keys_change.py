@@ -13,6 +13,8 @@ from functions.key_admin.problem import Problem
 
 PATH = "/internal/api-keys/bulk"
 FILTERS = ("search", "status", "team_id", "tag")
+# In the forms a filter is called otherwise than the member of the same name that is to change.
+_CARRIED = {name: f"filter.{name}" for name in FILTERS}
 NO_TEAM = "-"
 _LIMITS = tuple(Input(f"limits.{name}", "integer") for name in fields.COUNTS)
 _BUDGETS = tuple(field for field in fields.LIMITS if field.path.startswith("budgets["))
@@ -36,7 +38,7 @@ async def show(view: View) -> Response:
     """What is to change, of the keys that were chosen."""
     query = view.request.query_params
     if query.get("which") == "filter":
-        chosen = {name: query.get(name, "") for name in FILTERS} | {"which": "filter"}
+        chosen = {_CARRIED[name]: query.get(name, "") for name in FILTERS} | {"which": "filter"}
     else:
         chosen = {"ids": " ".join(dict.fromkeys(query.getlist("k")))}
     return await _form(view, chosen, dict.fromkeys(KIND.paths, ""), {})
@@ -70,7 +72,7 @@ async def _applied(view: View, form: dict[str, str], body: dict[str, Any]) -> Re
             raise
         return await _preview(view, form, body, changed_meanwhile=True)
     done = "revoked" if body.get("revoke") else "changed"
-    back = {name: form.get(name, "") for name in FILTERS}
+    back = {name: form.get(_CARRIED[name], "") for name in FILTERS}
     changed = str(answer.body["changed"])
     return view.redirect(view.link("/admin/keys", **back, done=done, n=changed))
 
@@ -79,7 +81,7 @@ async def _preview(
     view: View, form: dict[str, str], body: dict[str, Any], *, changed_meanwhile: bool = False
 ) -> Response:
     answer = await view.api.ask("PATCH", PATH, body=body | {"dry_run": True})
-    carried = ("ids", "which", "act", *FILTERS, *KIND.paths)
+    carried = ("ids", "which", "act", *_CARRIED.values(), *KIND.paths)
     return view.page(
         "keys_change_preview.html",
         412 if changed_meanwhile else 200,
@@ -117,7 +119,8 @@ def _body(view: View, form: dict[str, str]) -> dict[str, Any]:
 
 def _chosen(form: dict[str, str]) -> dict[str, Any]:
     if form.get("which") == "filter":
-        return {"filter": {name: form[name] for name in FILTERS if form.get(name)}}
+        found = {name: form[sent] for name, sent in _CARRIED.items() if form.get(sent)}
+        return {"filter": found}
     return {"ids": form.get("ids", "").split()}
 
 
@@ -134,7 +137,10 @@ async def _form(
         form=shown,
         values=shown.values,
         errors=errors,
-        chosen={name: chosen[name] for name in ("ids", "which", *FILTERS) if chosen.get(name)},
+        chosen={
+            name: chosen[name] for name in ("ids", "which", *_CARRIED.values()) if chosen.get(name)
+        },
+        filters={name: chosen[sent] for name, sent in _CARRIED.items() if chosen.get(sent)},
         ids=ids,
         names=list(found.values()),
         nothing=not ids and chosen.get("which") != "filter",

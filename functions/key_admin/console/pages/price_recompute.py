@@ -1,6 +1,6 @@
 """Pricing records again: what it comes to is shown first, then it is posted; step by step."""
 
-from datetime import datetime, time, timedelta
+from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -8,6 +8,8 @@ import msgspec
 from starlette.responses import Response
 
 from functions.key_admin.console.formats import decimal
+from functions.key_admin.console.forms import count
+from functions.key_admin.console.ranges import day_after
 from functions.key_admin.console.view import View
 from functions.key_admin.problem import Problem
 
@@ -50,7 +52,7 @@ def _span(view: View, values: dict[str, str]) -> dict[str, str]:
     """The days in the person's zone, the last one with them; what is no day is the API's to say."""
     since, until = (_midnight(view, values[name]) for name in ("from", "to"))
     if isinstance(until, datetime):
-        until = datetime.combine(until.date() + timedelta(days=1), time(), view.zone)
+        until = datetime.combine(day_after(until.date()), time(), view.zone)
     return {"since": _written(since), "until": _written(until)}
 
 
@@ -80,8 +82,7 @@ async def _step(view: View, body: dict[str, Any], progress: Progress) -> Progres
 
 def _carried(form: dict[str, str]) -> Progress:
     """The sums of the steps before, as the form carries them: they are only shown."""
-    counts = {name: int(form.get(name, "")) if form.get(name, "").isdigit() else 0
-              for name in COUNTS}  # fmt: skip
+    counts = {name: count(form.get(name, "")) for name in COUNTS}
     return Progress(counts, decimal(form.get("difference") or 0), form.get("cursor", ""))
 
 

@@ -2,6 +2,7 @@
 
 from starlette.responses import Response
 
+from functions.key_admin.console.forms import count
 from functions.key_admin.console.view import View
 
 ROWS = 60
@@ -15,7 +16,7 @@ async def show(view: View) -> Response:
         books=view.api.get_if_admitted("/internal/prices/books", {"items": []}),
     )
     items = [one for one in found["prices"]["items"] if search in one["model"].lower()]
-    start = int(view.query.get("start", "0")) if view.query.get("start", "0").isdigit() else 0
+    start = count(view.query.get("start", ""))
     return view.page(
         "prices_region.html" if view.is_partial else "prices.html",
         section="prices",

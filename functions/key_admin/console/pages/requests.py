@@ -1,11 +1,12 @@
 """Requests: the ledger, filtered by anything, and as a table to download. Never prompt text."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from starlette.responses import Response
 
 from functions.key_admin.console.pages import names
+from functions.key_admin.console.ranges import day_after
 from functions.key_admin.console.view import View
 
 STATUSES = ("ok", "error", "cancelled", "interrupted")
@@ -53,7 +54,7 @@ def asked_of(view: View) -> dict[str, Any]:
     since, until = day_of(view.query.get("from", "")), day_of(view.query.get("to", ""))
     return query | {
         "since": "" if since is None else since.isoformat(),
-        "until": "" if until is None else (until + timedelta(days=1)).isoformat(),
+        "until": "" if until is None else day_after(until).isoformat(),
         "tz": view.zone_name,
     }
 

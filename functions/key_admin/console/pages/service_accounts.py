@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from functions.key_admin.console.forms import figure
 from functions.key_admin.console.pages import names
 from functions.key_admin.console.pages.key_acts import GRACE_DEFAULT_S, GRACES_S
 from functions.key_admin.console.pages.snippets import origin
@@ -50,8 +51,7 @@ async def submit(view: View, form: dict[str, str], account_id: str, act: str) ->
     if act == "revoke":
         await view.api.ask("DELETE", path)
         return view.redirect(f"/admin/service-accounts/{account_id}?done=revoke")
-    grace = form.get("grace_s", "")
-    body = {"grace_s": int(grace) if grace.isdigit() else grace}
+    body = {"grace_s": figure(form.get("grace_s", ""))}
     once = form.get("once", "") or secrets.token_urlsafe(18)
     try:
         answer = await view.api.ask("POST", f"{path}/rotate", body=body, once=once)

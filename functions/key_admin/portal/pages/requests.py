@@ -1,10 +1,9 @@
 """One's own requests, by key, model, outcome and day."""
 
-from datetime import timedelta
-
 from starlette.responses import Response
 
 from functions.key_admin.console.pages.requests import STATUSES, day_of
+from functions.key_admin.console.ranges import day_after
 from functions.key_admin.console.view import View
 
 ROWS = 50
@@ -24,7 +23,7 @@ async def show(view: View) -> Response:
             limit=ROWS,
             cursor=query.get("cursor"),
             since="" if since is None else since.isoformat(),
-            until="" if until is None else (until + timedelta(days=1)).isoformat(),
+            until="" if until is None else day_after(until).isoformat(),
             tz=view.zone_name,
             **asked,
         ),
