@@ -121,7 +121,6 @@ COMMANDS = {
 }
 WITHOUT = {
     "GET /internal/audit.csv": "`audit list --all --output csv` writes the same rows",
-    "GET /internal/content-rules": "what `keys`, `teams` and `organisation show` say",
     "DELETE /internal/api-keys/{key_id}": "the same as `keys revoke`",
     "GET /internal/self/keys/{key_id}": "`self keys` has all that it shows",
     "POST /internal/session/refresh": "every command renews the session of `login` by itself",
