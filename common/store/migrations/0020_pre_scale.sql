@@ -97,6 +97,18 @@ CREATE FUNCTION pg_temp.signed(sign integer, rows_of text) RETURNS text LANGUAGE
     $rows$, sign, rows_of)
 $sql$;
 
+-- Rows that are there already, with NULL for the columns that are not `kept`.
+CREATE FUNCTION pg_temp.kept(rows_of text, names text[]) RETURNS text LANGUAGE sql AS $sql$
+    SELECT format('SELECT since, %s, status, %s AS parts, requests, input, output, cache_read, '
+        'cache_write_5m, cache_write_1h, reasoning, audio_input, audio_output, cost_usd, '
+        'unpriced_requests, markup_usd FROM %s',
+        string_agg(CASE WHEN name = ANY (names) THEN name ELSE format('NULL::%s AS %s', type, name) END,
+                   ', ' ORDER BY place),
+        CASE WHEN rows_of = 'usage_rollups' THEN '1' ELSE 'parts' END, rows_of)
+    FROM (VALUES (1, 'team_id', 'uuid'), (2, 'account_id', 'uuid'), (3, 'provider', 'text'),
+                 (4, 'model', 'text'), (5, 'endpoint', 'text')) AS columns (place, name, type)
+$sql$;
+
 DO $migration$
 DECLARE
     lines CONSTANT text := $$('all', 'quarter'), ('all', 'day'), ('all', 'month'),
@@ -141,15 +153,22 @@ BEGIN
             kind.column1, kind.column3
         );
     END LOOP;
-    -- What is there already: days and months from the sums of days, which are a fraction of the
-    -- rollups. Making the triggers has locked out who writes rollups, to the commit: postings
-    -- meanwhile are answered 503 and come again, or wait in the outbox.
-    EXECUTE pg_temp.sums_of(pg_temp.signed(1, 'usage_rollups'), $$('all', 'quarter')$$);
-    EXECUTE pg_temp.sums_of(
-        replace(pg_temp.signed(1, 'usage_periods'), '1 AS parts', 'parts')
-            || $$ WHERE step = 'day' AND parts > 0 $$,
-        replace(lines, $$('all', 'quarter'), $$, '')
-    );
+    -- What is there already, a cut at a time, of rows that have lost what it does not keep. Making the
+    -- triggers has locked out who writes rollups, to the commit: postings meanwhile are answered 503
+    -- and come again, or wait in the outbox.
+    FOR kind IN
+        VALUES
+            ('all', 'usage_rollups', '{}'::text[]),
+            ('team', $$usage_periods WHERE step = 'day' AND parts > 0$$, '{team_id}'),
+            ('served', $$usage_periods WHERE step = 'day' AND parts > 0$$,
+                '{account_id,provider,model,endpoint}')
+    LOOP
+        EXECUTE pg_temp.sums_of(
+            pg_temp.kept(kind.column2, kind.column3),
+            CASE WHEN kind.column1 = 'all' THEN $$('all', 'quarter'), $$ ELSE '' END
+                || format('(%1$L, ''day''), (%1$L, ''month'')', kind.column1)
+        );
+    END LOOP;
 END
 $migration$;
 
