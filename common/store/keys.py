@@ -253,6 +253,11 @@ async def count_changes(connection: Connection) -> int:
     return await _count(connection, "count_changes", [])
 
 
+async def count_usable(connection: Connection, user_id: str) -> int:
+    """How many keys of a user still work."""
+    return await _count(connection, "count_usable_keys", [user_id])
+
+
 async def count_expired_secrets(connection: Connection, now: datetime) -> int:
     """How many secrets are over by themselves, whatever their keys' ends."""
     return await _count(connection, "count_expired_secrets", [now])

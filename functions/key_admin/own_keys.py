@@ -6,7 +6,7 @@ import msgspec
 
 from common.domain import self_service as rules
 from common.domain.self_service import OFF, SelfService
-from common.store import directory
+from common.store import directory, keys
 from common.store.database import Connection
 from common.store.directory import Team, User
 from common.store.keys import Key
@@ -25,21 +25,20 @@ _WORDS: dict[Obstacle, str] = {
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """Somebody, their team, and what it lets them do."""
+    """Somebody, their team, and what it lets them do.
+
+    `active_keys` are theirs, whoever made them; one whose end has come is none any more.
+    """
 
     user: User | None
     team: Team | None
     keys_max: int
+    active_keys: int
 
     @property
     def rule(self) -> SelfService:
         """The team's; off without one."""
         return OFF if self.team is None else self.team.self_service
-
-    @property
-    def active_keys(self) -> int:
-        """Of theirs, whoever made them."""
-        return 0 if self.user is None else self.user.active_keys
 
     @property
     def obstacle(self) -> Obstacle | None:
@@ -58,7 +57,8 @@ async def standing_of(call: Call, connection: Connection, user_id: str | None) -
     team = None if team_id is None else await directory.find_team(connection, team_id)
     most = call.services.settings.identity.portal_keys_max
     rule = OFF if team is None else team.self_service
-    return Standing(user, team, rules.keys_allowed(rule, most))
+    active = 0 if user is None else await keys.count_usable(connection, user.id)
+    return Standing(user, team, rules.keys_allowed(rule, most), active)
 
 
 def allowance_of(call: Call, standing: Standing) -> Allowance:

@@ -5,7 +5,7 @@ these, so that another address neither loses somebody their keys nor gets them s
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -17,14 +17,21 @@ from common.store.database import Connection
 TEXT_CHARACTERS_MAX = 200
 
 
+class Known(NamedTuple):
+    """A user by their id, and what of them was changed just now, for the trail."""
+
+    user_id: str
+    changed: Mapping[str, Any] | None = None
+
+
 async def of_claims(
     connection: Connection,
     provider: OidcProvider,
     claims: Mapping[str, Any],
     email: str,
     user_id: str,
-) -> str:
-    """The user's id; tied to this person from now on. Raises `ClaimsRefused`.
+) -> Known:
+    """The user, tied to this person from now on. Raises `ClaimsRefused`.
 
     `user_id` is what the provider's claim says. An address counts only when it is verified.
     """
@@ -34,7 +41,7 @@ async def of_claims(
     found = await directory.users_of_person(connection, subject, wanted, address)
     chosen = user_of(found, subject, wanted)
     if (chosen, subject) in found:
-        return chosen
+        return Known(chosen)
     if provider.user_claim == "email" and not address:
         raise ClaimsRefused(
             "email_unverified",
@@ -43,7 +50,7 @@ async def of_claims(
         )
     if not chosen:
         raise ClaimsRefused("no_user", f"The claim {provider.user_claim} says no user.")
-    await directory.ensure_user(connection, chosen)
+    made = await directory.ensure_user(connection, chosen)
     named = _printable(str(claims.get("name") or ""))
     try:
         tied = await directory.bind_user(connection, chosen, subject, named, address)
@@ -51,7 +58,7 @@ async def of_claims(
         tied = False
     if not tied:
         raise ClaimsRefused("user_taken", f"Somebody signed in as the user {chosen} just now.")
-    return chosen
+    return Known(chosen, {"subject": subject} | ({"user_created": True} if made else {}))
 
 
 def _printable(text: str) -> str:

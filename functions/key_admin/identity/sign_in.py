@@ -12,11 +12,13 @@ from common.domain.keys import KeyRecord, hash_presented
 from common.domain.refusals import Reason, Refused
 from common.domain.roles import Role
 from common.events.types import LOGIN_FAILURES, LoginFailures
+from common.identifiers import new_ulid
 from common.identity_settings import OidcProvider
 from common.secrets import constant_time_equal
 from common.state.commands import RedisUnavailable
 from common.store import audit
 from common.store import sessions as stored
+from common.store.database import Connection
 from common.store.sessions import NewSession
 from common.telemetry import catalogue, logs
 from functions.key_admin.announcing import send_event
@@ -148,7 +150,11 @@ async def by_claims(
         if found.role is Role.TEAM_ADMIN:
             team_ids = await stored.teams_named(connection, found.teams)
         if found.role is Role.PORTAL:
-            user_id = await portal_user.of_claims(connection, provider, claims, email, user_id)
+            user_id, tied = await portal_user.of_claims(
+                connection, provider, claims, email, user_id
+            )
+            if tied is not None:
+                await _write_tied(connection, request, _printable(named), user_id, tied)
     if found.role is Role.TEAM_ADMIN and not team_ids:
         raise ClaimsRefused("no_team", f"There is no team {' or '.join(found.teams)}.")
     new = NewSession(
@@ -201,6 +207,26 @@ async def _failed(
     user = account if way == "password" else ""
     data = LoginFailures(user, address, attempt.failures, written_ms(since_ms), until)
     await send_event(parts, request, LOGIN_FAILURES, user or address, data)
+
+
+async def _write_tied(
+    connection: Connection, request: Request, name: str, user_id: str, after: Mapping[str, Any]
+) -> None:
+    """A row about who a user is from now on; that of the session has the request's id."""
+    await audit.write(
+        connection,
+        audit_id=new_ulid(),
+        actor=f"oidc:{name}",
+        action="user.update",
+        subject_kind="user",
+        subject_id=user_id,
+        address=request.scope["relay.address"],
+        detail={
+            "before": {"subject": None},
+            "after": after,
+            "request_id": request.scope["relay.request_id"],
+        },
+    )
 
 
 def _off(how: str, why: str) -> Problem:

@@ -93,6 +93,18 @@ def test_a_service_account_is_bound_to_areas_that_are_there(person, key_admin):
     assert key_admin.get(f"/internal{path[6:]}").json()["status"] == "revoked"
 
 
+def test_an_area_that_is_no_more_binds_a_token_all_the_same(person, key_admin):
+    body = {"name": "bound", "role": "operator", "areas": ["keys"]}
+    made = key_admin.call("POST", "/internal/service-accounts", json=body).json()
+    key_admin.rows("UPDATE service_accounts SET areas = '{before}' WHERE name = 'bound'")
+    path = f"/admin/service-accounts/{made['id']}/edit"
+    assert 'name="areas:before" checked' in person.get(path).text
+    typed = {"name": "renamed", "role": "operator", "areas:before": "on"}
+    assert person.send(path, **typed).status_code == 303
+    now = key_admin.get(f"/internal/service-accounts/{made['id']}").json()
+    assert (now["name"], now["areas"]) == ("renamed", ["before"])
+
+
 def test_sessions_are_ended_one_by_one_and_everywhere(person, key_admin):
     other = Person(key_admin)
     other.sign_in()

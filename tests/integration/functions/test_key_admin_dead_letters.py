@@ -117,7 +117,7 @@ def test_the_data_is_sent_byte_by_byte(key_admin, sink, body):
 
 
 def test_the_console_sends_all_of_them_and_each_has_its_row_in_the_trail(key_admin, sink):
-    letters = [died(key_admin) for _ in range(3)]
+    letters = [died(key_admin, id=str(n)) for n in range(3)]
     person = Person(key_admin)
     person.sign_in()
     page = person.send("/admin/system/dead-letters/retry")

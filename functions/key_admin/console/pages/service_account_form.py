@@ -43,20 +43,33 @@ async def show(view: View, account_id: str) -> Response:
 async def save(view: View, form: dict[str, str], account_id: str) -> Response:
     """Changed, and on to it; or the form again."""
     path = f"{PATH}/{account_id}"
-    again = await editing.saved(view, KIND, path, await _ticked(view, form))
+    account = await view.api.get(path)
+    again = await editing.saved(view, KIND, path, await _ticked(view, form, account))
     if again is None:
         return view.redirect(f"/admin/service-accounts/{account_id}?done=saved")
     return await _page(view, again, await view.api.get(path))
 
 
-async def _ticked(view: View, form: dict[str, str]) -> dict[str, str]:
-    areas = (await view.api.get("/internal/areas"))["items"]
-    with_areas = checks.ticked(form, "areas", areas)
-    return checks.ticked(with_areas, "team_ids", await names.of_teams(view))
+async def _ticked(
+    view: View, form: dict[str, str], account: dict[str, Any] | None = None
+) -> dict[str, str]:
+    areas, teams = await _choices(view, account)
+    return checks.ticked(checks.ticked(form, "areas", areas), "team_ids", teams)
+
+
+async def _choices(view: View, account: dict[str, Any] | None) -> tuple[list[str], dict[str, str]]:
+    """Areas, and teams by their ids. What the account has is among them whatever the lists have.
+
+    Else it would lose that with any change, and one without areas is bound to none.
+    """
+    found = await view.gather(areas=view.api.get("/internal/areas"), teams=names.of_teams(view))
+    own: dict[str, list[str]] = account or {"areas": [], "team_ids": []}
+    areas = list(dict.fromkeys((*found["areas"]["items"], *own["areas"])))
+    return areas, {one: one for one in own["team_ids"]} | found["teams"]
 
 
 async def _page(view: View, form: editing.Form, account: dict[str, Any] | None = None) -> Response:
-    found = await view.gather(areas=view.api.get("/internal/areas"), teams=names.of_teams(view))
+    areas, teams = await _choices(view, account)
     return view.page(
         "service_account_form.html",
         form.status,
@@ -66,9 +79,9 @@ async def _page(view: View, form: editing.Form, account: dict[str, Any] | None =
         values=form.values,
         errors=form.errors,
         roles=get_args(RoleName),
-        areas=found["areas"]["items"],
+        areas=areas,
         areas_chosen=checks.lines(form.values["areas"]),
-        teams=found["teams"],
+        teams=teams,
         teams_chosen=checks.lines(form.values["team_ids"]),
         once=secrets.token_urlsafe(18),
     )

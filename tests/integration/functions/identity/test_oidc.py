@@ -119,6 +119,15 @@ def test_another_address_neither_loses_nor_takes_a_user(browser, provider, someb
     assert browser.get("/internal/session").status_code == 401
     assert come_back(browser, provider, eve) == "/portal"
     assert browser.get("/internal/session").json()["user_id"] == user_id
+    rows = key_admin.rows(
+        "SELECT actor, action, detail -> 'after' ->> 'subject' AS subject FROM audit "
+        "WHERE subject_id = %s ORDER BY id",
+        user_id,
+    )
+    by_person = f"oidc:{ada}@example.com"
+    assert [row["actor"] for row in rows] == [by_person, "master-key", by_person]
+    assert {row["action"] for row in rows} == {"user.update"}
+    assert [(row["subject"] or "").rpartition(" ")[2] for row in rows] == [ada, "", eve]
 
 
 def test_an_address_ties_only_when_it_is_verified(browser, provider, somebody, key_admin):

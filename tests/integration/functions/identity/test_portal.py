@@ -117,6 +117,18 @@ def test_no_more_keys_are_made_at_once_than_one_after_the_other(people, member):
     assert me["allowance"]["obstacle"] == "keys_max"
 
 
+def test_a_key_whose_end_has_come_makes_room_for_another(key_admin, people, member):
+    token, user_id, _ = member(self_service={"enabled": True, "keys_max": 1})
+    assert make_key(people, token).status_code == 201
+    assert make_key(people, token).status_code == 409
+    key_admin.rows(
+        "UPDATE api_keys SET expires_at = now() - interval '1 minute' WHERE user_id = %s",
+        user_id,
+    )
+    assert people.call(token, "GET", SELF).json()["allowance"]["keys_active"] == 0
+    assert make_key(people, token).status_code == 201
+
+
 def test_usage_limits_and_receipts_name_nobody_else(key_admin, people, member):
     token, user_id, team_id = member()
     key = make_key(people, token).json()
