@@ -33,7 +33,7 @@ def test_a_channel_is_tested_and_a_logo_and_a_service_account_are_made(visit):
     page.get_by_label("Signing secret").fill("whsec_" + "c2VjcmV0" * 6)
     page.get_by_role("button", name="Save").click()
     page.get_by_role("button", name="Send a test").click()
-    expect(page.get_by_role("alert")).to_contain_text("It was not taken")
+    expect(page.get_by_role("alert")).to_contain_text("The test did not arrive")
     visitor.check("notification-tested")
     page.get_by_role("link", name="Branding").click()
     page.get_by_label("Name", exact=True).fill("Acme AI")

@@ -41,7 +41,7 @@ def test_a_channel_is_made_tested_changed_and_deleted_and_its_secret_never_shown
     )
     tested = person.send(path, to=f"{path}/test")
     assert tested.status_code == 200
-    assert "It was not taken" in tested.text
+    assert "The test did not arrive" in tested.text
     values = {"name": "ops 2", "settings.url": url, "severity": "warning"}
     values |= {"events:spend.drift": "on"}
     assert person.send(f"{path}/edit", **values).status_code == 303
