@@ -4,13 +4,13 @@ Limits, budgets and models of a key hold beside its team's, so none of them can 
 that is above the team's would never be reached, and is refused, so that nobody relies on it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
 
-from common.domain.access import Access
+from common.domain.access import Access, admits_model
 from common.domain.globs import is_glob
 from common.domain.policies import Budget, Limits, Policy
 
@@ -70,10 +70,19 @@ def above_team(team: Policy, limits: Limits, budgets: Sequence[Budget]) -> Fault
     return found
 
 
-def models_refused(team: Access, allow: Sequence[str]) -> Faults:
-    """Models by name that the team may not ask for; of patterns nothing is known, and both hold."""
+def models_refused(team: Access, allow: Sequence[str], aliases: Collection[str] = ()) -> Faults:
+    """Models by name that the team may not ask for; of patterns nothing is known, and both hold.
+
+    Of an alias only what denies it by its name: what it stands for may be allowed.
+    """
+
+    def admits(model: str) -> bool:
+        if model in aliases:
+            return admits_model((), team.models_deny, model)
+        return team.admits_model(model)
+
     return [
         (f"models.allow[{place}]", "your team may not use this model")
         for place, model in enumerate(allow)
-        if not is_glob(model) and not team.admits_model(model)
+        if not is_glob(model) and not admits(model)
     ]

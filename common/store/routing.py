@@ -1,6 +1,6 @@
 """The routing table: groups of accounts, and the table of all that is projected into Redis."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -102,6 +102,12 @@ async def find_entry(connection: Connection, kind: Kind, name: str) -> Entry | N
     """What is declared under a name."""
     found = await page_of_entries(connection, kind, name=name, limit=1)
     return found[0] if found else None
+
+
+async def aliases_among(connection: Connection, names: Collection[str]) -> set[str]:
+    """Which of these names are aliases."""
+    aliases = await page_of_entries(connection, "alias", limit=ENTRIES_MAX)
+    return {one.name for one in aliases}.intersection(names)
 
 
 async def put_entry(

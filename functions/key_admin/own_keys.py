@@ -6,7 +6,7 @@ import msgspec
 
 from common.domain import self_service as rules
 from common.domain.self_service import OFF, SelfService
-from common.store import directory, keys
+from common.store import directory, keys, routing
 from common.store.database import Connection
 from common.store.directory import Team, User
 from common.store.keys import Key
@@ -96,7 +96,9 @@ async def own_key(
     rule, policy = standing.rule, standing.team.policy
     asked = counts_of(given.limits, given.budgets, given.calendar)
     faults = rules.above_team(policy, asked.limits, asked.budgets)
-    faults += rules.models_refused(policy.access, given.models.allow)
+    if rules.models_refused(policy.access, given.models.allow):
+        aliases = await routing.aliases_among(connection, given.models.allow)
+        faults += rules.models_refused(policy.access, given.models.allow, aliases)
     latest = rules.latest_end(rule, now)
     if given.expires_at is not None and rules.exceeds_end(rule, given.expires_at, now):
         days = rule.expires_within_days

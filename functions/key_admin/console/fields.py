@@ -7,7 +7,9 @@ from common.domain.periods import WEEKDAYS, Period
 from common.domain.policies import BudgetPolicy
 from functions.key_admin.console.forms import Input
 
-BUDGET_ROWS = 4
+# One of each period and a soft one beside it; not all of them are shown before they are needed.
+BUDGET_ROWS = 2 * len(get_args(Period))
+BUDGET_ROWS_SHOWN = 4
 COUNTS = (
     *("requests_per_minute", "tokens_per_minute", "requests_per_day", "tokens_per_day"),
     "concurrency",
@@ -47,4 +49,5 @@ CHOICES: dict[str, Any] = {
     "weekdays": WEEKDAYS,
     "counts": COUNTS,
     "budget_rows": BUDGET_ROWS,
+    "budget_rows_shown": BUDGET_ROWS_SHOWN,
 }

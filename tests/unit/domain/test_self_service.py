@@ -50,6 +50,10 @@ def test_models_that_the_team_may_not_use_are_named():
     assert [field for field, _ in models_refused(team, allow)] == ["models.allow[1]",
                                                                    "models.allow[3]"]  # fmt: skip
     assert models_refused(Access(), allow) == []
+    # An alias may stand for what the team may use; one that is denied by its name may not be used.
+    assert models_refused(team, ["fast", "gpt-5-pro"], {"fast", "gpt-5-pro"}) == [
+        ("models.allow[1]", "your team may not use this model")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,10 @@
 """The parts that forms are made of."""
 
+from typing import get_args
+
+from common.domain.periods import Period
+from functions.key_admin.console import fields
+from functions.key_admin.console.forms import members
 from functions.key_admin.console.view import _environment
 
 OPTIONS = [("", "none"), ("A", "Alpha")]
@@ -14,3 +19,24 @@ def test_what_is_chosen_is_an_option_also_when_the_list_is_too_short_for_it():
     assert '<option value="B&amp;" selected>B&amp;</option>' in select("B&")
     assert select("A").count("<option") == len(OPTIONS)
     assert '<option value="" selected>' in select("")
+
+
+def test_a_form_has_as_many_budgets_as_a_level_may_have():
+    budgets = [
+        {"period": period, "usd": "5", "policy": policy}
+        for period in get_args(Period)
+        for policy in ("deny", "soft")
+    ]
+    typed = {
+        f"budgets[{row}].{name}": text
+        for row, budget in enumerate(budgets)
+        for name, text in budget.items()
+    }
+    assert members(fields.LIMITS, typed) == {"budgets": budgets}
+    given = {"values": typed, "errors": {}, "t": lambda key, **_: key, **fields.CHOICES}
+    for filled, shown in ((8, 8), (5, 6), (1, 4)):
+        values = {name: text for name, text in typed.items() if int(name[8]) < filled}
+        parts = (
+            _environment().get_template("level_form.html").make_module(given | {"values": values})
+        )
+        assert parts.budgets("").count('role="group"') == shown

@@ -60,6 +60,16 @@ def test_a_key_is_made_seen_rotated_and_revoked(key_admin, people, member):
     ]
 
 
+def test_a_key_may_be_of_an_alias_whatever_that_stands_for(key_admin, people, member):
+    alias = "portal-fast"
+    given = {"rules": [{"models": {"gpt-5-mini": 1}}]}
+    key_admin.call("PUT", f"/internal/aliases/{alias}", json=given).raise_for_status()
+    token, _, _ = member()
+    made = make_key(people, token, models={"allow": [alias]})
+    assert made.status_code == 201, made.text
+    assert made.json()["models"]["allow"] == [alias]
+
+
 @pytest.mark.parametrize(
     ("members", "field"),
     [
