@@ -79,7 +79,8 @@ async def save(view: View, form: dict[str, str], channel_id: str) -> Response:
     again = await editing.saved(view, kind_of(kind), path, typed)
     if again is not None:
         return await _page(view, kind, again, channel)
-    if kind == "email" and channel["settings"].get("smtp_user") and not form.get("settings.smtp_user"):
+    had_user = kind == "email" and channel["settings"].get("smtp_user")
+    if had_user and not form.get("settings.smtp_user"):
         # A blank field is one that stays; a user that was taken away takes the password along.
         body = {"settings": {"smtp_user": None, "smtp_password": None}}
         await view.api.ask("PATCH", path, body=body)
