@@ -91,7 +91,7 @@ class Caller:
         began = time.perf_counter()
         self._connection.request("GET", ask.path, headers=headers)
         answer = self._connection.getresponse()
-        if answer.headers.get("content-type", "").startswith("text/csv"):
+        if "attachment" in answer.headers.get("content-disposition", ""):
             body = answer.read(FIRST_BYTES)
             took = time.perf_counter() - began
             self._connection.close()
