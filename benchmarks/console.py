@@ -15,6 +15,7 @@ import contextlib
 import gzip
 import http.client
 import itertools
+import re
 import statistics
 import sys
 import time
@@ -111,8 +112,11 @@ class Caller:
         return answer.status, body, took * 1000
 
 
-def measure(directory: Path, size: Size, rounds: int, only: str) -> list[Found]:
-    """Every ask, once after a start of Postgres and key_admin, then in rounds."""
+def measure(directory: Path, size: Size, rounds: int, only: str) -> tuple[list[Found], int]:
+    """Every ask, once after a start of Postgres and key_admin, then in rounds.
+
+    Also what a browser that was never here is sent for the overview, in bytes.
+    """
     with filled(directory, size) as (server, url):
         given = samples(url)
         asked = [one for one in asks(given) if only in f"{one.kind} {one.label}"]
@@ -139,7 +143,9 @@ def measure(directory: Path, size: Size, rounds: int, only: str) -> list[Found]:
                     raise RuntimeError(f"{one.ask.path} gave {status}")
                 one.times_ms.append(took_ms)
                 one.cpu_ms.append((_cpu_s(meter) - before) * 1000)
-    return found
+            page = caller.ask(Ask("page", "", "/admin"))[1]
+            first = first_page_bytes(port, page)
+    return found, first
 
 
 @contextlib.contextmanager
@@ -158,7 +164,9 @@ def _cpu_s(pids: Sequence[int]) -> float:
     return seconds
 
 
-def document(found: list[Found], size: Size, rounds: int, described: Mapping[str, str]) -> str:
+def document(
+    found: list[Found], size: Size, rounds: int, first: int, described: Mapping[str, str]
+) -> str:
     """The table, with what cannot be measured and why."""
     trivial = next(one for one in found if one.ask.label == "/health/live")
     floor = statistics.median(trivial.times_ms)
@@ -176,6 +184,8 @@ def document(found: list[Found], size: Size, rounds: int, described: Mapping[str
         f"Each was asked {rounds} times; *first* is the first answer after a start of Postgres and "
         "key_admin. Time is at the caller, over loopback; CPU is that of key_admin and Postgres "
         "for one answer. Trivial is `/health/live` of the same run.",
+        "",
+        f"The overview with all its assets, as a new browser gets it: {first / 1024:.0f} KiB.",
         "",
         f"Over {AIM_MS} ms at the 95th percentile: " + (", ".join(slow) or "none") + ".",
     ]
@@ -200,8 +210,6 @@ def _row(one: Found, floor: float) -> tuple[str, list[str]]:
 
 def first_page_bytes(port: int, page: bytes) -> int:
     """What a browser without a cache is sent for a page: it and its assets, gzipped."""
-    import re
-
     caller = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     total = len(gzip.compress(page, 6))
     for path in sorted(set(re.findall(rb'(?:href|src)="(/admin/assets/[^"]+)"', page))):
@@ -224,8 +232,8 @@ def main(arguments: list[str] | None = None) -> list[Found]:
     options = parser.parse_args(arguments)
     size = SMALL if options.small else Size(rows=options.rows)
     described = place.description()
-    found = measure(options.directory, size, options.rounds, options.only)
-    text = document(found, size, options.rounds, described)
+    found, first = measure(options.directory, size, options.rounds, options.only)
+    text = document(found, size, options.rounds, first, described)
     if options.output is not None:
         options.output.write_text(text)
     print(text)
