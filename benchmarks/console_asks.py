@@ -31,6 +31,10 @@ _IDS = {
     "request_id": "SELECT id FROM ledger ORDER BY id DESC LIMIT 1",
     "letter_id": "SELECT id FROM dead_letters ORDER BY id DESC LIMIT 1",
     "session_id": "SELECT id FROM sessions ORDER BY id LIMIT 1",
+    "own_key_id": "SELECT key_id AS id FROM api_key_secrets WHERE prefix = 'cr_benchma'",
+    "own_request_id": "SELECT ledger.id FROM ledger JOIN api_key_secrets AS own USING (key_id) "
+    "WHERE own.prefix = 'cr_benchma' ORDER BY ledger.id DESC LIMIT 1",
+    "service_account_id": "SELECT id FROM service_accounts ORDER BY id LIMIT 1",
     "group_id": "SELECT id FROM account_groups LIMIT 1",
     "channel_id": "SELECT id FROM notification_channels LIMIT 1",
     "busy_key_id": "SELECT key_id AS id FROM usage_periods WHERE step = 'month' AND since = "
@@ -60,8 +64,14 @@ _GROUP = re.compile(r"\(\?P<(\w+)>((?:[^()\[\]]|\[[^\]]*\])*)\)")
 _MAYBE = re.compile(r"\(\?:(.*?/)\)\?(.*)")
 _CHOICE = re.compile(r"[\w-]+(?:\|[\w-]+)+")
 # What is called `name` depends on what stands before it.
-_NAMES = {"keys": "key_id", "teams": "team_id", "users": "user_id", "dead-letters": "letter_id",
-          "quarantine": "fingerprint"}  # fmt: skip
+_NAMES = {
+    "keys": "key_id",
+    "teams": "team_id",
+    "users": "user_id",
+    "dead-letters": "letter_id",
+    "quarantine": "fingerprint",
+    "service-accounts": "service_account_id",
+}
 
 
 @dataclass(frozen=True)
@@ -109,8 +119,9 @@ def _pages(given: Mapping[str, str]) -> Iterator[Ask]:
             known = False
         if not known:
             continue
+        own = {name: given.get(f"own_{name}", value) for name, value in given.items()}
         for page in importlib.import_module(module).PAGES:
-            for path in expanded(page.pattern, given):
+            for path in expanded(page.pattern, own if home == "/portal" else given):
                 label = f"{home}/{path}".rstrip("/")
                 yield Ask("page", _shortened(label, given), label)
 
@@ -134,7 +145,7 @@ def expanded(pattern: str, given: Mapping[str, str]) -> list[str]:
         filled: list[str] = []
         for step in path.split("/"):
             name = step.strip("<>") if step.startswith("<") else ""
-            if name in ("name", "of_id"):
+            if name in ("name", "of_id") or filled[-1:] == ["service-accounts"]:
                 name = _NAMES.get(filled[-1] if filled else "", name)
             filled.append((quote(given[name], safe="") if name in given else "<") if name else step)
         path = "/".join(filled)

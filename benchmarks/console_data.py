@@ -21,7 +21,10 @@ from psycopg.types.json import Jsonb
 
 from common.domain.accounts import credential_name
 from common.domain.ids import uuid_to_ulid
+from common.domain.keys import hash_key
 from common.keyring import Keyring
+from common.projection import rebuild
+from common.state.client import RedisPyCommands
 from common.store import partitions
 from common.store.database import Database
 from common.store.migrate import migrate
@@ -29,6 +32,8 @@ from tests.support.processes import INTERNAL_SECRET
 from tests.support.servers import PostgresServer
 
 DAYS = 400
+# Of the key whose holder's pages are asked.
+HOLDERS_KEY = "cr_benchmark" + 40 * "k"
 PROVIDERS = ("openai", "anthropic", "gemini", "openai_compatible", "azure_openai")
 _FILLED = "filled.json"
 _FILL = Path(__file__).parent / "console_fill"
@@ -68,7 +73,18 @@ def filled(directory: Path, size: Size) -> Iterator[tuple[PostgresServer, str]]:
         if not is_filled:
             fill(url, size)
             mark.write_text(json.dumps(dataclasses.asdict(size)))
+        with _connected(url) as connection:
+            for statement in (_FILL / "samples.sql").read_text().split(";\n"):
+                connection.execute(statement.encode(), {"hash": hash_key(HOLDERS_KEY)})
         yield server, url
+
+
+async def project(url: str, redis_url: str) -> None:
+    """What Redis has of it, as a function makes that at its start."""
+    database, commands = Database(url, statement_timeout_ms=0), RedisPyCommands.from_url(redis_url)
+    await rebuild(database, commands, "{relay}")
+    await database.close()
+    await commands.close()
 
 
 def fill(url: str, size: Size) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from common.store.database import Connection
-from common.store.usage import Filters, first_id, newest_rows
+from common.store.usage import Filters, first_id, newest_rows, served_nothing
 
 QUANTILES = (0.5, 0.9, 0.99)
 
@@ -31,7 +31,8 @@ async def timings(connection: Connection, filters: Filters, limit: int) -> Timin
         "since": first_id(filters.since),
         "until": first_id(filters.until),
         "quantiles": list(QUANTILES),
-        "limit": limit,
+        # What leaves nothing is not looked for; an aggregate says so as well.
+        "limit": 0 if await served_nothing(connection, filters) else limit,
     }
     cursor = await connection.execute(newest_rows("select_timings", filters), values, prepare=False)
     row = await cursor.fetchone()

@@ -36,8 +36,9 @@ METRICS = {
     "requests": "sum(requests)",
     "tokens": "sum(input + output + cache_read + cache_write_5m + cache_write_1h)",
 }
-# By these there are as many sums as there are keys.
-_MANY = (["key"], ["user"])
+# By these there are as many sums as there are keys: the column and its type.
+MEMBERS = {"key": ("key_id", "uuid"), "user": ("user_id", "text")}
+_TOGETHER = 2
 ROLLUP_STEP = timedelta(minutes=15)
 TIMES = frozenset({"hour", "day", "week", "month"})
 # Zones whose days are those that sums are kept of.
@@ -112,10 +113,12 @@ async def sums(
     limit: int,
     *,
     most: str | None = None,
+    among: Sequence[str] | None = None,
 ) -> list[UsageSum]:
     """Sums by group, at most `limit`. No grouping gives one row.
 
-    In the groups' order, or with `most` (a name of `METRICS`) who has most of it first.
+    In the groups' order, or with `most` (a name of `METRICS`) who has most of it first. `among`
+    leaves these of the first grouping, one of `MEMBERS`, as they are in the database.
 
     Read from the coarsest sums that fill the time where its bounds fall on the rollups' steps, else
     from the ledger itself. Raises `UnknownTimeZone`.
@@ -125,33 +128,45 @@ async def sums(
     summed = ", ".join({"since" if name in TIMES else GROUPINGS[name]: None for name in group_by})
     places = ", ".join(str(place + 1) for place in range(len(group_by)))
     order = places if most is None else f"{METRICS[most]} DESC, {places}"
-    source = _source(filters, group_by, time_zone, given)
-    values = {**given, "tz": time_zone, "limit": limit}
-    among = ""
-    if most is not None and group_by in _MANY:
-        # Of many the order is found by one sum, and all others are made for the first ones alone.
-        found = query("most_usage").decode()
-        found = found.format(source=source, column=summed, metric=METRICS[most])
-        rows = await (await connection.execute(found.encode(), values, prepare=False)).fetchall()
-        values["among"] = [row["one"] for row in rows]
-        among = f"AND {summed} = ANY (%(among)s)"
+    member, kind = MEMBERS.get(group_by[0] if group_by else "", ("NULL", "text"))
     statement = (
         query("sum_usage")
         .decode()
         .format(
             groups=f"{columns}, " if columns else "",
             columns=f"{summed}, " if summed else "",
-            source=source,
-            among=among,
+            source=_source(filters, group_by, time_zone, given),
+            member=member,
+            kind=kind,
             summed=f"GROUP BY {summed}" if summed else "",
             grouped=f"GROUP BY {places} ORDER BY {order}" if places else "",
         )
     )
+    values = {**given, "tz": time_zone, "limit": limit, "among": among}
     try:
         cursor = await connection.execute(statement.encode(), values, prepare=False)
     except psycopg.errors.InvalidParameterValue as error:
         raise UnknownTimeZone(f"Postgres does not know the time zone {time_zone}") from error
     return [_sum(row, group_by) for row in await cursor.fetchall()]
+
+
+async def ranking(
+    connection: Connection, filters: Filters, by: str, metric: str, limit: int
+) -> list[tuple[str, Decimal]]:
+    """Who has most of one metric, one of `MEMBERS` as the database writes it, and how much."""
+    values = filters.values()
+    statement = (
+        query("most_usage")
+        .decode()
+        .format(
+            source=_source(filters, [by], "UTC", values),
+            column=MEMBERS[by][0],
+            metric=METRICS[metric],
+        )
+    )
+    values["limit"] = limit
+    cursor = await connection.execute(statement.encode(), values, prepare=False)
+    return [(str(row["one"]), row["most"]) for row in await cursor.fetchall()]
 
 
 async def records(
@@ -163,6 +178,8 @@ async def records(
     limit: int,
 ) -> list[dict[str, Any]]:
     """Rows of the ledger, newest first; `before` is the last id of the page before."""
+    if await served_nothing(connection, filters):
+        return []
     values = filters.values()
     values |= {
         "since": first_id(filters.since),
@@ -173,6 +190,16 @@ async def records(
     }
     cursor = await connection.execute(newest_rows("select_records", filters), values, prepare=False)
     return [ledger_row(row) for row in await cursor.fetchall()]
+
+
+async def served_nothing(connection: Connection, filters: Filters) -> bool:
+    """Whether filters leave nothing of which each may leave much: no index says so of two."""
+    columns = filters.columns()
+    if len(columns) < _TOGETHER or cut_for(columns, "month") != "served":
+        return False
+    cursor = await connection.execute(query("served_nothing"), filters.values(), prepare=False)
+    row = await cursor.fetchone()
+    return row is not None and bool(row["nothing"])
 
 
 # Of several teams a page of each: by the index of teams, as nothing else has that order. So one

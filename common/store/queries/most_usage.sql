@@ -1,5 +1,5 @@
 -- Who has most of one figure; all figures of these are summed up next (sum_usage).
-SELECT {column} AS one
+SELECT {column} AS one, ({metric})::numeric AS most
 FROM ({source}) AS used
 WHERE (%(key_id)s::uuid IS NULL OR key_id = %(key_id)s)
   AND (%(user_id)s::text IS NULL OR user_id = %(user_id)s)

@@ -37,7 +37,7 @@ FROM (
       AND (%(endpoint)s::text IS NULL OR endpoint = %(endpoint)s)
       AND (%(status)s::text IS NULL OR status = %(status)s)
       AND (%(model)s::text IS NULL OR model = %(model)s)
-      {among}
+      AND (%(among)s::text[] IS NULL OR {member} = ANY (%(among)s::{kind}[]))
     {summed}
 ) AS summed
 {grouped}

@@ -1,14 +1,19 @@
 """`/internal/usage`: sums of the ledger, who used most, and the ledger's rows."""
 
+import contextlib
 from collections import Counter
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from starlette.responses import Response
 
 from common.domain.roles import READ_TEAMS
 from common.domain.usage import TOKEN_CLASSES
-from common.store import usage
+from common.state import kept_boards
+from common.state.commands import RedisUnavailable
+from common.store import leaders, usage
 from common.store.usage import Filters, UnknownTimeZone, UsageSum
 from functions.key_admin.models.receipts import AdminReceipt
 from functions.key_admin.models.usage import (
@@ -53,12 +58,38 @@ async def summed(call: Call, query: SumsQuery) -> UsageAnswer:
 async def show_leaderboard(call: Call) -> Response:
     """Who used most, most first."""
     query = call.sent(LeaderboardQuery)
-    sums = await _sums(call, query, [query.by], query.limit, most=query.metric)
+    filters = filters_of(call, query)
+    over = leaders.over_until(filters, query.by, datetime.now(UTC))
+    if over is None:
+        sums = await _sums(call, query, [query.by], query.limit, most=query.metric)
+    else:
+        sums = await _leaders(call, query, filters, over)
     items = [
         LeaderboardItem(rank=place + 1, group=one.group, **_figures(one))
         for place, one in enumerate(sums)
     ]
     return answered(Leaderboard(items=items))
+
+
+async def _leaders(
+    call: Call, query: LeaderboardQuery, filters: Filters, over: datetime
+) -> list[UsageSum]:
+    """With what was kept of the days that are over; Redis need not be there for it."""
+    redis, prefix = call.services.redis, call.services.settings.state_prefix
+    bounded = msgspec.structs.replace(filters, until=over)
+    question = f"{query.by} {query.metric} {query.limit} {bounded}"
+    held: leaders.Kept | None = None
+    with contextlib.suppress(RedisUnavailable, msgspec.DecodeError):
+        if (found := await kept_boards.read(redis, prefix, question)) is not None:
+            held = msgspec.json.decode(found, type=leaders.Kept)
+    async with call.services.database.transaction() as connection:
+        board, kept = await leaders.leaders(
+            connection, filters, query.by, query.metric, query.limit, over, held
+        )
+    if kept is not held:
+        with contextlib.suppress(RedisUnavailable):
+            await kept_boards.keep(redis, prefix, question, msgspec.json.encode(kept))
+    return board
 
 
 async def list_records(call: Call) -> Response:

@@ -16,6 +16,7 @@ ROWS, KEYS, PAGE = 12_000, 3_000, 51
 LOOKED_AT_MAX = 500
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
+KEY = "01920000-0000-7000-8000-000000000000"
 # Teams, accounts, models and endpoints of their own at the ledger's beginning, and none since.
 FILL = f"""
 INSERT INTO teams (id, name, version)
@@ -45,6 +46,11 @@ CROSS JOIN LATERAL (
     SELECT timestamptz '{NOW - timedelta(days=60)}' + n * interval '60 days' / {ROWS} AS at,
            CASE WHEN n < 20 THEN 1000 ELSE 0 END AS old
 ) AS given;
+INSERT INTO usage_rollups
+SELECT date_bin('15 minutes', min(occurred_at), '2000-01-01Z'), '{KEY}', 'u', NULL, account_id,
+       provider, model_served, endpoint, status, count(*), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+FROM ledger
+GROUP BY account_id, provider, model_served, endpoint, status;
 """
 
 
@@ -104,6 +110,7 @@ ASKED = {
     "an endpoint of long ago": {"endpoint": "endpoint-1000"},
     "a status of long ago": {"status": "interrupted"},
     "no such status": {"status": "cancelled"},
+    "what was never served so": {"provider": "provider-0", "endpoint": "endpoint-1000"},
     "days": {"since": NOW - timedelta(days=30), "until": NOW - timedelta(days=29)},
 }
 

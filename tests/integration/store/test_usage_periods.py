@@ -8,7 +8,7 @@ import pytest
 
 from common.domain.usage import TOKEN_CLASSES, Tokens
 from common.identifiers import new_ulid
-from common.store import ledger, partitions, retention, usage
+from common.store import leaders, ledger, partitions, retention, usage
 from common.store.migrate import migrations
 from common.store.usage import GROUPINGS, Filters
 from tests.support.usage_records import make_adjustment, make_record, ulid_at
@@ -197,3 +197,49 @@ async def test_a_report_over_a_long_time_reads_few_rows(filled):
         assert await usage.sums(connection, filters, ["model", "day"], "UTC", 1000) == before
         assert await usage.sums(connection, Filters(), ["team"], "Asia/Kolkata", 1000)
         await connection.execute("ALTER TABLE rollups_elsewhere RENAME TO usage_rollups")
+
+
+async def test_a_board_is_what_it_would_be_of_everybody(filled, monkeypatch):
+    """With so few kept that some must be looked for again, and after postings of days before."""
+    monkeypatch.setattr(leaders, "_KEPT_MIN", 2)
+    monkeypatch.setattr(leaders, "_KEPT_FOR_ONE", 1)
+    draw, kept = random.Random(9), {}
+    for number in range(60):
+        since = draw.choice((None, BEGIN, BEGIN + 30 * DAY))
+        until = draw.choice((None, END, BEGIN + 60 * DAY))
+        filters = Filters(
+            since=since, until=until, status=draw.choice((None, "ok")),
+            team_ids=draw.choice((None, None, [TEAMS[1]])),
+        )  # fmt: skip
+        by, metric = draw.choice(("key", "user")), draw.choice(tuple(usage.METRICS))
+        now = BEGIN + draw.choice((40, 70)) * DAY + QUARTER
+        limit = draw.choice((1, 2, 5))
+        over = leaders.over_until(filters, by, now)
+        if over is None:
+            continue
+        asked = str((filters, by, metric, limit, over))
+        async with filled.transaction() as connection:
+            if number % 10 == 9:
+                await ledger.insert(connection, [drawn(draw) for _ in range(20)])
+            board, kept[asked] = await leaders.leaders(
+                connection, filters, by, metric, limit, over, kept.get(asked)
+            )
+            exact = await usage.sums(connection, filters, [by], "UTC", limit, most=metric)
+        assert board == exact, asked
+    assert len(kept) > 20
+
+
+def test_what_cannot_be_kept_is_summed_up():
+    now = BEGIN + 40 * DAY
+    assert leaders.over_until(Filters(since=BEGIN), "key", now) == now
+    assert leaders.over_until(Filters(), "user", now) == now
+    assert leaders.over_until(Filters(since=BEGIN, until=BEGIN + 3 * DAY), "key", now) == (
+        BEGIN + 3 * DAY
+    )
+    for filters, by in (
+        (Filters(), "model"),
+        (Filters(since=now - DAY), "key"),
+        (Filters(since=BEGIN + timedelta(seconds=1)), "key"),
+        (Filters(user_id="bob"), "key"),
+    ):
+        assert leaders.over_until(filters, by, now) is None, (filters, by)
