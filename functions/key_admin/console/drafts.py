@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from functions.key_admin.console.editing import Form
+from functions.key_admin.console.editing import Form, base_of, differing, member_of
 from functions.key_admin.console.view import View
 from functions.key_admin.problem import Problem
 
@@ -77,7 +77,7 @@ async def saved(
 ) -> Form | None:
     """None: it is saved. Else the form again. Raises `Problem` as `created`."""
     version, values = form.get("version", ""), draft.typed(form)
-    base = _base(form)
+    base = base_of(form)
     body, errors = draft.read(values)
     if errors:
         return Form(values, form.get("base", ""), version, errors)
@@ -102,13 +102,9 @@ async def _conflict(
     """What was typed, on top of the thing as it is now, and what is different."""
     answer = await view.api.ask("GET", path)
     now = draft.values(answer.body)
-    differs = [
-        (name, base.get(name, ""), now.get(name, ""), typed.get(name, ""))
-        for name in dict.fromkeys((*now, *base))
-        if now.get(name, "") != base.get(name, "")
-    ]
-    merged = {name: text for name, text in now.items() if _member(name) not in changed}
-    merged |= {name: text for name, text in typed.items() if _member(name) in changed}
+    differs = differing(dict.fromkeys((*now, *base)), base, now, typed)
+    merged = {name: text for name, text in now.items() if member_of(name) not in changed}
+    merged |= {name: text for name, text in typed.items() if member_of(name) in changed}
     return Form(merged, _written(now), answer.etag, conflict=differs)
 
 
@@ -124,16 +120,5 @@ def _errors(draft: Draft, problem: Problem, values: Values) -> dict[str, str]:
     }
 
 
-def _member(field: str) -> str:
-    return field.partition(".")[0].partition("[")[0]
-
-
 def _written(values: Values) -> str:
     return msgspec.json.encode(values).decode()
-
-
-def _base(form: Mapping[str, str]) -> Values:
-    try:
-        return msgspec.json.decode(form.get("base", ""), type=Values)
-    except msgspec.DecodeError:
-        raise Problem(400, "Malformed form", "The form cannot be read: load it again.") from None

@@ -4,7 +4,7 @@ The form carries the version that it was made of and what it showed then. Who co
 refused, and shown what is different now; what was typed stays, and is sent on top of that.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -120,10 +120,10 @@ async def saved(
     unseen: Mapping[str, Any] | None = None,
 ) -> Form | None:
     """None: it is saved. Else the form again. Raises `Problem` as `created`; `unseen` as there."""
-    base, version = _base(form), form.get("version", "")
+    base, version = base_of(form), form.get("version", "")
     body = body_of(view, kind, form)
     typed = shown(view, kind, body) | {name: base.get(name, "") for name in kind.kept}
-    touched = {_member(path) for path in kind.paths if typed[path] != base.get(path, "")}
+    touched = {member_of(path) for path in kind.paths if typed[path] != base.get(path, "")}
     changes = {name: body.get(name, kind.nothing.get(name)) for name in sorted(touched)}
     changes.update(unseen or {})
     try:
@@ -144,15 +144,22 @@ async def _conflict(
     """The form as the thing is now, with what was typed on top, and what is different."""
     answer = await view.api.ask("GET", path)
     now = shown(view, kind, answer.body)
-    differs = [
-        (name, base.get(name, ""), now[name], typed[name])
-        for name in kind.paths
-        if now[name] != base.get(name, "")
-    ]
+    differs = differing(kind.paths, base, now, typed)
     # A list is one thing: rows of the one and of the other beside each other would be nobody's.
     touched = {_list(name) for name in kind.paths if typed[name] != base.get(name, "")}
     merged = {name: (typed if _list(name) in touched else now)[name] for name in kind.paths}
     return Form(merged, _carried(now), answer.etag, conflict=differs)
+
+
+def differing(
+    names: Iterable[str], base: Mapping[str, str], now: Mapping[str, str], typed: Mapping[str, str]
+) -> Conflict:
+    """The fields that others changed: what each was, what it is now and what was typed."""
+    return [
+        (name, base.get(name, ""), now.get(name, ""), typed.get(name, ""))
+        for name in names
+        if now.get(name, "") != base.get(name, "")
+    ]
 
 
 def _carried(values: dict[str, str]) -> str:
@@ -165,7 +172,8 @@ def _errors(problem: Problem) -> dict[str, str]:
     return {one.field: one.message for one in problem.errors} or {"": problem.detail}
 
 
-def _member(path: str) -> str:
+def member_of(path: str) -> str:
+    """The member of the thing that a field of its form is of, or of a part of."""
     return path.partition(".")[0].partition("[")[0]
 
 
@@ -174,7 +182,8 @@ def _list(path: str) -> str:
     return path.partition("[")[0]
 
 
-def _base(form: Mapping[str, str]) -> dict[str, str]:
+def base_of(form: Mapping[str, str]) -> dict[str, str]:
+    """What the form showed first. Raises `Problem` for a form that nobody was given."""
     try:
         return msgspec.json.decode(form.get("base", ""), type=dict[str, str])
     except msgspec.DecodeError:

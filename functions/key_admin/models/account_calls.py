@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from common.domain.accounts import Provider, Quirk
-from functions.key_admin.models.fields import Glob, Sent, Time
+from functions.key_admin.models.accounts import LastError
+from functions.key_admin.models.fields import Glob, Sent
 
 PROMPT = "Answer with the word OK."
 
@@ -37,13 +38,9 @@ class AccountTestLine(BaseModel):
     ok: bool | None = None
 
 
-class AccountError(BaseModel):
+class AccountError(LastError):
     """One failure of an account, as one relay or a trial of `cleanup` saw it."""
 
-    at: Time
-    reason: str
-    status: int | None = Field(description="the provider's, where it answered")
-    message: str = Field(description="the provider's own words, cut short, without secrets")
     count: int = Field(description="which one it was in a row")
 
 

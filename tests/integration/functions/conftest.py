@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.console import Person
 from tests.support.echo import EchoProcess
 from tests.support.key_admin import served_key_admin
 
@@ -24,6 +25,15 @@ def key_admin(served, redis_server):
     """The module's process, with an empty Redis, which runs again afterwards."""
     yield served
     redis_server.start()
+
+
+@pytest.fixture
+def person(key_admin):
+    """Somebody who is signed in to the console by the master key."""
+    somebody = Person(key_admin)
+    assert somebody.sign_in().status_code == 303
+    yield somebody
+    somebody.close()
 
 
 @pytest.fixture(scope="module")

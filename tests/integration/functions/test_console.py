@@ -14,14 +14,6 @@ from tests.support.usage_records import make_record, post_records, ulid_at
 FIRST_PAGE_BYTES_MAX = 150 * 1024
 
 
-@pytest.fixture
-def person(key_admin):
-    somebody = Person(key_admin)
-    assert somebody.sign_in().status_code == 303
-    yield somebody
-    somebody.close()
-
-
 def test_nobody_gets_in_without_signing_in(key_admin):
     stranger = Person(key_admin)
     for path in ("/admin", "/admin/keys?search=x", "/admin/requests/export"):

@@ -10,7 +10,7 @@ from common.domain.account_presets import PRESETS
 from common.domain.accounts import built_in_account_id
 from common.identifiers import now_ms
 from tests.support.admin_checks import UNKNOWN, problem
-from tests.support.console import Person, hidden_fields
+from tests.support.console import hidden_fields
 from tests.support.key_admin import new_address
 from tests.support.relay_process import PREFIX
 
@@ -23,14 +23,6 @@ SECRET = "sk-planted-in-a-form"
 @pytest.fixture(scope="module")
 def admin_environment():
     return {"OPENAI_API_KEY": "sk-from-the-environment"}
-
-
-@pytest.fixture
-def person(key_admin):
-    somebody = Person(key_admin)
-    assert somebody.sign_in().status_code == 303
-    yield somebody
-    somebody.close()
 
 
 def created(key_admin, **members):

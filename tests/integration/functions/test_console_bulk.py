@@ -2,18 +2,8 @@
 
 import re
 
-import pytest
-
-from tests.support.console import Person, hidden_fields
+from tests.support.console import hidden_fields
 from tests.support.key_admin import KEYS
-
-
-@pytest.fixture
-def person(key_admin):
-    somebody = Person(key_admin)
-    assert somebody.sign_in().status_code == 303
-    yield somebody
-    somebody.close()
 
 
 def test_keys_are_made_of_names_and_what_is_wrong_stands_at_its_field(person, key_admin):

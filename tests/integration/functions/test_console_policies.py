@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.console import Person, hidden_fields
+from tests.support.console import hidden_fields
 from tests.support.key_admin import SILENT, new_address
 from tests.support.usage_records import make_record, post_records
 
@@ -22,11 +22,8 @@ BOOK = {
 
 
 @pytest.fixture
-def person(key_admin):
-    somebody = Person(key_admin)
-    assert somebody.sign_in().status_code == 303
-    yield somebody
-    somebody.close()
+def person(person, key_admin):
+    yield person
     cleared = SILENT | {"limits": None, "budgets": None, "unpriced_models": None}
     assert key_admin.call("PATCH", ORGANISATION, json=cleared).status_code == 200
 

@@ -5,21 +5,11 @@ import io
 import json
 import re
 
-import pytest
-
 from tests.support.console import Person, hidden_fields
 from tests.support.key_admin import MASTER_KEY
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h9v9z"/></svg>'
 SECRET = "whsec_" + "c2VjcmV0" * 6
-
-
-@pytest.fixture
-def person(key_admin):
-    somebody = Person(key_admin)
-    assert somebody.sign_in().status_code == 303
-    yield somebody
-    somebody.close()
 
 
 def test_a_channel_is_made_tested_changed_and_deleted_and_its_secret_never_shown(person, key_admin):

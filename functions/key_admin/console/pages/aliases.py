@@ -114,9 +114,7 @@ def _address(name: str) -> str:
 async def _page(view: View, form: Form, name: str = "", at: int = -1) -> Response:
     found = await view.gather(
         teams=names.of_teams(view),
-        accounts=view.api.get_if_admitted(
-            "/internal/accounts", {"items": []}, limit=names.TEAMS_MAX
-        ),
+        accounts=names.accounts(view),
         models=view.api.get("/internal/models", limit=names.TEAMS_MAX),
     )
     rows = places(form.values, "rules")
@@ -137,7 +135,7 @@ async def _page(view: View, form: Form, name: str = "", at: int = -1) -> Respons
         rows=asked,
         at=at,
         teams=found["teams"],
-        models=sorted(names.of_models(found["models"]["items"], found["accounts"]["items"])),
+        models=sorted(names.of_models(found["models"]["items"], found["accounts"])),
     )
 
 

@@ -83,10 +83,7 @@ def _confirm(view: View, group: dict[str, Any], status: int = 200) -> Response:
 
 
 async def _page(view: View, form: Form, group: dict[str, Any] | None = None) -> Response:
-    page = await view.api.get_if_admitted(
-        "/internal/accounts", {"items": []}, limit=names.TEAMS_MAX
-    )
-    accounts = sorted(page["items"], key=lambda one: one["name"].lower())
+    accounts = names.by_name(await names.accounts(view))
     known = {one["id"] for one in accounts}
     return view.page(
         "group_form.html",

@@ -59,9 +59,7 @@ async def _page(
 ) -> Response:
     found = await view.gather(
         groups=names.of_groups(view),
-        accounts=view.api.get_if_admitted(
-            "/internal/accounts", {"items": []}, limit=names.TEAMS_MAX
-        ),
+        accounts=names.accounts(view),
         models=view.api.get("/internal/models", limit=names.TEAMS_MAX),
     )
     rows = places(form.values, "fallbacks")
@@ -69,7 +67,7 @@ async def _page(
         rows = [row for row in rows if _is_filled(form, row)]
         first = 1 + max(rows, default=-1)
         rows += range(first, first + BLANK_ROWS)
-    accounts = found["accounts"]["items"]
+    accounts = found["accounts"]
     return view.page(
         "level_routing.html",
         form.status,
@@ -86,7 +84,7 @@ async def _page(
         rows=rows,
         at=at,
         groups=found["groups"],
-        accounts=sorted(accounts, key=lambda one: one["name"].lower()),
+        accounts=names.by_name(accounts),
         regions=sorted({one["region"].lower() for one in accounts if one["region"]}),
         models=sorted(names.of_models(found["models"]["items"], accounts)),
     )

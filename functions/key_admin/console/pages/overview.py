@@ -15,8 +15,6 @@ from functions.key_admin.console.view import View
 
 BOARD_MAX = 6
 LIVE_MINUTES = 5
-# Of accounts, for somebody who may not see them.
-_HIDDEN: dict[str, Any] = {"items": []}
 MEASURES = ("cost", "requests", "tokens")
 
 
@@ -46,7 +44,7 @@ async def show(view: View) -> Response:
         "keys": board,
         "key_names": key_names,
         "levels": _with_budgets(found["limits"]["items"]),
-        "accounts": by_need(found["accounts"]["items"]),
+        "accounts": by_need(found["accounts"]),
         "condition": found["condition"],
     }
     template = "overview_region.html" if view.is_partial else "overview.html"
@@ -68,7 +66,7 @@ async def _asked(view: View, chosen: ranges.Range) -> dict[str, Any]:
         models=get(f"{usage}/leaderboard", by="model", **board),
         keys=get(f"{usage}/leaderboard", by="key", **board),
         limits=get("/internal/limits"),
-        accounts=view.api.get_if_admitted("/internal/accounts", _HIDDEN, limit=names.TEAMS_MAX),
+        accounts=names.accounts(view),
         condition=view.api.get_if_admitted("/internal/condition", None),
     )
 

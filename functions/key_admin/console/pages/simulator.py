@@ -31,12 +31,10 @@ async def show(view: View) -> Response:
         teams=names.of_teams(view),
         keys=view.api.get("/internal/api-keys", limit=KEYS_MAX, status="active"),
         aliases=view.api.get("/internal/aliases", limit=names.TEAMS_MAX),
-        accounts=view.api.get_if_admitted(
-            "/internal/accounts", {"items": []}, limit=names.TEAMS_MAX
-        ),
+        accounts=names.accounts(view),
         models=view.api.get("/internal/models", limit=names.TEAMS_MAX),
     )
-    models = names.of_models(found["models"]["items"], found["accounts"]["items"])
+    models = names.of_models(found["models"]["items"], found["accounts"])
     return view.page(
         "simulator.html",
         422 if errors else 200,
