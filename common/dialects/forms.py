@@ -17,7 +17,7 @@ _DISPOSITION = re.compile(
 )
 _PARAMETERS = re.compile(_PARAMETER)
 _BOUNDARY_CHARACTERS_MAX = 70
-_PARTS_MAX = 200
+PARTS_MAX = 200
 _HEAD_BYTES_MAX = 8192
 VALUE_BYTES_MAX = 4096
 PROMPT_BYTES_MAX = 1024 * 1024
@@ -25,6 +25,10 @@ _LINE_ENDS = re.compile(rb"[\r\n]*")
 _NO_PART = "The body has no part of the form that its Content-Type announces"
 _MALFORMED = "The form is cut off or malformed"
 _STRAY = "The form's boundary stands within a field, or text after its end"
+
+
+class TooManyParts(BadRequest):
+    """More than `PARTS_MAX` fields."""
 
 
 class Part(NamedTuple):
@@ -105,8 +109,8 @@ class FormScanner:
             self._ended = True
             self._step = self._read_epilogue
             return True
-        if len(self.parts) >= _PARTS_MAX:
-            raise BadRequest(f"The form has more than {_PARTS_MAX} fields")
+        if len(self.parts) >= PARTS_MAX:
+            raise TooManyParts(f"The form has more than {PARTS_MAX} fields")
         if after != b"\r\n":
             raise BadRequest(_MALFORMED)
         self._step = self._read_head

@@ -4,7 +4,8 @@ import base64
 
 import pytest
 
-from functions.key_admin.multipart import PARTS_MAX, fields_of
+from common.dialects.forms import PARTS_MAX
+from functions.key_admin.multipart import fields_of
 from functions.key_admin.problem import Problem
 
 TYPE = "multipart/form-data; boundary=----WebKitFormBoundaryX"
@@ -52,5 +53,5 @@ def test_what_is_no_form_is_refused(content_type, body):
 
 def test_a_form_has_so_many_fields():
     with pytest.raises(Problem) as refused:
-        fields_of(TYPE, sent(*[("a", "", b"")] * PARTS_MAX))
+        fields_of(TYPE, sent(*[("a", "", b"")] * (PARTS_MAX + 1)))
     assert refused.value.status == 413
