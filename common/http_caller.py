@@ -60,7 +60,7 @@ class CallerConnection(asyncio.BufferedProtocol):
     __slots__ = (
         *("_answer", "_body", "_body_bytes", "_client", "_gone", "_lingers", "_loop", "_own"),
         *("_paused", "_reader", "_server", "_task", "_told", "_transport", "_waiters"),
-        *("_writable", "until"),
+        *("_waits", "_writable", "until"),
     )
 
     def __init__(self, server: Server) -> None:
@@ -81,6 +81,7 @@ class CallerConnection(asyncio.BufferedProtocol):
         self._gone = False
         self._lingers = False
         self._paused = False
+        self._waits = False
         # When it is ended, in the loop's time, unless something happens.
         self.until = self._loop.time() + HEAD_S
 
@@ -98,12 +99,19 @@ class CallerConnection(asyncio.BufferedProtocol):
         self._own = _pair(transport.get_extra_info("sockname"))
         if not self._server.joined(self):
             self.until = _NEVER
-            transport.pause_reading()
+            self._waits = True
+            # Not yet: the asyncio of Python 3.11.2 begins to read after this whatever is said.
+            self._loop.call_soon(self._hold)
 
     def begin(self) -> None:
         """It had to wait and is served now."""
+        self._waits = False
         self.until = self._loop.time() + HEAD_S
         self._transport.resume_reading()
+
+    def _hold(self) -> None:
+        if self._waits:
+            self._transport.pause_reading()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the loop gives it
         """Where the loop reads to."""

@@ -14,6 +14,7 @@ _TLS_PARAMETERS = frozenset(
     ("ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile")
 )
 _ENCODE = "in user names and passwords write @ : / ? # [ ] % percent-encoded"
+_UNREADABLE = f"the Redis URL cannot be read: {_ENCODE}; {_EXAMPLE}"
 
 
 class InvalidRedisURL(ValueError):
@@ -57,10 +58,10 @@ class RedisAddress:
 
     def __init__(self, url: str) -> None:
         try:
-            parts = urlsplit(url.strip())
+            parts, hosts = _split(url.strip())
             query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
         except ValueError:  # whose text would show parts of the URL
-            raise InvalidRedisURL(f"the Redis URL cannot be read: {_ENCODE}; {_EXAMPLE}") from None
+            raise InvalidRedisURL(_UNREADABLE) from None
         scheme, _, self.kind = parts.scheme.partition("+")
         if scheme not in _SCHEMES or self.kind not in _KINDS or (self.kind and scheme == "unix"):
             raise InvalidRedisURL(
@@ -81,7 +82,8 @@ class RedisAddress:
             self.socket_path = _socket_path(parts)
             self.database = _database(parameters.get("db", ""))
             return
-        self.nodes = _nodes(parts, SENTINEL_PORT if self.kind == "sentinel" else DEFAULT_PORT)
+        port = SENTINEL_PORT if self.kind == "sentinel" else DEFAULT_PORT
+        self.nodes = _nodes(parts.scheme, hosts, port)
         self.host, self.port = self.nodes[0]
         in_path = parts.path.removeprefix("/")
         if self.kind == "sentinel":
@@ -142,9 +144,20 @@ def _socket_path(parts: SplitResult) -> str:
     return path
 
 
-def _nodes(parts: SplitResult, default_port: int) -> tuple[tuple[str, int], ...]:
-    hosts = parts.netloc.rpartition("@")[2]
-    if "," in hosts and "+" not in parts.scheme:
+def _split(url: str) -> tuple[SplitResult, str]:
+    """The URL's parts with one host at the most, and all its hosts. Raises `ValueError`.
+
+    Pythons that check brackets (CVE-2025-0938) take no list of hosts that has an IPv6 address.
+    """
+    begun, slashes, rest = url.partition("//")
+    end = next((place for place, one in enumerate(rest) if one in "/?#"), len(rest))
+    user, at, hosts = rest[:end].rpartition("@")
+    first = hosts.partition(",")[0]
+    return urlsplit(f"{begun}{slashes}{user}{at}{first}{rest[end:]}"), hosts
+
+
+def _nodes(scheme: str, hosts: str, default_port: int) -> tuple[tuple[str, int], ...]:
+    if "," in hosts and "+" not in scheme:
         raise InvalidRedisURL(
             "several hosts in the Redis URL need redis+sentinel:// or redis+cluster://"
         )
@@ -152,7 +165,10 @@ def _nodes(parts: SplitResult, default_port: int) -> tuple[tuple[str, int], ...]
 
 
 def _host_and_port(text: str, default_port: int) -> tuple[str, int]:
-    parts = urlsplit(f"//{text}")
+    try:
+        parts = urlsplit(f"//{text}")
+    except ValueError:
+        raise InvalidRedisURL(_UNREADABLE) from None
     try:
         port = parts.port
     except ValueError:  # whose text would show what may be a piece of the password

@@ -105,6 +105,7 @@ def test_tls_is_verified_unless_told_otherwise():
         ("redis+cluster://a/1", "only the database 0"),
         ("redis+cluster://a?db=1", "only the database 0"),
         ("redis+cluster://a:x,b", "port"),
+        ("redis+cluster://a,[::1", "cannot be read"),
         ("redis://h?ssl_cert_reqs=none", "rediss://"),
         ("rediss://h?ssl_cert_reqs=maybe", "required or none"),
         ("rediss://h?ssl_check_hostname=maybe", "true or false"),
@@ -135,7 +136,8 @@ def test_any_user_and_password_survive_percent_encoding(username, password):
 
 @given(st.text())
 def test_any_text_is_an_address_or_a_clear_error(text):
-    for url in (text, f"redis://{text}", f"rediss://:{text}@h", f"unix:///{text}"):
+    several = f"redis+cluster://a,{text}"
+    for url in (text, f"redis://{text}", f"rediss://:{text}@h", f"unix:///{text}", several):
         with contextlib.suppress(InvalidRedisURL):  # nothing else, such as an IndexError
             RedisAddress(url)
 
