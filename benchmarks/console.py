@@ -202,11 +202,10 @@ def _row(one: Found, floor: float) -> tuple[str, list[str]]:
     p50 = statistics.median(one.times_ms)
     times = (one.first_ms, p50, one.part(0.95), max(one.times_ms))
     cells = [f"`{one.ask.label}`", *(f"{value:.0f}" for value in times), f"{p50 / floor:.0f}x"]
-    return one.ask.kind, [
-        *cells,
-        f"{statistics.median(one.cpu_ms):.0f}",
-        f"{one.packed_bytes / 1024:.1f}",
-    ]
+    # A process that ended meanwhile, as after an answer that was left, has taken its time with it.
+    cpu_ms = statistics.median(one.cpu_ms)
+    cpu = f"{cpu_ms:.0f}" if cpu_ms >= 0 else "-"
+    return one.ask.kind, [*cells, cpu, f"{one.packed_bytes / 1024:.1f}"]
 
 
 def first_page_bytes(port: int, page: bytes) -> int:
