@@ -119,7 +119,7 @@ def compile_rules(
     ends = [span.end_ms for span in spans if span.end_ms != NEVER_MS]
     return RuleSet(
         limits=tuple(limits),
-        packed=msgspec.msgpack.encode([limit.rule for limit in limits]),
+        packed=packed_rules(limits),
         since_ms=max((span.start_ms for span in spans), default=0),
         until_ms=min(ends, default=NEVER_MS),
         money=any(limit.is_money for limit in limits),
@@ -127,6 +127,12 @@ def compile_rules(
         applied=tuple(_applied(limit) for limit in limits),
         wait_ms=min((one.rule.time_ms for one in limits if _has_queue(one.rule)), default=0),
     )
+
+
+def packed_rules(limits: Iterable[Limit]) -> bytes:
+    """The rules of these limits as admission takes them; empty for none."""
+    rules = [limit.rule for limit in limits]
+    return msgspec.msgpack.encode(rules) if rules else b""
 
 
 def joined(packed: bytes, more: bytes) -> bytes:

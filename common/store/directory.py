@@ -191,6 +191,15 @@ async def find_team(connection: Connection, team_id: str) -> Team | None:
     return found[0] if found else None
 
 
+async def team_names(
+    connection: Connection, *, team_ids: Sequence[str] | None, limit: int
+) -> list[tuple[str, str]]:
+    """Ids and names of teams, of `team_ids` only, in the order of names."""
+    values = {"ids": _uuids(team_ids), "limit": limit}
+    cursor = await connection.execute(query("select_team_names"), values)
+    return [(uuid_to_ulid(row["id"]), row["name"]) for row in await cursor.fetchall()]
+
+
 async def page_of_teams(
     connection: Connection,
     *,

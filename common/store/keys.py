@@ -136,6 +136,9 @@ async def page(
         "limit": limit,
     }
     further, order = _ORDERS[sort]
+    if sort == "name" and search:
+        # Every name is looked at, and then in the order in which they lie.
+        order = "lower(keys.name) || '', keys.id"
     statement = query("select_keys").decode().format(further=further, order=order)
     # A plan for these filters, not one for all that there could be.
     cursor = await connection.execute(statement.encode(), values, prepare=False)

@@ -20,7 +20,7 @@ from common.store.usage import Filters, UsageSum
 # Of fewer days the first ones are found as soon as what was kept of them.
 DAYS_MIN = 2
 # For each one of the board so many are kept, so that those after them have little.
-_KEPT_FOR_ONE, _KEPT_MIN = 4, 60
+_KEPT_FOR_ONE, _KEPT_MIN = 4, 24
 
 
 class Kept(msgspec.Struct, frozen=True):

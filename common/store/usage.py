@@ -123,6 +123,10 @@ async def sums(
     Read from the coarsest sums that fill the time where its bounds fall on the rollups' steps, else
     from the ledger itself. Raises `UnknownTimeZone`.
     """
+    if most is not None and among is None and len(group_by) == 1 and group_by[0] in MEMBERS:
+        # Of many the order is found by one sum, and all are made for the first ones alone.
+        first = await ranking(connection, filters, group_by[0], most, limit)
+        among = [member for member, _ in first]
     given = filters.values()
     columns = ", ".join(f"{GROUPINGS[name]} AS group_{name}" for name in group_by)
     summed = ", ".join({"since" if name in TIMES else GROUPINGS[name]: None for name in group_by})

@@ -1,12 +1,14 @@
 """`/internal/limits`: what is used, reserved and left of limits and budgets at this moment."""
 
 import asyncio
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from starlette.responses import Response
 
 from common.domain.keys import KeyRecord
 from common.domain.limit_figures import figures
-from common.domain.limits import compile_rules
+from common.domain.limits import Limit, compile_rules, packed_rules
 from common.domain.policies import (
     ORGANISATION,
     Applied,
@@ -29,6 +31,8 @@ from functions.key_admin.problem import not_found
 from functions.key_admin.services import Services
 
 TEAMS_MAX = 200
+# Levels in one look, so that Redis has others' calls between two.
+AT_ONCE = 50
 Found = tuple[Level, str, str, str, Policy]
 
 
@@ -37,8 +41,7 @@ async def show(call: Call) -> Response:
     query = call.sent(LimitsQuery)
     async with call.services.database.transaction() as connection:
         found = await _levels(connection, query, call.scope)
-    items = await asyncio.gather(*(use_of(call.services, one) for one in found if one[4].counts))
-    return answered(LimitsAnswer(items=list(items)))
+    return answered(LimitsAnswer(items=await uses_of(call.services, found)))
 
 
 async def _levels(connection: Connection, query: LimitsQuery, scope: Scope) -> list[Found]:
@@ -101,19 +104,42 @@ async def user_level(
     return [("user", user_scope(user.id), user.id, user.name or user.id, user.policy)]
 
 
-async def use_of(parts: Services, found: Found) -> LevelUse:
-    """What is used of a level's limits now."""
-    level, scope, identifier, name, policy = found
-    rules = compile_rules((Applied(level, scope, policy),), now_ms())
+async def uses_of(parts: Services, found: Sequence[Found]) -> list[LevelUse]:
+    """What is used now of each level's limits, of those that have any."""
+    limited = [one for one in found if one[4].counts]
+    some = [limited[start : start + AT_ONCE] for start in range(0, len(limited), AT_ONCE)]
+    answers = await asyncio.gather(*(_uses_of(parts, levels) for levels in some))
+    return [one for levels in answers for one in levels]
+
+
+async def _uses_of(parts: Services, levels: Sequence[Found]) -> list[LevelUse]:
+    """Of several in one look at Redis."""
+    moment = now_ms()
+    rules = [
+        compile_rules((Applied(level, scope, policy),), moment).limits
+        for level, scope, _, _, policy in levels
+    ]
+    packed = packed_rules(limit for limits in rules for limit in limits)
     admission = Admission(parts.redis, parts.settings.state_prefix)
+    counted: Iterator[tuple[int, int]] | None
     try:
-        counted = await admission.read_rules(rules.packed) if rules.packed else []
+        counted = iter(await admission.read_rules(packed) if packed else [])
     except RedisUnavailable:
+        counted = None
+    return [
+        _use(one, limits, None if counted is None else list(islice(counted, len(limits))))
+        for one, limits in zip(levels, rules, strict=True)
+    ]
+
+
+def _use(found: Found, limits: Sequence[Limit], counted: list[tuple[int, int]] | None) -> LevelUse:
+    level, _, identifier, name, _ = found
+    if counted is None:
         return LevelUse(level=level, id=identifier, name=name, use=None)
     # Whose they are is said once, of the level.
     use = [
         LimitUse(**{member: value for member, value in one.items() if member != "level"})
-        for one in figures(rules.limits, counted)
+        for one in figures(limits, counted)
     ]
     return LevelUse(level=level, id=identifier, name=name, use=use)
 

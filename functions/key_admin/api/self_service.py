@@ -3,7 +3,6 @@
 Answers have no ids of accounts, teams or users: only of what is one's own.
 """
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,8 +17,8 @@ from functions.key_admin.api.limits_use import (
     Found,
     levels_of_key,
     team_level,
-    use_of,
     user_level,
+    uses_of,
 )
 from functions.key_admin.api.usage import filters_of, summed
 from functions.key_admin.identity import cookies
@@ -226,7 +225,7 @@ async def check(call: Call) -> Response:
 
 
 async def _used(parts: Services, found: list[Found]) -> list[OwnLevelUse]:
-    levels = await asyncio.gather(*(use_of(parts, one) for one in found if one[4].counts))
+    levels = await uses_of(parts, found)
     # Whose key it is stands in no answer: its holder may be somebody else.
     return [
         OwnLevelUse(

@@ -163,6 +163,19 @@ class TeamAnswer(TenantPolicyShown, KeyRoutingShown, FallbacksShown):
     updated_at: Time
 
 
+class TeamName(BaseModel):
+    """What a team is called."""
+
+    id: str
+    name: str
+
+
+class TeamNames(BaseModel):
+    """Teams in the order of their names, the first 1,000."""
+
+    items: list[TeamName]
+
+
 class TeamList(BaseModel):
     """A page, newest first."""
 

@@ -120,6 +120,7 @@ COMMANDS = {
     "cache purge": "DELETE /internal/response-cache",
 }
 WITHOUT = {
+    "GET /internal/team-names": "`teams list` has them; this is for lists of a page to choose from",
     "GET /internal/audit.csv": "`audit list --all --output csv` writes the same rows",
     "DELETE /internal/api-keys/{key_id}": "the same as `keys revoke`",
     "GET /internal/self/keys/{key_id}": "`self keys` has all that it shows",

@@ -21,8 +21,8 @@ async def of_keys(view: View, key_ids: Iterable[str]) -> dict[str, str]:
 
 async def of_teams(view: View) -> dict[str, str]:
     """Each team's name by its id, in the order of names."""
-    page = await view.api.get("/internal/teams", limit=TEAMS_MAX)
-    return {one["id"]: one["name"] for one in by_name(page["items"])}
+    found = await view.api.get("/internal/team-names")
+    return {one["id"]: one["name"] for one in found["items"]}
 
 
 async def accounts(view: View) -> list[dict[str, Any]]:

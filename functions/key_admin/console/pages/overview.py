@@ -14,6 +14,7 @@ from functions.key_admin.console.pages import names
 from functions.key_admin.console.view import View
 
 BOARD_MAX = 6
+BUDGETS_MAX = 8
 LIVE_MINUTES = 5
 MEASURES = ("cost", "requests", "tokens")
 
@@ -43,7 +44,7 @@ async def show(view: View) -> Response:
         "models": found["models"]["items"],
         "keys": board,
         "key_names": key_names,
-        "levels": _with_budgets(found["limits"]["items"]),
+        "levels": fullest(found["limits"]["items"]),
         "accounts": by_need(found["accounts"]),
         "condition": found["condition"],
     }
@@ -146,14 +147,25 @@ def change(now: object, before: object) -> int | None:
     return None if base <= 0 else round((decimal(now) - base) * 100 / base)
 
 
-def _with_budgets(levels: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Levels that have budgets, of each these alone."""
+def fullest(levels: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Levels that have budgets, of each these alone: the organisation, then the fullest."""
     found = []
     for level in levels:
         use = level["use"] if level["use"] is None else [u for u in level["use"] if u["policy"]]
         if use is None or use:
             found.append(level | {"use": use})
-    return found
+    found.sort(key=lambda one: (one["level"] != "organisation", -_fullness(one["use"] or [])))
+    return found[:BUDGETS_MAX]
+
+
+def _fullness(use: list[dict[str, Any]]) -> Decimal:
+    """The largest share that is used or reserved of any."""
+    shares = [
+        (decimal(one["used"]) + decimal(one["reserved"])) / decimal(one["most"])
+        for one in use
+        if decimal(one["most"]) > 0
+    ]
+    return max(shares, default=Decimal(1 if use else 0))
 
 
 def by_need(accounts: list[dict[str, Any]]) -> list[dict[str, Any]]:

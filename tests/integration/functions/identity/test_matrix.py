@@ -38,9 +38,9 @@ MAY = {
     ),
     "viewer operator admin team_admin": (
         "keys_list_keys keys_show limits_tree_show limits_use_show records_export_export_csv "
-        "records_export_export_xlsx records_export_show_progress spend_show teams_list_teams "
-        "teams_show timings_show usage_list_records usage_show_leaderboard usage_show_receipt "
-        "usage_show_sums users_list_users users_show"
+        "records_export_export_xlsx records_export_show_progress spend_show teams_list_names "
+        "teams_list_teams teams_show timings_show usage_list_records usage_show_leaderboard "
+        "usage_show_receipt usage_show_sums users_list_users users_show"
     ),
     "viewer operator admin team_admin portal": (
         "aliases_list_aliases aliases_show models_list_models models_show prices_show "
@@ -190,7 +190,7 @@ def test_lists_show_own_things_only(people, call, world, role):
     mine = {"team_ids": (own.team_id,)} if role == "team_admin" else {"user_id": own.user_id}
     token = people.token(role, **mine)
     names = scoped(role, listing=True)
-    assert len(names) == {"team_admin": 11, "portal": 5}[role]
+    assert len(names) == {"team_admin": 12, "portal": 5}[role]
     for name in names:
         answer = call(token, name)
         assert answer.status_code == 200, f"{name}: {answer.text[:300]}"
