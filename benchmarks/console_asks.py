@@ -158,7 +158,9 @@ def _filtered_pages(given: Mapping[str, str]) -> Iterator[Ask]:
     for name in ("24h", "30d", "90d", "month"):
         yield from _page("", given, range=name)
         yield from _page("", given, _BERLIN, range=name)
+        yield from _page("overview/keys", given, _PARTIAL, range=name)
     yield from _page("", given, _PARTIAL, range="30d", measure="tokens")
+    yield from _page("overview/budgets", given, _PARTIAL)
     yield from _page("", given, **{"from": given["day"], "to": given["next_day"]})
     yield from _page(f"keys/{given['busy_key_id']}", given, range="90d")
     yield from _page(f"keys/{given['busy_key_id']}", given, _BERLIN, range="30d")

@@ -6,6 +6,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from playwright.sync_api import expect
 
 from common.domain.accounts import built_in_account_id
 from common.domain.money import usd_text
@@ -95,6 +96,7 @@ class Visitor:
         """A screenshot, and what axe-core finds in the page."""
         from axe_playwright_python.sync_playwright import Axe
 
+        expect(self.page.locator(".later[aria-busy]")).to_have_count(0)
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
         found = Axe().run(self.page).response["violations"]

@@ -178,6 +178,28 @@ def test_every_page_is_right_in_the_light(visit):
     expect(visitor.page).to_have_url(re.compile("range=24h"))
 
 
+def test_a_part_of_the_overview_that_fails_says_so_and_is_there_without_a_script(visit):
+    visitor = visit()
+    page = visitor.page
+    asked = []
+    page.route(
+        "**/admin/overview/budgets",
+        lambda route: (asked.append(1), route.fulfill(status=503, body="away")),
+    )
+    page.goto("/admin")
+    expect(page.get_by_text("This could not be loaded.")).to_be_visible()
+    expect(page.get_by_role("region", name="Keys by spend")).to_contain_text("nightly-summaries")
+    assert asked == [1]
+    # That htmx writes it down too is right here.
+    assert len(visitor.complaints) == 1
+    visitor.complaints.clear()
+    visitor.check("overview-part-failed")
+    page.unroute("**/admin/overview/budgets")
+    for path in ("overview/budgets", "overview/keys?range=24h"):
+        page.goto(f"/admin/{path}")
+        visitor.check(path.partition("?")[0].replace("/", "-"))
+
+
 def test_pages_of_policies_and_price_changes_are_right_in_the_light(visit):
     go_through_all(visit(color_scheme="light"), POLICY_PAGES, "light")
 

@@ -41,6 +41,8 @@ _POLICIES = f"(?:(?P<of>teams|keys)/(?P<of_id>{_ID})/)?policies"
 _RULE = "(?P<rule>redaction|content-policy|response-cache)"
 PAGES = (
     Page("", "overview"),
+    Page("overview/keys", "overview_parts", "show_keys"),
+    Page("overview/budgets", "overview_parts", "show_budgets"),
     Page("keys", "keys"),
     Page("keys/new", "key_form", "show_new", "create"),
     Page("keys/bulk", "keys_bulk", "show_new", "create"),

@@ -1,6 +1,6 @@
 """The overview's choice among many: whose budgets are shown."""
 
-from functions.key_admin.console.pages.overview import BUDGETS_MAX, fullest
+from functions.key_admin.console.pages.overview_parts import BUDGETS_MAX, fullest
 
 
 def level(name: str, *used: str, kind: str = "team") -> dict:

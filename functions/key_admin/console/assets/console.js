@@ -137,5 +137,19 @@
     for (const name of Object.keys(parameters)) if (parameters[name] === "") delete parameters[name];
   });
   // A page of an error stands where the region would have: better the whole page than half of one.
-  document.addEventListener("htmx:responseError", () => window.location.reload());
+  // A part that the page asks for by itself says that it failed: by a reload it would be asked for
+  // again and again.
+  const failed = (event) => {
+    const part = event.target.closest("[aria-busy]");
+    const words = part && part.querySelector("[data-failed]");
+    if (words) {
+      words.textContent = words.dataset.failed;
+      part.removeAttribute("aria-busy");
+    }
+    return Boolean(words);
+  };
+  document.addEventListener("htmx:sendError", failed);
+  document.addEventListener("htmx:responseError", (event) => {
+    if (!failed(event)) window.location.reload();
+  });
 })();

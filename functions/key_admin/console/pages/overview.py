@@ -1,4 +1,8 @@
-"""Overview: what is spent and how it goes, in the time that was chosen."""
+"""Overview: what is spent and how it goes, in the time that was chosen.
+
+Keys by spend and budgets take longest: each is a part of its own (`overview_parts.py`), for which
+a browser asks when the page is there.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -14,7 +18,6 @@ from functions.key_admin.console.pages import names
 from functions.key_admin.console.view import View
 
 BOARD_MAX = 6
-BUDGETS_MAX = 8
 LIVE_MINUTES = 5
 MEASURES = ("cost", "requests", "tokens")
 
@@ -25,8 +28,6 @@ async def show(view: View) -> Response:
     measure = view.query.get("measure", "cost")
     measure = measure if measure in MEASURES else "cost"
     found = await _asked(view, chosen)
-    board = found["keys"]["items"]
-    key_names = await names.of_keys(view, (one["group"]["key"] for one in board))
     series = by_step(found["steps"], chosen)
     values = {
         "section": "overview",
@@ -42,9 +43,6 @@ async def show(view: View) -> Response:
         "live_minutes": LIVE_MINUTES,
         "timings": found["timings"],
         "models": found["models"]["items"],
-        "keys": board,
-        "key_names": key_names,
-        "levels": fullest(found["limits"]["items"]),
         "accounts": by_need(found["accounts"]),
         "condition": found["condition"],
     }
@@ -57,16 +55,13 @@ async def _asked(view: View, chosen: ranges.Range) -> dict[str, Any]:
     before = bounds(*chosen.before)
     live = {"since": written(view.now - timedelta(minutes=LIVE_MINUTES))}
     get, usage = view.api.get, "/internal/usage"
-    board = {"metric": "cost", "limit": BOARD_MAX} | span
     return await view.gather(
         steps=get(usage, group_by=chosen.step, **span),
         statuses=get(usage, group_by="status", **span),
         before=get(usage, **before),
         timings=get(f"{usage}/timings", **span),
         live=get(f"{usage}/timings", **live),
-        models=get(f"{usage}/leaderboard", by="model", **board),
-        keys=get(f"{usage}/leaderboard", by="key", **board),
-        limits=get("/internal/limits"),
+        models=get(f"{usage}/leaderboard", by="model", metric="cost", limit=BOARD_MAX, **span),
         accounts=names.accounts(view),
         condition=view.api.get_if_admitted("/internal/condition", None),
     )
@@ -145,27 +140,6 @@ def change(now: object, before: object) -> int | None:
     """By how many percent it rose; None: there was nothing before."""
     base = decimal(before)
     return None if base <= 0 else round((decimal(now) - base) * 100 / base)
-
-
-def fullest(levels: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Levels that have budgets, of each these alone: the organisation, then the fullest."""
-    found = []
-    for level in levels:
-        use = level["use"] if level["use"] is None else [u for u in level["use"] if u["policy"]]
-        if use is None or use:
-            found.append(level | {"use": use})
-    found.sort(key=lambda one: (one["level"] != "organisation", -_fullness(one["use"] or [])))
-    return found[:BUDGETS_MAX]
-
-
-def _fullness(use: list[dict[str, Any]]) -> Decimal:
-    """The largest share that is used or reserved of any."""
-    shares = [
-        (decimal(one["used"]) + decimal(one["reserved"])) / decimal(one["most"])
-        for one in use
-        if decimal(one["most"]) > 0
-    ]
-    return max(shares, default=Decimal(1 if use else 0))
 
 
 def by_need(accounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
