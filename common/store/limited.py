@@ -60,6 +60,18 @@ async def page(
     return [_limited(row, uuids) for row in await cursor.fetchall()]
 
 
+async def teams(
+    connection: Connection, team_ids: Sequence[str] | None, limit: int
+) -> list[Limited]:
+    """Teams that have limits or budgets, newest first, of `team_ids` only; without shares."""
+    ids = None if team_ids is None else [ulid_to_uuid(one) for one in team_ids]
+    statement = (
+        query("newest_limited_teams").decode().replace("{below}", query("tree_team").decode())
+    )
+    cursor = await connection.execute(statement.encode(), {"team_ids": ids, "limit": limit})
+    return [_limited(row, uuids=True) for row in await cursor.fetchall()]
+
+
 def _limited(row: dict[str, Any], uuids: bool) -> Limited:
     return Limited(
         id=uuid_to_ulid(UUID(row["id"])) if uuids else row["id"],

@@ -9,16 +9,11 @@ from decimal import Decimal, InvalidOperation
 from starlette.responses import Response
 
 from common.domain.ids import is_ulid
-from common.domain.limit_figures import figures
-from common.domain.limits import RuleSet, compile_rules, joined
-from common.domain.policies import ORGANISATION, Applied, Level
+from common.domain.policies import Level
 from common.domain.roles import READ_TEAMS
-from common.identifiers import now_ms
-from common.state.admission import Admission
-from common.state.commands import RedisUnavailable
-from common.store import limited, policies
-from common.store.database import Connection
+from common.store import limited
 from common.store.limited import Below, Limited
+from functions.key_admin.api.limits_use import Found, organisation_level, uses_of
 from functions.key_admin.models.accounts import LimitUse
 from functions.key_admin.models.observed import LevelUse, LimitsTree, TreeQuery
 from functions.key_admin.operation import Call, Operation, answered
@@ -26,7 +21,6 @@ from functions.key_admin.problem import invalid_field
 
 # More than a numeric(24, 6) holds is no share that an answer gave.
 _SHARE_MAX = Decimal(10**18)
-_Placed = tuple[Level, Limited]
 
 
 async def show(call: Call) -> Response:
@@ -57,50 +51,25 @@ async def show(call: Call) -> Response:
             )
         )
         top = []
-        if below == "team" and query.cursor is None and call.scope.everything:
-            top = [await _organisation(connection)]
+        if below == "team" and query.cursor is None:
+            top = await organisation_level(connection, call.scope)
     page = found[: query.limit]
     more = _cursor(page[-1]) if len(found) > query.limit else None
-    items = await _used(call, [*top, *((below, one) for one in page)])
+    items = await _used(call, [*top, *(_found(below, one) for one in page)])
     return answered(LimitsTree(items=items, next_cursor=more))
 
 
-async def _organisation(connection: Connection) -> _Placed:
-    policy = (await policies.organisation(connection)).policy
-    return "organisation", Limited(ORGANISATION, ORGANISATION, ORGANISATION, policy, Decimal())
-
-
-async def _used(call: Call, placed: Sequence[_Placed]) -> list[LevelUse]:
-    """With what is used of each, asked in one look; the organisation first, then the fullest."""
-    moment_ms = now_ms()
-    rules = [
-        compile_rules((Applied(level, one.scope, one.policy),), moment_ms) for level, one in placed
-    ]
-    counted = await _counted(call, rules)
-    items, start = [], 0
-    for (level, one), its in zip(placed, rules, strict=True):
-        use = None
-        if counted is not None:
-            told = counted[start : start + len(its.limits)]
-            start += len(its.limits)
-            shown = [
-                {name: value for name, value in figure.items() if name != "level"}
-                for figure in figures(its.limits, told)
-            ]
-            use = sorted((LimitUse(**figure) for figure in shown), key=_share, reverse=True)
-        items.append(LevelUse(level=level, id=one.id, name=one.name, use=use))
+async def _used(call: Call, found: Sequence[Found]) -> list[LevelUse]:
+    """With what is used of each; the organisation first, then the fullest."""
+    items = await uses_of(call.services, found)
+    for one in items:
+        if one.use is not None:
+            one.use.sort(key=_share, reverse=True)
     return sorted(items, key=lambda item: (item.level != "organisation", -_fullest(item)))
 
 
-async def _counted(call: Call, rules: Sequence[RuleSet]) -> list[tuple[int, int]] | None:
-    packed = b""
-    for one in rules:
-        packed = joined(packed, one.packed)
-    admission = Admission(call.services.redis, call.services.settings.state_prefix)
-    try:
-        return await admission.read_rules(packed) if packed else []
-    except RedisUnavailable:
-        return None
+def _found(level: Level, one: Limited) -> Found:
+    return level, one.scope, one.id, one.name, one.policy
 
 
 def _fullest(item: LevelUse) -> Decimal:

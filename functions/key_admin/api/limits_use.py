@@ -1,7 +1,7 @@
 """`/internal/limits`: what is used, reserved and left of limits and budgets at this moment."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from starlette.responses import Response
@@ -22,7 +22,7 @@ from common.domain.roles import EVERYTHING, READ_TEAMS, Scope
 from common.identifiers import now_ms
 from common.state.admission import Admission
 from common.state.commands import RedisUnavailable
-from common.store import directory, keys, policies
+from common.store import directory, keys, limited, policies
 from common.store.database import Connection
 from functions.key_admin.models.accounts import LimitUse
 from functions.key_admin.models.observed import LevelUse, LimitsAnswer, LimitsQuery
@@ -41,7 +41,7 @@ async def show(call: Call) -> Response:
     query = call.sent(LimitsQuery)
     async with call.services.database.transaction() as connection:
         found = await _levels(connection, query, call.scope)
-    return answered(LimitsAnswer(items=await uses_of(call.services, found)))
+    return answered(LimitsAnswer(items=await uses_of(call.services, with_limits(found))))
 
 
 async def _levels(connection: Connection, query: LimitsQuery, scope: Scope) -> list[Found]:
@@ -53,7 +53,10 @@ async def _levels(connection: Connection, query: LimitsQuery, scope: Scope) -> l
             team_id=record.team_id, user_id=record.user_id, key_id=record.id
         ):
             raise not_found(f"There is no key with the id {query.key_id}.")
-        return [*await _organisation(connection, scope), *await levels_of_key(connection, record)]
+        return [
+            *await organisation_level(connection, scope),
+            *await levels_of_key(connection, record),
+        ]
     if query.user_id is not None:
         return await user_level(connection, query.user_id, scope)
     if query.team_id is not None:
@@ -62,12 +65,10 @@ async def _levels(connection: Connection, query: LimitsQuery, scope: Scope) -> l
             if scope.covers(team_id=query.team_id)
             else []
         )
-    teams = await directory.page_of_teams(
-        connection, team_ids=scope.bounds().team_ids, limit=TEAMS_MAX
-    )
+    teams = await limited.teams(connection, scope.bounds().team_ids, TEAMS_MAX)
     return [
-        *await _organisation(connection, scope),
-        *(("team", team_scope(one.id), one.id, one.name, one.policy) for one in teams),
+        *await organisation_level(connection, scope),
+        *(("team", one.scope, one.id, one.name, one.policy) for one in teams),
     ]
 
 
@@ -81,7 +82,8 @@ async def levels_of_key(connection: Connection, record: KeyRecord) -> list[Found
     ]
 
 
-async def _organisation(connection: Connection, scope: Scope) -> list[Found]:
+async def organisation_level(connection: Connection, scope: Scope) -> list[Found]:
+    """The organisation's, for those who see everything."""
     if not scope.everything:
         return []
     policy = (await policies.organisation(connection)).policy
@@ -104,10 +106,14 @@ async def user_level(
     return [("user", user_scope(user.id), user.id, user.name or user.id, user.policy)]
 
 
+def with_limits(found: Iterable[Found]) -> list[Found]:
+    """Those levels that have any."""
+    return [one for one in found if one[4].counts]
+
+
 async def uses_of(parts: Services, found: Sequence[Found]) -> list[LevelUse]:
-    """What is used now of each level's limits, of those that have any."""
-    limited = [one for one in found if one[4].counts]
-    some = [limited[start : start + AT_ONCE] for start in range(0, len(limited), AT_ONCE)]
+    """What is used now of each level's limits; nothing, of one without any."""
+    some = [found[start : start + AT_ONCE] for start in range(0, len(found), AT_ONCE)]
     answers = await asyncio.gather(*(_uses_of(parts, levels) for levels in some))
     return [one for levels in answers for one in levels]
 

@@ -19,6 +19,7 @@ from functions.key_admin.api.limits_use import (
     team_level,
     user_level,
     uses_of,
+    with_limits,
 )
 from functions.key_admin.api.usage import filters_of, summed
 from functions.key_admin.identity import cookies
@@ -225,7 +226,7 @@ async def check(call: Call) -> Response:
 
 
 async def _used(parts: Services, found: list[Found]) -> list[OwnLevelUse]:
-    levels = await uses_of(parts, found)
+    levels = await uses_of(parts, with_limits(found))
     # Whose key it is stands in no answer: its holder may be somebody else.
     return [
         OwnLevelUse(

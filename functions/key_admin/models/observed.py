@@ -42,7 +42,8 @@ class TimingsAnswer(BaseModel):
 class LimitsQuery(Sent):
     """Whose limits: of a key with all that holds for it, of a user, of a team.
 
-    Without any: the organisation's, and those of teams that have some.
+    Without any: the organisation's, and those of the newest 200 teams that have some. The tree has
+    those of all.
     """
 
     key_id: Ulid | None = None

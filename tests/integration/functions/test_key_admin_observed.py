@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
 from tests.support.key_admin import KEYS
@@ -56,7 +57,15 @@ def test_a_keys_limits_are_told_with_those_of_the_levels_above(key_admin):
         *("budget.month", "5.000000000000", "deny"),
     )
     assert (of_key["limit"], of_key["most"], of_key["used"]) == ("requests_per_minute", 60, 0)
+    with psycopg.connect(key_admin.database_url) as connection:
+        connection.execute(
+            "INSERT INTO teams (id, name, version) "
+            "SELECT gen_random_uuid(), 'no limits ' || n, 1 FROM generate_series(1, 250) AS n"
+        )
+    # Those without any are not counted among the teams that are shown at most.
     assert [one["id"] for one in items(key_admin.get("/internal/limits"))] == [team_id]
+    with psycopg.connect(key_admin.database_url) as connection:
+        connection.execute("DELETE FROM teams WHERE name LIKE 'no limits %'")
     assert items(key_admin.get("/internal/limits", user_id=key["user_id"])) == []
     missing = key_admin.get("/internal/limits", key_id=team_id)
     assert missing.status_code == 404

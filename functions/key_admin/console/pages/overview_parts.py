@@ -1,11 +1,9 @@
 """Parts of the overview that are asked for when it is there; without a script each is a page."""
 
-from decimal import Decimal
 from typing import Any
 
 from starlette.responses import Response
 
-from functions.key_admin.console.formats import decimal
 from functions.key_admin.console.pages import names
 from functions.key_admin.console.pages.overview import BOARD_MAX, bounds, chosen_range
 from functions.key_admin.console.view import View
@@ -30,9 +28,9 @@ async def show_keys(view: View) -> Response:
 
 
 async def show_budgets(view: View) -> Response:
-    """The fullest budgets."""
-    limits = await view.api.get("/internal/limits")
-    return _part(view, "budgets", levels=fullest(limits["items"]))
+    """The fullest budgets, after the organisation's."""
+    tree = await view.api.get("/internal/limits/tree", limit=BUDGETS_MAX)
+    return _part(view, "budgets", levels=with_budgets(tree["items"]))
 
 
 def _part(view: View, part: str, **values: Any) -> Response:
@@ -40,22 +38,11 @@ def _part(view: View, part: str, **values: Any) -> Response:
     return view.page(template, section="overview", part=part, **values)
 
 
-def fullest(levels: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Levels that have budgets, of each these alone: the organisation, then the fullest."""
+def with_budgets(levels: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Levels that have budgets, of each these alone; all, while nobody knows what is used."""
     found = []
     for level in levels:
-        use = level["use"] if level["use"] is None else [u for u in level["use"] if u["policy"]]
-        if use is None or use:
+        use = level["use"] and [one for one in level["use"] if one["policy"]]
+        if use or use is None:
             found.append(level | {"use": use})
-    found.sort(key=lambda one: (one["level"] != "organisation", -_fullness(one["use"] or [])))
-    return found[:BUDGETS_MAX]
-
-
-def _fullness(use: list[dict[str, Any]]) -> Decimal:
-    """The largest share that is used or reserved of any."""
-    shares = [
-        (decimal(one["used"]) + decimal(one["reserved"])) / decimal(one["most"])
-        for one in use
-        if decimal(one["most"]) > 0
-    ]
-    return max(shares, default=Decimal(1 if use else 0))
+    return found
