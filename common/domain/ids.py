@@ -46,6 +46,11 @@ def first_uuid(moment: datetime) -> UUID:
     return ulid_to_uuid(first_ulid(max(0, int(moment.timestamp() * 1000))))
 
 
+def last_uuid(moment: datetime) -> UUID:
+    """The largest id of a time's millisecond, as the store has ids."""
+    return UUID(int=first_uuid(moment).int | (1 << 80) - 1)
+
+
 def ulid_time_ms(ulid: str) -> int:
     """Milliseconds since 1970 in a ULID. Raises `InvalidId`."""
     return _number(ulid) >> 80

@@ -1,7 +1,8 @@
 """Which sums a report reads: the coarsest that fill its time without a rest.
 
 Sums are kept by quarters of an hour and, of UTC, by whole days and whole months. A span is whole
-months inside, then whole days on both sides of them, then quarters of an hour at both edges.
+months inside, then whole days on both sides of them, then quarters of an hour, then the records
+themselves at both edges.
 """
 
 from collections.abc import Iterable
@@ -10,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-Step = Literal["quarter", "day", "month"]
+Step = Literal["record", "quarter", "day", "month"]
 Cut = Literal["all", "served", "team"]
 # What sums are kept of without keys and users, the smallest first: what each of them keeps, and in
 # which steps.
@@ -22,7 +23,10 @@ CUTS: dict[Cut, tuple[frozenset[str], frozenset[Step]]] = {
         frozenset({"day", "month"}),
     ),
 }
+QUARTER = timedelta(minutes=15)
 _DAY = timedelta(days=1)
+_FINER: dict[Step, Step] = {"month": "day", "day": "quarter", "quarter": "record"}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -44,24 +48,23 @@ def cut_for(columns: Iterable[str], step: Step) -> Cut | None:
 def pieces(since: datetime | None, until: datetime | None, coarsest: Step) -> list[Piece]:
     """The span in pieces that touch and do not overlap, by steps up to the coarsest one.
 
-    Both bounds are UTC-aware and fall on quarters of an hour. At least one piece, which is empty
-    when the span is.
+    Both bounds are UTC-aware. At least one piece, which is empty when the span is.
     """
     found: list[Piece] = []
     try:
         _split(found, since, until, coarsest)
     except OverflowError:  # so near the calendar's first or last day
-        return [Piece("quarter", since, until)]
-    return found or [Piece("quarter", since, until)]
+        return [Piece("record", since, until)]
+    return found or [Piece("record", since, until)]
 
 
 def _split(found: list[Piece], since: datetime | None, until: datetime | None, step: Step) -> None:
     if since is not None and until is not None and since >= until:
         return
-    if step == "quarter":
+    if step == "record":
         found.append(Piece(step, since, until))
         return
-    finer: Step = "day" if step == "month" else "quarter"
+    finer = _FINER[step]
     first = None if since is None else _next(since, step)
     last = None if until is None else _floor(until, step)
     if first is not None and last is not None and first >= last:
@@ -74,8 +77,19 @@ def _split(found: list[Piece], since: datetime | None, until: datetime | None, s
         _split(found, last, until, finer)
 
 
+def is_begin(moment: datetime, step: Step) -> bool:
+    """Whether such a step begins at that moment."""
+    try:
+        return _floor(moment, step) == moment
+    except OverflowError:  # the calendar's first or last day, in another zone
+        return False
+
+
 def _floor(moment: datetime, step: Step) -> datetime:
-    day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    moment = moment.astimezone(UTC)
+    if step == "quarter":
+        return moment - (moment - _EPOCH) % QUARTER
+    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     return day.replace(day=1) if step == "month" else day
 
 
@@ -84,4 +98,5 @@ def _next(moment: datetime, step: Step) -> datetime:
     floor = _floor(moment, step)
     if floor == moment:
         return floor
-    return _floor(floor + (_DAY if step == "day" else 32 * _DAY), step)
+    longest = {"quarter": QUARTER, "day": _DAY, "month": 32 * _DAY}[step]
+    return _floor(floor + longest, step)

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import msgspec
 
-from common.domain.usage_spans import cut_for
+from common.domain.usage_spans import cut_for, is_begin
 from common.store import usage
 from common.store.database import Connection
 from common.store.usage import Filters, UsageSum
@@ -39,7 +39,7 @@ def over_until(filters: Filters, by: str, now: datetime) -> datetime | None:
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     over = today if filters.until is None else min(today, filters.until)
     enough = filters.since is None or over - filters.since >= timedelta(days=DAYS_MIN)
-    return over if by in usage.MEMBERS and enough and _is_cheap(filters) else None
+    return over if by in usage.MEMBERS and enough and _is_cheap(filters, over) else None
 
 
 async def leaders(
@@ -92,8 +92,9 @@ def _figure(one: UsageSum, metric: str) -> Decimal:
     }[metric]
 
 
-def _is_cheap(filters: Filters) -> bool:
-    """Whether the sum over everybody is kept without keys."""
-    bounds = [moment for moment in (filters.since, filters.until) if moment is not None]
-    on_steps = all(one.timestamp() % usage.ROLLUP_STEP.total_seconds() == 0 for one in bounds)
-    return on_steps and cut_for(filters.columns(), "day") is not None
+def _is_cheap(filters: Filters, over: datetime) -> bool:
+    """Whether the sum over everybody is kept without keys, of a time that is asked for again."""
+    bounds = [over] if filters.since is None else [filters.since, over]
+    return all(is_begin(one, "quarter") for one in bounds) and (
+        cut_for(filters.columns(), "day") is not None
+    )

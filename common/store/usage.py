@@ -1,7 +1,7 @@
 """Reading usage: sums by any grouping, and the ledger's own rows."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -9,9 +9,9 @@ from uuid import UUID
 import msgspec
 import psycopg
 
-from common.domain.ids import first_uuid, ulid_to_uuid, uuid_to_ulid
+from common.domain.ids import first_uuid, last_uuid, ulid_to_uuid, uuid_to_ulid
 from common.domain.usage import TOKEN_CLASSES
-from common.domain.usage_spans import Piece, Step, cut_for, pieces
+from common.domain.usage_spans import Step, cut_for, pieces
 from common.store.database import Connection, query
 
 # What usage can be grouped by, and the column that says it or an expression of `since`. Times are
@@ -39,7 +39,6 @@ METRICS = {
 # By these there are as many sums as there are keys: the column and its type.
 MEMBERS = {"key": ("key_id", "uuid"), "user": ("user_id", "text")}
 _TOGETHER = 2
-ROLLUP_STEP = timedelta(minutes=15)
 TIMES = frozenset({"hour", "day", "week", "month"})
 # Zones whose days are those that sums are kept of.
 UTC_NAMES = frozenset({"UTC", "Etc/UTC", "GMT"})
@@ -120,8 +119,8 @@ async def sums(
     In the groups' order, or with `most` (a name of `METRICS`) who has most of it first. `among`
     leaves these of the first grouping, one of `MEMBERS`, as they are in the database.
 
-    Read from the coarsest sums that fill the time where its bounds fall on the rollups' steps, else
-    from the ledger itself. Raises `UnknownTimeZone`.
+    Read from the coarsest sums that fill the time, and from the ledger what is left at its edges.
+    Raises `UnknownTimeZone`.
     """
     if most is not None and among is None and len(group_by) == 1 and group_by[0] in MEMBERS:
         # Of many the order is found by one sum, and all are made for the first ones alone.
@@ -241,36 +240,31 @@ def _source(
 ) -> str:
     """Rows to be summed; the bounds of each part are added to the values."""
     columns = {GROUPINGS[name] for name in group_by if name not in TIMES} | filters.columns()
-    if not _on_steps(filters):
-        parts = [("ledger_as_rollups", Piece("quarter", filters.since, filters.until))]
-    else:
-        parts = [
-            (_kept(columns, piece.step), piece)
-            for piece in pieces(filters.since, filters.until, coarsest(group_by, time_zone))
-        ]
     texts = []
-    for number, (kept, piece) in enumerate(parts):
-        bounds = ""
-        for name, sign, moment in (("since", ">=", piece.since), ("until", "<", piece.until)):
-            if moment is not None:
-                values[f"{name}_{number}"] = moment
-                bounds += f" AND since {sign} %({name}_{number})s"
+    found = pieces(filters.since, filters.until, coarsest(group_by, time_zone))
+    for number, piece in enumerate(found):
+        bounds = ids = ""
+        # By ids only a time's partitions are read; they tell milliseconds, a bound may tell more.
+        if piece.since is not None:
+            values |= {f"since_{number}": piece.since, f"first_{number}": first_uuid(piece.since)}
+            bounds += f" AND since >= %(since_{number})s"
+            ids += f" AND id >= %(first_{number})s"
+        if piece.until is not None:
+            values |= {f"until_{number}": piece.until, f"last_{number}": last_uuid(piece.until)}
+            bounds += f" AND since < %(until_{number})s"
+            ids += f" AND id <= %(last_{number})s"
         cut = cut_for(columns, piece.step)
-        texts.append(query(kept).decode().format(step=piece.step, cut=cut) + bounds)
+        kept = query(_kept(columns, piece.step)).decode()
+        texts.append(kept.format(step=piece.step, cut=cut, ids=ids) + bounds)
     return " UNION ALL ".join(texts)
 
 
 def _kept(columns: set[str], step: Step) -> str:
-    """The query of the smallest sums that know these columns."""
+    """The query of the smallest sums that know these columns; of records, themselves."""
     if cut_for(columns, step) is not None:
         return "usage_of_cuts"
-    return "usage_of_quarters" if step == "quarter" else "usage_of_periods"
-
-
-def _on_steps(filters: Filters) -> bool:
-    return all(
-        moment is None or moment.timestamp() % ROLLUP_STEP.total_seconds() == 0
-        for moment in (filters.since, filters.until)
+    return {"record": "ledger_as_rollups", "quarter": "usage_of_quarters"}.get(
+        step, "usage_of_periods"
     )
 
 

@@ -9,5 +9,6 @@ SELECT * FROM (
                - (kind = 'adjustment' AND finish_cause = 'priced_later')::int AS unpriced_requests,
            round(cost_usd * price_multiplier, 12) - cost_usd AS markup_usd
     FROM ledger
+    WHERE true{ids}
 ) AS records
 WHERE true

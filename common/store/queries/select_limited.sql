@@ -3,10 +3,13 @@
 SELECT *
 FROM (
     SELECT below.*, coalesce((
-        SELECT max(totals.settled / nullif((budget ->> 'usd')::numeric, 0))
+        -- Each of them is looked up: a scope has a total of every day there was.
+        SELECT max((
+            SELECT settled FROM spend_totals AS totals
+            WHERE totals.scope = below.scope
+              AND totals.period = %(periods)s::jsonb ->> (budget ->> 'period')
+        ) / nullif((budget ->> 'usd')::numeric, 0))
         FROM jsonb_array_elements(below.budgets) AS budget
-        JOIN spend_totals AS totals ON totals.scope = below.scope
-          AND totals.period = %(periods)s::jsonb ->> (budget ->> 'period')
     ), 0)::numeric(24, 6) AS share
     FROM ({below}) AS below
 ) AS found

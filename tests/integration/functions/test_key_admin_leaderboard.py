@@ -117,7 +117,7 @@ def test_it_is_as_long_as_asked_for(board, limit):
 
 @pytest.mark.parametrize("minutes", [15, 41])
 def test_bounds_on_steps_and_off_them(board, minutes):
-    """On a step of the rollups they are read, else the ledger."""
+    """Off the steps of the rollups the ledger is read up to the next one."""
     moment = START + timedelta(minutes=minutes)
     for bound, used in (
         ("since", [one for one in USED if one[8] >= minutes]),

@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.domain.usage_spans import Piece, cut_for, pieces
+from common.domain.usage_spans import Piece, cut_for, is_begin, pieces
 
 QUARTER, DAY = timedelta(minutes=15), timedelta(days=1)
 BEGIN = datetime(2023, 11, 28, tzinfo=UTC)
 MOMENTS = st.none() | st.builds(
-    lambda day, quarter: BEGIN + day * DAY + quarter * QUARTER,
+    lambda day, quarter, more: BEGIN + day * DAY + quarter * QUARTER + timedelta(microseconds=more),
     st.integers(0, 500),
     st.sampled_from((0, 0, 1, 48, 95)),
+    st.sampled_from((0, 0, 1, 899_999_999)),
 )
 
 
@@ -22,9 +23,11 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def is_begin(moment: datetime | None, step: str) -> bool:
-    if moment is None or step == "quarter":
+def begins(moment: datetime | None, step: str) -> bool:
+    if moment is None or step == "record":
         return True
+    if step == "quarter":
+        return moment.minute % 15 == moment.second == moment.microsecond == 0
     return (moment.hour, moment.minute) == (0, 0) and (step == "day" or moment.day == 1)
 
 
@@ -32,21 +35,23 @@ def is_begin(moment: datetime | None, step: str) -> bool:
 def test_pieces_are_the_span_whole_and_once(since, until, coarsest):
     found = pieces(since, until, coarsest)
     if since is not None and until is not None and since >= until:
-        assert found == [Piece("quarter", since, until)]
+        assert found == [Piece("record", since, until)]
         return
     assert (found[0].since, found[-1].until) == (since, until)
     assert all(one.until == other.since is not None for one, other in pairwise(found))
     for piece in found:
         assert piece.since is None or piece.until is None or piece.since < piece.until
-        assert is_begin(piece.since, piece.step)
-        assert is_begin(piece.until, piece.step)
+        assert begins(piece.since, piece.step)
+        assert begins(piece.until, piece.step)
         # No more than the edges of what is coarser.
         if piece.since is not None and piece.until is not None:
+            if piece.step == "record":
+                assert piece.until - piece.since < 2 * QUARTER
             if piece.step == "quarter" and coarsest != "quarter":
                 assert piece.until - piece.since < 2 * DAY
             if piece.step == "day" and coarsest == "month":
                 assert piece.until - piece.since < 61 * DAY
-    assert len(found) <= {"quarter": 1, "day": 3, "month": 5}[coarsest]
+    assert len(found) <= {"quarter": 3, "day": 5, "month": 7}[coarsest]
 
 
 @pytest.mark.parametrize(
@@ -54,10 +59,11 @@ def test_pieces_are_the_span_whole_and_once(since, until, coarsest):
     [
         (None, None, "month", [("month", None, None)]),
         (
-            "2026-01-30T10:15",
+            "2026-01-30T10:07",
             "2026-04-02T00:30",
             "month",
             [
+                ("record", "2026-01-30T10:07", "2026-01-30T10:15"),
                 ("quarter", "2026-01-30T10:15", "2026-01-31T00:00"),
                 ("day", "2026-01-31T00:00", "2026-02-01T00:00"),
                 ("month", "2026-02-01T00:00", "2026-04-01T00:00"),
@@ -100,9 +106,10 @@ def test_days_are_those_of_utc_whatever_the_bounds_are_written_in():
 @pytest.mark.parametrize(("year", "month", "day", "hours"), [(1, 1, 1, 14), (9999, 12, 31, -12)])
 def test_the_calendars_ends_are_no_error(year, month, day, hours):
     zone = timezone(timedelta(hours=hours))
-    there = datetime(year, month, day, 12, 45, tzinfo=zone)
+    there = datetime(year, month, day, 12, 46, tzinfo=zone)
     assert pieces(there, None, "month")
     assert pieces(None, there, "month")
+    assert not is_begin(there, "quarter")
 
 
 @pytest.mark.parametrize(
