@@ -5,8 +5,8 @@ months inside, then whole days on both sides of them, then quarters of an hour, 
 themselves at both edges.
 """
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Literal
 
 import msgspec
@@ -24,6 +24,8 @@ CUTS: dict[Cut, tuple[frozenset[str], frozenset[Step]]] = {
     ),
 }
 QUARTER = timedelta(minutes=15)
+# Of fewer days of UTC, or with more quarters to be moved, days of a zone are not made of them.
+DAYS_MIN, MOVED_MAX = 3, 8000
 _DAY = timedelta(days=1)
 _FINER: dict[Step, Step] = {"month": "day", "day": "quarter", "quarter": "record"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,6 +37,18 @@ class Piece(msgspec.Struct, frozen=True):
     step: Step
     since: datetime | None
     until: datetime | None
+
+
+class LocalDays(msgspec.Struct, frozen=True):
+    """Whole days of UTC from `since` until `until`, and the quarters of them that are to be moved.
+
+    Each day stands for the date of its noon in a zone. With the quarters, told by their begins,
+    taken away from it and given to their own date, days of UTC make up those of the zone.
+    """
+
+    since: datetime
+    until: datetime
+    moved: tuple[datetime, ...]
 
 
 def cut_for(columns: Iterable[str], step: Step) -> Cut | None:
@@ -75,6 +89,41 @@ def _split(found: list[Piece], since: datetime | None, until: datetime | None, s
     found.append(Piece(step, first, last))
     if until is not None:
         _split(found, last, until, finer)
+
+
+def local_days(since: datetime, until: datetime, zone: tzinfo) -> LocalDays | None:
+    """The days of UTC inside a span, for days of that zone.
+
+    None where they save nothing, or where a date begins within a quarter of an hour.
+    """
+    moved: list[datetime] = []
+    try:
+        first, last = _next(since, "day"), _floor(until, "day")
+        if (last - first).days < DAYS_MIN:
+            return None
+        day = first
+        while day < last:
+            noon, end = (day + _DAY / 2).astimezone(zone).date(), day + _DAY
+            midnights = [_midnight(noon, zone), _midnight(noon + _DAY, zone)]
+            if not all(is_begin(one, "quarter") for one in midnights):
+                return None
+            moved += [*_quarters(day, midnights[0]), *_quarters(midnights[1], end)]
+            if len(moved) > MOVED_MAX:
+                return None
+            day = end
+    except OverflowError:
+        return None
+    return LocalDays(first, last, tuple(moved))
+
+
+def _quarters(since: datetime, until: datetime) -> Iterator[datetime]:
+    while since < until:
+        yield since
+        since += QUARTER
+
+
+def _midnight(day: date, zone: tzinfo) -> datetime:
+    return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
 
 
 def is_begin(moment: datetime, step: Step) -> bool:

@@ -10,8 +10,9 @@ import msgspec
 import psycopg
 
 from common.domain.ids import first_uuid, last_uuid, ulid_to_uuid, uuid_to_ulid
+from common.domain.periods import UnknownTimezone, zone
 from common.domain.usage import TOKEN_CLASSES
-from common.domain.usage_spans import Step, cut_for, pieces
+from common.domain.usage_spans import LocalDays, Piece, Step, cut_for, local_days, pieces
 from common.store.database import Connection, query
 
 # What usage can be grouped by, and the column that says it or an expression of `since`. Times are
@@ -142,7 +143,8 @@ async def sums(
             member=member,
             kind=kind,
             summed=f"GROUP BY {summed}" if summed else "",
-            grouped=f"GROUP BY {places} ORDER BY {order}" if places else "",
+            # What was only moved to another date leaves nothing where it was.
+            grouped=f"GROUP BY {places} HAVING sum(parts) > 0 ORDER BY {order}" if places else "",
         )
     )
     values = {**given, "tz": time_zone, "limit": limit, "among": among}
@@ -240,23 +242,55 @@ def _source(
 ) -> str:
     """Rows to be summed; the bounds of each part are added to the values."""
     columns = {GROUPINGS[name] for name in group_by if name not in TIMES} | filters.columns()
-    texts = []
-    found = pieces(filters.since, filters.until, coarsest(group_by, time_zone))
-    for number, piece in enumerate(found):
-        bounds = ids = ""
-        # By ids only a time's partitions are read; they tell milliseconds, a bound may tell more.
-        if piece.since is not None:
-            values |= {f"since_{number}": piece.since, f"first_{number}": first_uuid(piece.since)}
-            bounds += f" AND since >= %(since_{number})s"
-            ids += f" AND id >= %(first_{number})s"
-        if piece.until is not None:
-            values |= {f"until_{number}": piece.until, f"last_{number}": last_uuid(piece.until)}
-            bounds += f" AND since < %(until_{number})s"
-            ids += f" AND id <= %(last_{number})s"
-        cut = cut_for(columns, piece.step)
-        kept = query(_kept(columns, piece.step)).decode()
-        texts.append(kept.format(step=piece.step, cut=cut, ids=ids) + bounds)
+    local = _local_days(filters, group_by, time_zone, columns)
+    if local is None:
+        found = pieces(filters.since, filters.until, coarsest(group_by, time_zone))
+        return " UNION ALL ".join(_rows(piece, columns, values) for piece in found)
+    days = _rows(Piece("day", local.since, local.until), columns, values)
+    texts = [query("usage_at_noon").decode().format(days=days)]
+    if local.moved:
+        values["moved"] = list(local.moved)
+        quarters = _rows(Piece("quarter", None, None), columns, values)
+        quarters += " AND since = ANY (%(moved)s::timestamptz[])"
+        texts.append(query("usage_moved").decode().format(quarters=quarters))
+    for since, until in ((filters.since, local.since), (local.until, filters.until)):
+        texts += [_rows(piece, columns, values) for piece in pieces(since, until, "quarter")]
     return " UNION ALL ".join(texts)
+
+
+def _local_days(
+    filters: Filters, group_by: Sequence[str], time_zone: str, columns: set[str]
+) -> LocalDays | None:
+    """Days of UTC that days of another zone are made of, where all their quarters are many."""
+    if (
+        filters.since is None
+        or filters.until is None
+        or "hour" in group_by
+        or coarsest(group_by, time_zone) != "quarter"
+        or cut_for(columns, "quarter") is not None
+    ):
+        return None
+    try:
+        return local_days(filters.since, filters.until, zone(time_zone))
+    except UnknownTimezone:  # Postgres may know it
+        return None
+
+
+def _rows(piece: Piece, columns: set[str], values: dict[str, Any]) -> str:
+    """The rows of a piece; its bounds are added to the values."""
+    bounds = ids = ""
+    number = len(values)
+    # By ids only a time's partitions are read; they tell milliseconds, a bound may tell more.
+    if piece.since is not None:
+        values |= {f"since_{number}": piece.since, f"first_{number}": first_uuid(piece.since)}
+        bounds += f" AND since >= %(since_{number})s"
+        ids += f" AND id >= %(first_{number})s"
+    if piece.until is not None:
+        values |= {f"until_{number}": piece.until, f"last_{number}": last_uuid(piece.until)}
+        bounds += f" AND since < %(until_{number})s"
+        ids += f" AND id <= %(last_{number})s"
+    kept = query(_kept(columns, piece.step)).decode()
+    return kept.format(step=piece.step, cut=cut_for(columns, piece.step), ids=ids) + bounds
 
 
 def _kept(columns: set[str], step: Step) -> str:

@@ -26,7 +26,8 @@ FROM (
            sum(audio_output) AS audio_output,
            sum(cost_usd) AS cost_usd,
            sum(unpriced_requests) AS unpriced_requests,
-           sum(markup_usd) AS markup_usd
+           sum(markup_usd) AS markup_usd,
+           sum(parts) AS parts
     FROM ({source}) AS used
     WHERE (%(key_id)s::uuid IS NULL OR key_id = %(key_id)s)
       AND (%(user_id)s::text IS NULL OR user_id = %(user_id)s)

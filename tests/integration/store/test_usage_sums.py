@@ -130,6 +130,19 @@ async def test_every_grouping_in_every_zone(filled):
             ), (name, zone)
 
 
+async def test_days_of_a_zone_are_made_of_days_of_utc(filled):
+    database, records = filled
+    for hours in (5, 30):
+        span = {"since": SINCE + timedelta(hours=hours, minutes=7), "until": UNTIL}
+        for zone in ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Etc/GMT-14"):
+            for group_by in (["week", "user"], ["month"], ["model", "day"]):
+                for more in ({"key_id": KEYS[0]}, {"team_id": TEAMS[1], "user_id": "bob"}):
+                    filters = Filters(**span, **more)
+                    assert await found(database, filters, group_by, zone) == expected(
+                        records, filters, group_by, zone
+                    ), (filters, group_by, zone)
+
+
 async def test_random_filters_and_groupings(filled):
     database, records = filled
     draw = random.Random(7)

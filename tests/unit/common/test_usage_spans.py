@@ -2,15 +2,17 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.domain.usage_spans import Piece, cut_for, is_begin, pieces
+from common.domain.usage_spans import DAYS_MIN, Piece, cut_for, is_begin, local_days, pieces
 
 QUARTER, DAY = timedelta(minutes=15), timedelta(days=1)
 BEGIN = datetime(2023, 11, 28, tzinfo=UTC)
+EPOCH = datetime(2012, 1, 1, tzinfo=UTC)
 MOMENTS = st.none() | st.builds(
     lambda day, quarter, more: BEGIN + day * DAY + quarter * QUARTER + timedelta(microseconds=more),
     st.integers(0, 500),
@@ -110,6 +112,27 @@ def test_the_calendars_ends_are_no_error(year, month, day, hours):
     assert pieces(there, None, "month")
     assert pieces(None, there, "month")
     assert not is_begin(there, "quarter")
+
+
+@given(
+    st.sampled_from(sorted(available_timezones())),
+    st.integers(0, 25 * 365 * 96).map(lambda count: EPOCH + count * QUARTER),
+    st.integers(1, 40),
+    st.data(),
+)
+def test_days_of_utc_with_what_is_moved_are_the_days_of_every_zone(name, since, length, data):
+    zone, until = ZoneInfo(name), since + length * DAY
+    found = local_days(since, until, zone)
+    if found is None:
+        assert (until - since).days < DAYS_MIN + 1
+        return
+    assert since <= found.since <= found.until <= until
+    assert sorted(set(found.moved)) == list(found.moved)
+    quarters = (found.until - found.since) // QUARTER
+    moment = found.since + QUARTER * data.draw(st.integers(0, quarters - 1))
+    dated_by = moment if moment in found.moved else moment.replace(hour=12, minute=0)
+    own = dated_by.astimezone(zone).date()
+    assert own == moment.astimezone(zone).date()
 
 
 @pytest.mark.parametrize(
