@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from psycopg.types.json import Jsonb
@@ -111,6 +111,13 @@ async def update_user(connection: Connection, user: User) -> bool:
 async def delete_user(connection: Connection, user_id: str) -> None:
     """Usage and keys of the past keep the id."""
     await connection.execute(query("delete_user"), [user_id])
+
+
+async def user_id_taken(connection: Connection, user_id: str) -> Literal["user", "past"] | None:
+    """Whose an id is: a user's (as id or address, ignoring case), or kept by keys and usage."""
+    cursor = await connection.execute(query("user_id_taken"), {"id": user_id})
+    row = await cursor.fetchone() or {}
+    return "user" if row.get("of_user") else "past" if row.get("of_past") else None
 
 
 async def lock_user(connection: Connection, user_id: str) -> None:

@@ -2,11 +2,13 @@
 
 Limits, budgets and access rules of a level bind beside those above it, so they may be set. What
 the nearest level decides alone (accounts, groups, regions, rules of content) is for those who see
-everything.
+everything. So is who a user is: whoever signs in by a user's address or id has all keys of that
+user, whatever team these are of.
 """
 
 from pydantic import BaseModel
 
+from common.domain.roles import Scope
 from common.store import directory
 from common.store.database import Connection
 from functions.key_admin.models.keys import KeyCreate, KeyPatch
@@ -16,7 +18,7 @@ from functions.key_admin.problem import invalid_field
 _NARROWING = frozenset(("limits", "budgets", "calendar", "access"))
 _TEAM_KEY = _NARROWING | {"name", "user_id", "team_id", "scopes", "models", "tags", "expires_at",
                           "activation", "status"}  # fmt: skip
-_TEAM_USER = _NARROWING | {"id", "name", "email", "team_id"}
+_TEAM_USER = _NARROWING | {"id", "name", "team_id"}
 
 
 async def scoped_key(call: Call, connection: Connection, given: KeyCreate) -> KeyCreate:
@@ -48,6 +50,30 @@ def check_user_fields(call: Call, given: BaseModel) -> None:
     """The same of users. Raises `Problem`."""
     if not call.scope.everything:
         _check_fields(given, _TEAM_USER)
+
+
+def may_say_who(scope: Scope) -> bool:
+    """Whether they say by which address a user signs in (`email`)."""
+    return scope.everything
+
+
+async def check_new_user_id(call: Call, connection: Connection, user_id: str) -> None:
+    """A team admin gives nobody an id by which another one is known. Raises `Problem` 422.
+
+    The id outranks the address at a first sign-in, and keys and usage keep the id of a user who
+    was deleted.
+    """
+    if call.scope.everything:
+        return
+    match await directory.user_id_taken(connection, user_id):
+        case "user":
+            raise invalid_field(
+                "id", "is the id or the e-mail address of another user: ask an administrator"
+            )
+        case "past":
+            raise invalid_field(
+                "id", "is that of a user who was deleted: ask an administrator to give it again"
+            )
 
 
 def team_of(call: Call, team_id: str | None, *, required: bool = False) -> str | None:

@@ -39,6 +39,10 @@ class Person:
         """Somebody of the portal from now on."""
         self._client.cookies.set("relay-session", portal_session(self._key_admin, user_id))
 
+    def has_session(self, token: str) -> None:
+        """Whoever's access token it is from now on, where Relay is known by an https address."""
+        self._client.cookies.set("__Host-relay-session", token)
+
     def get(self, path: str, **options: Any) -> httpx.Response:
         """A page."""
         return self._client.get(path, **options)

@@ -28,7 +28,7 @@ from functions.key_admin.models.limits import (
 from functions.key_admin.operation import Call, Operation, answered, etag
 from functions.key_admin.problem import Problem, conflict, invalid_field, not_found
 from functions.key_admin.projecting import project_policy
-from functions.key_admin.scoping import check_user_fields, team_of
+from functions.key_admin.scoping import check_new_user_id, check_user_fields, team_of
 
 PATH = "/internal/users"
 
@@ -39,6 +39,8 @@ async def create(call: Call) -> Response:
     check_user_fields(call, given)
     team_id = team_of(call, given.team_id)
     async with call.services.database.transaction() as connection:
+        if await directory.find_user(connection, given.id) is None:
+            await check_new_user_id(call, connection, given.id)
         try:
             await directory.create_user(
                 connection, given.id, given.name, given.email, team_id, policy_of(given)

@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 from starlette.responses import Response
 
 from functions.key_admin.console import editing, fields
@@ -10,6 +11,7 @@ from functions.key_admin.console.forms import Input
 from functions.key_admin.console.pages import names
 from functions.key_admin.console.view import View
 from functions.key_admin.problem import Problem
+from functions.key_admin.scoping import may_say_who
 
 _POLICY = (*fields.TENANT_ACCESS, *fields.LIMITS)
 KINDS = {
@@ -31,14 +33,24 @@ KINDS = {
 }
 
 
+def _kind(view: View, section: str) -> editing.Kind:
+    """The form as this person may fill it in: `email` is a field for whom the API lets set it."""
+    kind = KINDS[section]
+    if view.actor is not None and may_say_who(view.actor.scope):
+        return kind
+    return msgspec.structs.replace(
+        kind, fields=tuple(field for field in kind.fields if field.path != "email")
+    )
+
+
 async def show_new(view: View, section: str) -> Response:
     """The empty form."""
-    return await _page(view, section, editing.Form(editing.shown(view, KINDS[section], {})))
+    return await _page(view, section, editing.Form(editing.shown(view, _kind(view, section), {})))
 
 
 async def create(view: View, form: dict[str, str], section: str) -> Response:
     """Made, and on to it."""
-    made, again = await editing.created(view, KINDS[section], f"/internal/{section}", form)
+    made, again = await editing.created(view, _kind(view, section), f"/internal/{section}", form)
     if again is not None:
         return await _page(view, section, again)
     return view.redirect(view.link(_address(section, made["id"]), done="saved"))
@@ -47,13 +59,13 @@ async def create(view: View, form: dict[str, str], section: str) -> Response:
 async def show(view: View, section: str, name: str) -> Response:
     """The form as it is now."""
     answer = await view.api.ask("GET", _path(section, name))
-    form = editing.opened(view, KINDS[section], answer.body, answer.etag)
+    form = editing.opened(view, _kind(view, section), answer.body, answer.etag)
     return await _page(view, section, form, answer.body)
 
 
 async def save(view: View, form: dict[str, str], section: str, name: str) -> Response:
     """Changed, and on to it; or the form again."""
-    again = await editing.saved(view, KINDS[section], _path(section, name), form)
+    again = await editing.saved(view, _kind(view, section), _path(section, name), form)
     if again is None:
         return view.redirect(view.link(_address(section, name), done="saved"))
     return await _page(view, section, again, await view.api.get(_path(section, name)))

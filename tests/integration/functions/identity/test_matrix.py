@@ -13,12 +13,13 @@ import pytest
 from common.domain.roles import Role
 from functions.key_admin.application import OPERATIONS
 from functions.key_admin.openapi import document
+from tests.support.console import Person, hidden_fields
 from tests.support.key_admin import KEYS, new_address
 from tests.support.usage_records import make_record, post_records
 
 RANKS = ["viewer", "operator", "admin"]
 ALL = [*RANKS, "team_admin", "portal"]
-OWN_KEYS = "/internal/self/keys"
+OWN_KEYS, USERS = "/internal/self/keys", "/internal/users"
 UNKNOWN = "01ARYZ6S41TSV4RRFFQ69G5FAV"
 MAY = {
     "": ("self_service_check sessions_open_one sessions_refresh"),
@@ -290,6 +291,56 @@ def test_a_team_admin_makes_keys_and_users_of_the_team(people, world):
         token, "PATCH", f"/internal/users/{user['id']}", json={"team_id": other.team_id}
     )
     assert moved.status_code == 422
+
+
+def test_a_team_admin_does_not_say_who_a_user_is(people, world):
+    own, _ = world
+    token = people.token("team_admin", team_ids=(own.team_id,))
+    address = {"email": f"{new_address()}@example.com"}
+    for method, path, body in (
+        ("PATCH", f"{USERS}/{own.user_id}", address),
+        ("POST", USERS, {"id": new_address()} | address),
+    ):
+        answer = people.call(token, method, path, json=body)
+        assert answer.status_code == 422, answer.text
+        assert [one["field"] for one in answer.json()["errors"]] == ["email"]
+
+
+def test_a_team_admin_gives_nobody_another_ones_id(key_admin, people, world):
+    own, other = world
+    token, address = people.token("team_admin", team_ids=(own.team_id,)), new_address()
+    dave = {"id": f"Dave {address}", "email": f"Dave-{address}@Example.com"}
+    dave |= {"team_id": other.team_id}
+    key_admin.call("POST", USERS, json=dave).raise_for_status()
+    gone, used = f"gone {address}", f"used {address}"
+    key_id = key_admin.created(user_id=gone, team_id=other.team_id)["id"]
+    key_admin.call("POST", f"{KEYS}/{key_id}/revoke").raise_for_status()
+    key_admin.call("DELETE", f"{USERS}/{gone}").raise_for_status()
+    post_records(key_admin.database_url, make_record(user_id=used, team_id=other.team_id))
+    for user_id in (dave["email"], dave["email"].lower(), dave["id"].lower(), gone, used):
+        answer = people.call(token, "POST", USERS, json={"id": user_id})
+        assert answer.status_code == 422, answer.text
+        assert [one["field"] for one in answer.json()["errors"]] == ["id"]
+        assert key_admin.get(f"{USERS}/{user_id}").status_code == 404
+    assert people.call(token, "POST", USERS, json={"id": dave["id"]}).status_code == 409
+    # Who sees everything gives them again.
+    assert key_admin.call("POST", USERS, json={"id": gone}).status_code == 201
+
+
+def test_the_form_of_a_user_asks_a_team_admin_for_no_address(key_admin, people, world):
+    own, _ = world
+    path, address = f"{USERS}/{own.user_id}", f"{new_address()}@example.com"
+    key_admin.call("PATCH", path, json={"email": address}).raise_for_status()
+    token = people.token("team_admin", team_ids=(own.team_id,))
+    person = Person(key_admin)
+    person.has_session(token)
+    page = person.get(f"/admin/users/{own.user_id}/edit").text
+    assert 'name="team_id"' in page
+    assert 'name="email"' not in page
+    sent = {**hidden_fields(page), "name": "Ada", "team_id": own.team_id}
+    assert person.post(f"/admin/users/{own.user_id}/edit", **sent).status_code == 303
+    saved = key_admin.get(path).json()
+    assert (saved["name"], saved["email"]) == ("Ada", address)
 
 
 def test_what_one_made_is_not_another_ones_by_an_idempotency_key(people, world):
