@@ -52,23 +52,25 @@ async def admit(parts: Services, request: Request, account: str) -> Attempt:
     """Count an attempt. Raises `Problem` 429 and `RedisUnavailable`."""
     prefix = f"{parts.settings.state_prefix}:sign-ins"
     digest = hashlib.sha256(account.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    keys = (f"{prefix}:account:{digest}", f"{prefix}:address:{request.scope['relay.address']}")
+    address = request.scope["relay.address"]
+    keys = (f"{prefix}:account:{digest}", f"{prefix}:address:{address}")
+    # An address that is closed locks no more accounts, nor leaves a counter for each that it names.
+    if await _raised(parts, keys[1]) > ADDRESS_ATTEMPTS_MAX:
+        raise await _too_many(parts, keys[1], "from this address")
     by_account = await _raised(parts, keys[0])
-    by_address = await _raised(parts, keys[1])
-    for count, most, what, key in (
-        (by_address, ADDRESS_ATTEMPTS_MAX, "from this address", keys[1]),
-        (by_account, ACCOUNT_ATTEMPTS_MAX, "for this account, which is locked", keys[0]),
-    ):
-        if count > most:
-            commands = parts.redis
-            left_s = max((await commands.call("PTTL", key)) // 1000, 1)
-            raise Problem(
-                429,
-                "Too many failed attempts",
-                f"Too many failed attempts to sign in {what}; try again in {_minutes(left_s)}.",
-                headers={"retry-after": str(left_s)},
-            )
+    if by_account > ACCOUNT_ATTEMPTS_MAX:
+        raise await _too_many(parts, keys[0], "for this account, which is locked")
     return Attempt(parts, keys, by_account)
+
+
+async def _too_many(parts: Services, key: str, what: str) -> Problem:
+    left_s = max((await parts.redis.call("PTTL", key)) // 1000, 1)
+    return Problem(
+        429,
+        "Too many failed attempts",
+        f"Too many failed attempts to sign in {what}; try again in {_minutes(left_s)}.",
+        headers={"retry-after": str(left_s)},
+    )
 
 
 async def _raised(parts: Services, key: str) -> int:

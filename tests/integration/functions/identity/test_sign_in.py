@@ -132,6 +132,18 @@ def test_an_address_is_closed_whichever_accounts_it_tries(sign_in):
     assert sign_in().status_code == 201
 
 
+def test_a_closed_address_locks_no_accounts_and_leaves_no_counters(sign_in, key_admin):
+    address = new_address()
+    for _ in range(throttle.ADDRESS_ATTEMPTS_MAX):
+        sign_in({"master_key": "wrong"}, address=address)
+    for _ in range(throttle.ACCOUNT_ATTEMPTS_MAX + 1):
+        assert sign_in({**RIGHT, "password": "wrong"}, address=address).status_code == 429
+    assert sign_in({"username": "nobody", "password": "x"}, address=address).status_code == 429
+    with key_admin.redis() as redis:
+        assert len(list(redis.scan_iter("*sign-ins:account:*"))) == 1
+    assert sign_in().status_code == 201
+
+
 def test_a_refresh_token_is_good_once(sign_in, by, key_admin):
     first = sign_in().json()
     second = refreshed(key_admin, first["refresh_token"])
