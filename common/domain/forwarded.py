@@ -4,9 +4,13 @@ Each proxy appends the address that it was called from, so the entries that trus
 are the last ones; whatever stands before them the caller may have written.
 """
 
+from functools import lru_cache
+
 import msgspec
 
 HOPS_MAX = 20
+# Whoever has one IPv6 address has all of the network that its interface is in (RFC 4291, 2.5.4).
+INTERFACE_BITS = 64
 
 
 class TrustedProxies(msgspec.Struct, frozen=True):
@@ -50,3 +54,21 @@ class TrustedProxies(msgspec.Struct, frozen=True):
 
 
 NO_PROXIES = TrustedProxies()
+
+
+def counted_as(address: str) -> str:
+    """Under which name an address's failures are counted: an IPv6 address's /64, else itself."""
+    return _network_of(address) if ":" in address else address
+
+
+@lru_cache(maxsize=4096)
+def _network_of(text: str) -> str:
+    from common.domain.addresses import parse_address
+
+    address = parse_address(text)
+    if address is None:
+        return text
+    if address.version == 4:  # written as an IPv6 one, or with a port
+        return str(address)
+    network = int(address) >> INTERFACE_BITS << INTERFACE_BITS
+    return f"{type(address)(network)}/{128 - INTERFACE_BITS}"

@@ -33,6 +33,7 @@ from common.domain.admission import (
     VerifyAnswer,
     Waiting,
 )
+from common.domain.forwarded import counted_as
 from common.state.commands import RedisCommands, RedisReplyError, RedisUnavailable, Script
 
 LEASE_MS = 30_000
@@ -87,7 +88,7 @@ class Admission:
             snapshot.versions,
             snapshot.accounts_version,
             LEASE_MS,
-            address,
+            counted_as(address),
             tokens,
             rules,
             waits_since_ms,
@@ -111,7 +112,7 @@ class Admission:
 
     async def verify(self, key_hash: str, *, address: str) -> VerifyAnswer:
         """The key's current records without a lease. Raises `RedisUnavailable`."""
-        return _key_answer(await self._run("verify", key_hash, address))
+        return _key_answer(await self._run("verify", key_hash, counted_as(address)))
 
     async def move(
         self,

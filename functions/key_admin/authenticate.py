@@ -5,6 +5,7 @@ import time
 
 from starlette.requests import Request
 
+from common.domain.forwarded import counted_as
 from common.secrets import constant_time_equal
 from common.state.commands import RedisUnavailable
 from common.store import master_keys
@@ -45,7 +46,7 @@ async def check_master_key(services: Services, request: Request, given: str) -> 
 
 async def refuse_guessers(services: Services, request: Request) -> set[str]:
     """The wrong keys of the address within its minute. Raises `Problem` 429 for too many."""
-    guesses = await _guesses(services, request.scope["relay.address"])
+    guesses = await _guesses(services, counted_as(request.scope["relay.address"]))
     if len(guesses) >= GUESSES_MAX:
         raise Problem(
             429,
@@ -71,7 +72,7 @@ async def count_wrong(
     services: Services, request: Request, given: str, *, known_wrong: bool = True
 ) -> None:
     """Count what was presented in vain, once however often it comes."""
-    address = request.scope["relay.address"]
+    address = counted_as(request.scope["relay.address"])
     guess = graced_hash(services, given)[:GUESS_CHARACTERS]
     await _count_guess(services, address, guess if known_wrong else f"?{guess}")
 

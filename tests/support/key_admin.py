@@ -161,5 +161,5 @@ def environment_of(database_url: str, redis_url: str) -> dict[str, str]:
 
 
 def new_address() -> str:
-    """An address that nobody else has (RFC 3849)."""
-    return f"2001:db8::{os.urandom(2).hex()}:{os.urandom(2).hex()}:{os.urandom(2).hex()}"
+    """An address that nobody else has, in a /64 of its own (RFC 3849)."""
+    return f"2001:db8:{os.urandom(2).hex()}:{os.urandom(2).hex()}::{os.urandom(2).hex()}"

@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from common.caller import presented_key as key_of_caller
 from common.domain.claims import ClaimsRefused, checked_email, granted, values_at
+from common.domain.forwarded import counted_as
 from common.domain.keys import KeyRecord, hash_presented
 from common.domain.refusals import Reason, Refused
 from common.domain.roles import Role
@@ -93,7 +94,7 @@ async def by_master_key(parts: Services, request: Request, key: str) -> Opened:
     if not parts.settings.identity.master_key_sign_in:
         raise _off("with the master key", "RELAY_MASTER_KEY_SIGN_IN is off")
     _check_given(master_key=key)
-    attempt = await throttle.admit(parts, request, f"master-key:{request.scope['relay.address']}")
+    attempt = await throttle.admit(parts, request, f"master-key:{_counted_as(request)}")
     if not constant_time_equal(key, parts.settings.master_key):
         await _failed(parts, request, attempt, "master-key", "master-key")
         raise unauthorized("The master key is wrong.")
@@ -119,7 +120,7 @@ async def checked_key(parts: Services, request: Request, key: str) -> tuple[str,
     One that nobody knows and one that can be none get the same answer.
     """
     _check_given(api_key=key)
-    attempt = await throttle.admit(parts, request, f"api-key:{request.scope['relay.address']}")
+    attempt = await throttle.admit(parts, request, f"api-key:{_counted_as(request)}")
     presented = key_of_caller([(b"x-api-key", key.encode("utf-8", "surrogateescape"))])
     try:
         key_hash = hash_presented(presented)
@@ -227,6 +228,10 @@ async def _write_tied(
             "request_id": request.scope["relay.request_id"],
         },
     )
+
+
+def _counted_as(request: Request) -> str:
+    return counted_as(request.scope["relay.address"])
 
 
 def _off(how: str, why: str) -> Problem:

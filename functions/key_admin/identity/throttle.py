@@ -9,6 +9,7 @@ import hashlib
 
 from starlette.requests import Request
 
+from common.domain.forwarded import counted_as
 from common.identifiers import now_ms
 from functions.key_admin.problem import Problem
 from functions.key_admin.services import Services
@@ -52,7 +53,7 @@ async def admit(parts: Services, request: Request, account: str) -> Attempt:
     """Count an attempt. Raises `Problem` 429 and `RedisUnavailable`."""
     prefix = f"{parts.settings.state_prefix}:sign-ins"
     digest = hashlib.sha256(account.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    address = request.scope["relay.address"]
+    address = counted_as(request.scope["relay.address"])
     keys = (f"{prefix}:account:{digest}", f"{prefix}:address:{address}")
     # An address that is closed locks no more accounts, nor leaves a counter for each that it names.
     if await _raised(parts, keys[1]) > ADDRESS_ATTEMPTS_MAX:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from starlette.requests import Request
 
+from common.domain.forwarded import counted_as
 from common.domain.ids import is_ulid
 from common.state.client import RedisPyCommands
 from common.store.database import Database
@@ -253,12 +254,20 @@ def test_ten_different_wrong_keys_close_the_address_for_a_minute(key_admin):
     assert key_admin.get(KEYS).status_code == 200
     with key_admin.redis() as connection:
         (name,) = connection.scan_iter("{relay}:auth-failures:*")
-        assert address in name
+        assert counted_as(address) in name
         assert connection.scard(name) == 10
         assert 0 < connection.pttl(name) <= 60_000
         assert not any("wrong" in member for member in connection.smembers(name))
         connection.delete(name)
     assert key_admin.call("GET", KEYS, address=address).status_code == 200
+
+
+def test_a_network_of_ipv6_is_closed_as_one_address(key_admin):
+    network = new_address().partition("::")[0]
+    for number in range(10):
+        call = {"authorization": f"Bearer wrong {number}", "address": f"{network}::{number + 1}"}
+        assert key_admin.call("GET", KEYS, **call).status_code == 401
+    problem(key_admin.call("GET", KEYS, address=f"{network}:a:b:c:d"), 429)
 
 
 def test_a_job_with_one_wrong_key_shuts_nobody_out(key_admin):
@@ -294,7 +303,7 @@ async def test_guesses_that_a_dead_process_left_without_an_end_get_one(redis_url
     """It died after it had written one and before it said until when."""
     commands = RedisPyCommands.from_url(redis_url)
     address = new_address()
-    name = f"{{relay}}:auth-failures:master-key:{address}"
+    name = f"{{relay}}:auth-failures:master-key:{counted_as(address)}"
     await commands.call("SADD", name, "left")
     settings = SimpleNamespace(master_key=MASTER_KEY, state_prefix="{relay}")
     scope = {"type": "http", "relay.address": address, "headers": WRONG_HEADERS}

@@ -141,6 +141,14 @@ async def test_unknown_keys_are_counted_by_address(world):
     assert await world.admission.verify(unknown.key_hash, address="9.9.9.9") == KeyUnknown(1)
 
 
+async def test_unknown_keys_are_counted_by_the_network_of_an_ipv6_address(world):
+    admission, unknown = world.admission, Snapshot(hash_key("cr_other"), "", 0)
+    first = await admission.verify(unknown.key_hash, address="2001:db8:0:1::1")
+    second = await admission.admit("r1", unknown, [], address="2001:db8:0:1::2")
+    other = await admission.verify(unknown.key_hash, address="2001:db8:0:2::1")
+    assert (first, second, other) == (KeyUnknown(1), KeyUnknown(2), KeyUnknown(1))
+
+
 async def test_without_an_epoch_nothing_is_admitted(world):
     await world.commands.call("DEL", f"{PREFIX}:epoch")
     assert await world.admit("r1", candidate("a")) == Rebuilding()

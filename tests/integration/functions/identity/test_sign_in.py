@@ -132,6 +132,19 @@ def test_an_address_is_closed_whichever_accounts_it_tries(sign_in):
     assert sign_in().status_code == 201
 
 
+@pytest.mark.parametrize(
+    "path", [SESSION, "/internal/self/check"], ids=["signing in", "checking a key"]
+)
+def test_a_network_of_ipv6_is_closed_as_one_address(key_admin, path):
+    network = new_address().partition("::")[0]
+    for number in range(throttle.ACCOUNT_ATTEMPTS_MAX + 1):
+        answer = key_admin.call(
+            *("POST", path), authorization=None, json={"api_key": f"wrong {number}"},
+            address=f"{network}::{number + 1}",
+        )  # fmt: skip
+        assert answer.status_code == (401 if number < throttle.ACCOUNT_ATTEMPTS_MAX else 429)
+
+
 def test_a_closed_address_locks_no_accounts_and_leaves_no_counters(sign_in, key_admin):
     address = new_address()
     for _ in range(throttle.ADDRESS_ATTEMPTS_MAX):
