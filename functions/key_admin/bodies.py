@@ -10,6 +10,8 @@ from common.domain.ids import is_ulid
 from functions.key_admin.problem import Problem, invalid, not_found
 
 BODY_BYTES_MAX = 1024 * 1024
+# Of calls and forms that anybody may send: credentials, and nothing long.
+PUBLIC_BODY_BYTES_MAX = 16 * 1024
 NAME_CHARACTERS_MAX = 200
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -51,9 +53,8 @@ def read_model(body: bytes, model: type[_Model]) -> _Model:
     try:
         return model.model_validate_json(body, strict=True)
     except ValidationError as error:
-        if error.errors()[0]["type"] == "json_invalid":
-            message = error.errors()[0]["msg"]
-            raise Problem(400, "Malformed JSON", f"The body is no JSON: {message}") from None
+        if error.error_count() == 1 and (one := error.errors()[0])["type"] == "json_invalid":
+            raise Problem(400, "Malformed JSON", f"The body is no JSON: {one['msg']}") from None
         raise invalid(error, "body") from None
 
 

@@ -10,6 +10,8 @@ from starlette.responses import JSONResponse
 from functions.key_admin.models.patterns import words_for
 
 RETRY_AFTER_S = 2
+# Faults that are told; of more, only how many.
+FAULTS_MAX = 50
 
 
 class FieldError(BaseModel):
@@ -55,13 +57,18 @@ def response(request: Request, problem: Problem) -> JSONResponse:
 
 
 def invalid(error: ValidationError, where: str) -> Problem:
-    """What pydantic found, field by field. `where` is the body or the query."""
-    found = [
-        (_path(one["loc"]) or where, _message(one))
-        for one in error.errors(include_url=False, include_input=False)
-    ]
-    errors = [FieldError(field=field, message=text) for field, text in dict.fromkeys(found)]
+    """What pydantic found, field by field, at most `FAULTS_MAX`. `where` is the body or query."""
+    told: dict[tuple[str, str], None] = {}
+    faults = iter(error.errors(include_url=False, include_input=False))
+    for one in faults:
+        told[_path(one["loc"]) or where, _message(one)] = None
+        if len(told) == FAULTS_MAX:
+            break
+    errors = [FieldError(field=field, message=text) for field, text in told]
     named = ", ".join(dict.fromkeys(one.field for one in errors))
+    if more := sum(1 for _ in faults):
+        errors.append(FieldError(field=where, message=f"has {more} more faults, not told here"))
+        named += f", and {more} more"
     return Problem(422, "Invalid request", f"The {where} is not valid: {named}", errors=errors)
 
 

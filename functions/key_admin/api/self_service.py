@@ -22,6 +22,7 @@ from functions.key_admin.api.limits_use import (
     with_limits,
 )
 from functions.key_admin.api.usage import filters_of, summed
+from functions.key_admin.bodies import PUBLIC_BODY_BYTES_MAX
 from functions.key_admin.identity import cookies
 from functions.key_admin.identity.sign_in import checked_key
 from functions.key_admin.key_answers import members_of
@@ -284,5 +285,6 @@ OPERATIONS = (
               "Show a receipt of one's own", _TAG, may=SEE_OWN,
               answer=OwnReceipt, refusals=(404,)),
     Operation("POST", f"{PATH}/check", check, "Check a key by presenting it", _TAG, may=PUBLIC,
-              answer=KeyChecked, body=KeyCheck, refusals=(404,)),
+              answer=KeyChecked, body=KeyCheck, body_bytes_max=PUBLIC_BODY_BYTES_MAX,
+              refusals=(404,)),
 )  # fmt: skip

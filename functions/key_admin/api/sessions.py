@@ -7,7 +7,7 @@ from starlette.responses import Response
 from common.domain.roles import ADMINISTER, PUBLIC, SIGNED_IN
 from common.store import sessions as stored
 from common.store.sessions import Session
-from functions.key_admin.bodies import check_id
+from functions.key_admin.bodies import PUBLIC_BODY_BYTES_MAX, check_id
 from functions.key_admin.identity import cookies, sessions, sign_in
 from functions.key_admin.identity.sessions import Opened
 from functions.key_admin.models.sessions import (
@@ -161,9 +161,10 @@ def _members(session: Session, current: str | None) -> dict[str, Any]:
 
 OPERATIONS = (
     Operation("POST", PATH, open_one, "Sign in", "Sessions", may=PUBLIC,
-              status=201, answer=TokensAnswer, body=SignIn, refusals=(403,)),
+              status=201, answer=TokensAnswer, body=SignIn, body_bytes_max=PUBLIC_BODY_BYTES_MAX,
+              refusals=(403,)),
     Operation("POST", f"{PATH}/refresh", refresh, "Get fresh tokens", "Sessions", may=PUBLIC,
-              answer=TokensAnswer, body=Refresh),
+              answer=TokensAnswer, body=Refresh, body_bytes_max=PUBLIC_BODY_BYTES_MAX),
     Operation("GET", PATH, show, "Show who calls", "Sessions", may=SIGNED_IN, answer=ActorAnswer),
     Operation("DELETE", PATH, close, "Sign out", "Sessions", may=SIGNED_IN,
               status=204, refusals=(409,)),

@@ -6,7 +6,7 @@ from starlette.requests import Request
 
 from common.domain.roles import Actor, Role, Rule
 from functions.key_admin import multipart
-from functions.key_admin.bodies import read_stream
+from functions.key_admin.bodies import BODY_BYTES_MAX, read_stream
 from functions.key_admin.identity import cookies, sessions, sign_in
 from functions.key_admin.identity.identify import by_cookies, check_role
 from functions.key_admin.identity.sessions import Opened
@@ -104,7 +104,7 @@ def check_own_page(request: Request) -> None:
     cookies.check_origin(services(), request)
 
 
-async def read_form(request: Request) -> dict[str, str]:
+async def read_form(request: Request, bytes_max: int = BODY_BYTES_MAX) -> dict[str, str]:
     """A form as a page sends it, of a name given twice the last; files in base64.
 
     Raises `Problem` 400 to 415.
@@ -112,10 +112,10 @@ async def read_form(request: Request) -> dict[str, str]:
     content_type = request.headers.get("content-type", "")
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type == multipart.MEDIA_TYPE:
-        return multipart.fields_of(content_type, await read_stream(request))
+        return multipart.fields_of(content_type, await read_stream(request, bytes_max))
     if media_type != FORM_TYPE:
         raise Problem(415, "Unsupported media type", f"Send the form as {FORM_TYPE}.")
-    text = (await read_stream(request)).decode("utf-8", "replace")
+    text = (await read_stream(request, bytes_max)).decode("utf-8", "replace")
     try:
         return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=FORM_FIELDS_MAX))
     except ValueError:

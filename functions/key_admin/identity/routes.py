@@ -5,6 +5,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from common.store import sessions as stored
+from functions.key_admin.bodies import PUBLIC_BODY_BYTES_MAX
 from functions.key_admin.identity import cookies, oidc, sessions
 from functions.key_admin.identity.pages import (
     home_of,
@@ -52,7 +53,7 @@ async def sign_out_everywhere(request: Request) -> Response:
 
 
 async def _ended(request: Request, *, everywhere: bool) -> Response:
-    form = await read_form(request)
+    form = await read_form(request, PUBLIC_BODY_BYTES_MAX)
     actor = await page_actor(request, csrf_token=form.get("csrf_token", ""))
     home = "" if actor is None else home_of(actor)
     if actor is not None and actor.session_id is not None:

@@ -167,6 +167,13 @@ def test_a_body_is_at_most_a_mebibyte(key_admin):
     problem(streamed, 413)
 
 
+@pytest.mark.parametrize("path", ["/admin/login", "/portal/login", "/portal/check", "/auth/logout"])
+def test_a_form_of_anybody_is_short(key_admin, path):
+    form = {"api_key": "x" * 16 * 1024}
+    answer = key_admin.call("POST", path, authorization=None, data=form)
+    assert (answer.status_code, "16384" in answer.text) == (413, True)
+
+
 @pytest.mark.parametrize("name", [UNKNOWN, UNKNOWN.lower(), "nothing", "%00", "1" * 300])
 def test_an_unknown_key_is_not_found(key_admin, unchanged, name):
     for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/revoke")):

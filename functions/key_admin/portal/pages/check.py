@@ -6,6 +6,7 @@ The key comes in a form and goes nowhere else: no address, cookie or log has it.
 from starlette.requests import Request
 from starlette.responses import Response
 
+from functions.key_admin.bodies import PUBLIC_BODY_BYTES_MAX
 from functions.key_admin.console.view import PORTAL, View
 from functions.key_admin.identity.pages import check_own_page, read_form
 from functions.key_admin.problem import Problem
@@ -16,7 +17,7 @@ async def answer(request: Request) -> Response:
     view = View(request, None, PORTAL)
     if request.method != "POST":
         return view.page("portal_check.html", section="", error="", found=None)
-    form = await read_form(request)
+    form = await read_form(request, PUBLIC_BODY_BYTES_MAX)
     try:
         check_own_page(request)
         body = {"api_key": form.get("api_key", "").strip()}

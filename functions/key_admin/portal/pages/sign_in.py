@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
+from functions.key_admin.bodies import PUBLIC_BODY_BYTES_MAX
 from functions.key_admin.console.view import PORTAL, View
 from functions.key_admin.identity.pages import (
     SIGN_IN_ERRORS,
@@ -22,7 +23,7 @@ async def answer(request: Request) -> Response:
     if request.method != "POST":
         error = SIGN_IN_ERRORS.get(view.query.get("error", ""), "")
         return _form(view, view.query.get("next", ""), error)
-    form = await read_form(request)
+    form = await read_form(request, PUBLIC_BODY_BYTES_MAX)
     try:
         await sign_in_by_api_key(request, form.get("api_key", "").strip())
     except Problem as problem:
