@@ -134,6 +134,9 @@ class ProviderClient:
             )
         except jwt.PyJWTError as error:
             raise TokenRefused(f"{type(error).__name__}: {error}") from None
+        if not (isinstance(claims["sub"], str) and claims["sub"].strip()):
+            # All whom a provider names like this would be the same person.
+            raise TokenRefused("it names nobody (sub)")
         audience = claims["aud"]
         several = isinstance(audience, list) and len(audience) > 1
         if claims.get("azp", None if several else self.provider.client_id) != (
