@@ -100,6 +100,9 @@ OPERATIONS = (
 # A user's id is its caller's own string, and a model's its provider's: both may have slashes.
 _ANY_TEXT = {"{user_id}": "{user_id:path}", "{name}": "{name:path}"}
 _docs = Docs(OPERATIONS)
+# Of every answer that does not say otherwise: they are for who asked, of this moment, and what they
+# say they are. An entity tag is for If-Match and needs no copy.
+_UNLESS_SAID = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
 
 def _any_text(path: str) -> str:
@@ -150,8 +153,10 @@ async def _serve(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         nonlocal status
         if message["type"] == "http.response.start":
             status = message["status"]
+            said = {name for name, _ in message["headers"]}
             message["headers"] = [
                 *message["headers"],
+                *(one for one in _UNLESS_SAID if one[0] not in said),
                 (b"x-request-id", request_id.encode()),
                 *((b"set-cookie", cookie.encode("latin-1")) for cookie in cookies),
             ]

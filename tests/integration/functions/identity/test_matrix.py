@@ -114,6 +114,8 @@ def test_whom_a_rule_does_not_admit_is_refused_and_all_others_are_not(people, ca
         admitted = role in described["x-relay-roles"] or not described["x-relay-roles"]
         said = f"{name}: {answer.status_code} {answer.text[:300]}"
         assert str(answer.status_code) in described["responses"], said
+        assert answer.headers.get_list("cache-control") == ["no-store"], said
+        assert answer.headers.get_list("x-content-type-options") == ["nosniff"], said
         assert answer.status_code not in (401, 500, 503) or name == "sessions_refresh", said
         assert (answer.status_code == 403) == (not admitted), said
         if not admitted:
