@@ -35,12 +35,14 @@ async def page(
     team_id: str | None = None,
     team_ids: Sequence[str] | None = None,
     user_id: str | None = None,
+    told_of: Sequence[str] | None = None,
     after: tuple[Decimal, str] | None = None,
     limit: int,
 ) -> list[Limited]:
     """Those of one place; `after` is share and id of the last of the page before.
 
-    Without `team_id`, users and keys are those without a team.
+    Without `team_id`, users and keys are those without a team. Names and limits of users are told
+    `told_of` these teams only.
     """
     periods = {"total": "total", "day": f"day:{now:%Y-%m-%d}", "week": f"week:{now:%G-W%V}"}
     share, last = after or (None, None)
@@ -49,6 +51,7 @@ async def page(
         "team_id": None if team_id is None else ulid_to_uuid(team_id),
         "team_ids": None if team_ids is None else [ulid_to_uuid(one) for one in team_ids],
         "user_id": user_id,
+        "told_of": None if told_of is None else [ulid_to_uuid(one) for one in told_of],
         "periods": Jsonb(periods | {"month": f"month:{now:%Y-%m}"}),
         "after_share": share,
         "after_id": str(ulid_to_uuid(last)) if uuids and last is not None else last,

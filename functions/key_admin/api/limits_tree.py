@@ -46,6 +46,7 @@ async def show(call: Call) -> Response:
                 team_id=query.team_id,
                 team_ids=seen.team_ids,
                 user_id=query.user_id,
+                told_of=call.scope.bounds().team_ids,
                 after=_read_cursor(query.cursor, below),
                 limit=query.limit + 1,
             )

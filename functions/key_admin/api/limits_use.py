@@ -55,7 +55,7 @@ async def _levels(connection: Connection, query: LimitsQuery, scope: Scope) -> l
             raise not_found(f"There is no key with the id {query.key_id}.")
         return [
             *await organisation_level(connection, scope),
-            *await levels_of_key(connection, record),
+            *await levels_of_key(connection, record, scope),
         ]
     if query.user_id is not None:
         return await user_level(connection, query.user_id, scope)
@@ -72,12 +72,14 @@ async def _levels(connection: Connection, query: LimitsQuery, scope: Scope) -> l
     ]
 
 
-async def levels_of_key(connection: Connection, record: KeyRecord) -> list[Found]:
-    """What holds for a key: its team's, its user's and its own."""
+async def levels_of_key(
+    connection: Connection, record: KeyRecord, scope: Scope = EVERYTHING
+) -> list[Found]:
+    """What holds for a key: its team's, its user's if they are seen, and its own."""
     own: Found = ("key", key_scope(record.id), record.id, record.name, record.policy)
     return [
         *await team_level(connection, record.team_id),
-        *await user_level(connection, record.user_id),
+        *await user_level(connection, record.user_id, scope),
         own,
     ]
 

@@ -231,6 +231,32 @@ def test_limits_and_spend_of_others_are_not_told(people, world):
         assert people.call(token, "GET", limits, params=query).json()["items"] == []
 
 
+def test_limits_of_another_teams_user_are_not_told_where_they_have_a_key(key_admin, people, world):
+    own, other = world
+    given = {"name": "Of the others", "budgets": [{"period": "month", "usd": "77"}]}
+    key_admin.call("PATCH", f"{USERS}/{other.user_id}", json=given).raise_for_status()
+    given = {"user_id": other.user_id, "team_id": own.team_id}
+    key_id = key_admin.created(**given, limits={"requests_per_minute": 5})["id"]
+    token = people.token("team_admin", team_ids=(own.team_id,))
+
+    def asked(path, by=token, **query):
+        answer = people.call(by, "GET", path, params=query)
+        assert answer.status_code == 200, answer.text
+        return {(one["level"], one["name"]): one["use"] for one in answer.json()["items"]}
+
+    of_key = asked("/internal/limits", key_id=key_id)
+    assert [level for level, _ in of_key] == ["key"]
+    in_tree = asked("/internal/limits/tree", team_id=own.team_id)
+    assert in_tree == {("user", own.user_id): [], ("user", other.user_id): []}
+    assert asked("/internal/limits/tree", team_id=own.team_id, user_id=other.user_id)
+    # Whoever sees everything, and the user in the portal, see them.
+    viewer, user = people.token("viewer"), people.token("portal", user_id=other.user_id)
+    assert ("user", "Of the others") in asked("/internal/limits", viewer, key_id=key_id)
+    assert asked("/internal/limits/tree", viewer, team_id=own.team_id)["user", "Of the others"]
+    mine = people.call(user, "GET", "/internal/self/limits", params={"key_id": key_id})
+    assert "user" in [one["level"] for one in mine.json()["items"]]
+
+
 def test_a_filter_for_others_finds_nothing(people, world):
     own, other = world
     token = people.token("team_admin", team_ids=(own.team_id,))
