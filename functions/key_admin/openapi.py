@@ -23,7 +23,7 @@ _WORDS = {
     413: "The body is too large",
     415: "The body is not application/json",
     422: "A field or parameter is not valid; `errors` names each",
-    429: "Too many attempts with wrong keys or passwords; `retry-after` says how long to wait",
+    429: "Too many wrong keys or passwords, or test calls; `retry-after` says how long to wait",
     500: "Relay failed; its log says how",
     503: "A store is away; nothing was changed",
 }

@@ -1,5 +1,6 @@
 """What is done with accounts beside changing them: a test call, and sealing anew."""
 
+import hashlib
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -8,6 +9,7 @@ from starlette.responses import Response, StreamingResponse
 from common.accounts import UsableAccount, built_in_accounts, opened_account
 from common.domain.globs import is_glob
 from common.domain.roles import ADMINISTER, OPERATE
+from common.state.commands import RedisUnavailable
 from common.store import accounts
 from functions.key_admin.account_answers import answer_of, built_in_answers, healths_of
 from functions.key_admin.account_health import clear_health, forget_health
@@ -15,6 +17,7 @@ from functions.key_admin.account_secrets import resealed
 from functions.key_admin.account_trial import trial
 from functions.key_admin.bodies import check_id
 from functions.key_admin.channel_secrets import rewrap_channels
+from functions.key_admin.counting import raised, seconds_left
 from functions.key_admin.models.account_calls import (
     AccountTest,
     AccountTestLine,
@@ -23,9 +26,12 @@ from functions.key_admin.models.account_calls import (
 )
 from functions.key_admin.models.accounts import AccountAnswer
 from functions.key_admin.operation import Call, Operation, answered
-from functions.key_admin.problem import conflict, invalid_field, not_found
+from functions.key_admin.problem import Problem, conflict, invalid_field, not_found
 
 PATH = "/internal/accounts"
+# Of one person. A test call is an answer of a model that no budget bounds.
+TESTS_A_MINUTE = 30
+_MINUTE_MS = 60_000
 
 
 async def test(call: Call) -> Response:
@@ -33,7 +39,8 @@ async def test(call: Call) -> Response:
 
     A line of JSON for each step: `asked`, then `answered` and `data` for every event of the
     stream, or `refused` with the provider's own words and `failed`; `done` comes last and says
-    whether it is `ok`. The provider bills its account; nothing is in Relay's ledger.
+    whether it is `ok`. The provider bills its account; nothing is in Relay's ledger, so the audit
+    trail says how long the prompt was, and 30 a minute is all that one person may.
     """
     given = call.sent(AccountTest)
     account = await _opened(call)
@@ -43,12 +50,36 @@ async def test(call: Call) -> Response:
     served = account.served_model(requested)
     if served is None:
         raise invalid_field("model", f"{requested!r} is no model that the account serves")
+    await _count_test(call)
+    after = {
+        "model": served,
+        "prompt_characters": len(given.prompt),
+        "max_tokens": given.max_tokens,
+    }
     async with call.services.database.transaction() as connection:
-        await call.audit(connection, "account.test", account.id, after={"model": served})
+        await call.audit(connection, "account.test", account.id, after=after)
     lines = trial(account, served, given.prompt, given.max_tokens, call.request_id)
     lines = _clearing_health(call, account.id, lines)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
+
+
+async def _count_test(call: Call) -> None:
+    """Raises `Problem` 429. Without Redis nothing is counted: then tests are needed most."""
+    person = hashlib.sha256(call.actor.subject.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    key = f"{call.services.settings.state_prefix}:account-tests:{person}"
+    try:
+        if await raised(call.services, key, _MINUTE_MS) <= TESTS_A_MINUTE:
+            return
+        left_s = await seconds_left(call.services, key)
+    except RedisUnavailable:
+        return
+    raise Problem(
+        429,
+        "Too many test calls",
+        f"One person makes at most {TESTS_A_MINUTE} test calls a minute; try again in {left_s} s.",
+        headers={"retry-after": str(left_s)},
+    )
 
 
 async def _clearing_health(

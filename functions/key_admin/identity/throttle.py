@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from common.domain.forwarded import counted_as
 from common.identifiers import now_ms
+from functions.key_admin.counting import raised, seconds_left
 from functions.key_admin.problem import Problem
 from functions.key_admin.services import Services
 
@@ -56,31 +57,22 @@ async def admit(parts: Services, request: Request, account: str) -> Attempt:
     address = counted_as(request.scope["relay.address"])
     keys = (f"{prefix}:account:{digest}", f"{prefix}:address:{address}")
     # An address that is closed locks no more accounts, nor leaves a counter for each that it names.
-    if await _raised(parts, keys[1]) > ADDRESS_ATTEMPTS_MAX:
+    if await raised(parts, keys[1], WINDOW_MS) > ADDRESS_ATTEMPTS_MAX:
         raise await _too_many(parts, keys[1], "from this address")
-    by_account = await _raised(parts, keys[0])
+    by_account = await raised(parts, keys[0], WINDOW_MS)
     if by_account > ACCOUNT_ATTEMPTS_MAX:
         raise await _too_many(parts, keys[0], "for this account, which is locked")
     return Attempt(parts, keys, by_account)
 
 
 async def _too_many(parts: Services, key: str, what: str) -> Problem:
-    left_s = max((await parts.redis.call("PTTL", key)) // 1000, 1)
+    left_s = await seconds_left(parts, key)
     return Problem(
         429,
         "Too many failed attempts",
         f"Too many failed attempts to sign in {what}; try again in {_minutes(left_s)}.",
         headers={"retry-after": str(left_s)},
     )
-
-
-async def _raised(parts: Services, key: str) -> int:
-    commands = parts.redis
-    count = int(await commands.call("INCR", key))
-    # The first of a window; or a process died between the two, and the counter had no end.
-    if count == 1 or await commands.call("PTTL", key) == -1:
-        await commands.call("PEXPIRE", key, WINDOW_MS)
-    return count
 
 
 def _minutes(seconds: int) -> str:

@@ -13,11 +13,14 @@ from common.accounts import opened_account
 from common.domain.accounts import AccountRecord, credential_name
 from common.domain.ids import ulid_to_uuid
 from common.keyring import Keyring
+from functions.key_admin.api.account_calls import TESTS_A_MINUTE
+from functions.key_admin.models.account_calls import AccountTest
 from tests.support.admin_checks import assert_nowhere, fields, problem
 from tests.support.key_admin import new_address
 from tests.support.processes import INTERNAL_SECRET
 
 ACCOUNTS = "/internal/accounts"
+NOBODY = "http://127.0.0.1:9/v1"
 SECRET = "sk-planted-in-accounts-of-providers"
 OLD, NEW = ("old", b"an older encryption key, 32 long."[:32]), ("new", b"n" * 32)
 KEYRING = Keyring([NEW], INTERNAL_SECRET)
@@ -242,6 +245,27 @@ def test_credentials_are_sealed_anew_by_the_current_key(key_admin):
     assert key_admin.call("POST", f"{ACCOUNTS}/rewrap").json()["rewrapped"] == []
 
 
+def test_one_person_makes_so_many_test_calls_a_minute(key_admin):
+    made = created(key_admin, "openai", API_KEY, base_url=NOBODY, models={"b": "c"})
+    path = f"{ACCOUNTS}/{made['id']}/test"
+    assert key_admin.call("POST", path).status_code == 200
+    with key_admin.redis() as redis:
+        (key,) = redis.scan_iter("{relay}:account-tests:*")
+        assert 0 < redis.pttl(key) <= 60_000
+        redis.set(key, TESTS_A_MINUTE - 1, keepttl=True)
+    assert key_admin.call("POST", path).status_code == 200
+    refused = key_admin.call("POST", path)
+    problem(refused, 429)
+    assert 0 < int(refused.headers["retry-after"]) <= 60
+    rows = key_admin.rows("SELECT 1 FROM audit WHERE subject_id = %s", made["id"])
+    assert len(rows) == 3  # made, and two tests
+    # What another one asks is another count.
+    token = key_admin.call(
+        "POST", "/internal/service-accounts", json={"name": new_address(), "role": "operator"}
+    ).json()["token"]
+    assert key_admin.call("POST", path, authorization=f"Bearer {token}").status_code == 200
+
+
 def test_a_test_call_streams_its_steps(key_admin):
     base_url = "http://127.0.0.1:9/v1"
     made = created(key_admin, "openai", API_KEY, base_url=base_url, models={"a*": "a*", "b": "c"})
@@ -251,6 +275,12 @@ def test_a_test_call_streams_its_steps(key_admin):
     assert (asked["model"], asked["format"]) == ("c", "openai.chat")
     assert "could not be reached" in failed["message"]
     assert (done["event"], done["ok"]) == ("done", False)
+    (row,) = key_admin.rows("SELECT detail FROM audit WHERE action = 'account.test' "
+                            "AND subject_id = %s", made["id"])  # fmt: skip
+    prompt = AccountTest().prompt
+    asked_for = {"model": "c", "prompt_characters": len(prompt), "max_tokens": 64}
+    assert row["detail"]["after"] == asked_for
+    assert prompt not in str(row)
     other = key_admin.call("POST", f"{ACCOUNTS}/{made['id']}/test", json={"model": "x"})
     assert fields(other) == ["model"]
     problem(key_admin.call("POST", f"{ACCOUNTS}/01ARYZ6S41TSV4RRFFQ69G5FAW/test"), 404)

@@ -68,7 +68,7 @@ async def test(view: View, form: dict[str, str], account_id: str) -> Response:
     try:
         answer = await view.api.raw("POST", f"/internal/accounts/{account_id}/test", body=body)
     except Problem as problem:
-        if problem.status not in (409, 422):
+        if problem.status not in (409, 422, 429):
             raise
         errors = {one.field: one.message for one in problem.errors} or {"model": problem.detail}
         return await _page(view, account_id, errors=errors, asked=form)
