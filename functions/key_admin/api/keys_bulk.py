@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from common.domain.ids import is_ulid
+from common.domain.key_table import KEYS_MAX
 from common.domain.roles import OPERATE_TEAMS
 from common.domain.routing import NO_ROUTING
 from common.store import directory, keys
@@ -20,7 +21,7 @@ from functions.key_admin.binding import check_binding
 from functions.key_admin.key_answers import audited, members_of
 from functions.key_admin.models.keys import KeyCreate, KeyMade, KeyPatch
 from functions.key_admin.models.keys_bulk import (
-    KEYS_MAX,
+    BODY_BYTES_MAX,
     KeyChange,
     KeyFilter,
     KeyRow,
@@ -36,7 +37,6 @@ from functions.key_admin.scoping import check_key_patch, scoped_key
 
 PATH = "/internal/api-keys/bulk"
 TAGS_MAX = 50
-BODY_BYTES_MAX = 8 * 1024 * 1024
 # What changes with every change of a key, and says nothing of it.
 _ALWAYS = frozenset(("updated_at",))
 
