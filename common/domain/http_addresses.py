@@ -64,6 +64,13 @@ def http_address(text: str) -> str:
     return text.rstrip("/")
 
 
+def origin(url: str) -> tuple[str, str, int]:
+    """Who is asked: scheme, host and port (RFC 6454) of a URL that `http_address` takes."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return parts.scheme, parts.hostname or "", port
+
+
 def webhook_address(text: str) -> str:
     """A webhook's address, as it was given. Raises `ValueError`.
 
