@@ -11,10 +11,9 @@ from cli.admin.limits import limit_members, limit_options
 from cli.admin.naming import with_ids
 from cli.admin.options import Session, idempotent, members, read_text, say, set_or_taken
 from cli.admin.output import Column, Item, Shape, print_items
-from common.domain.key_table import COLUMNS, fault_of, read_key_table
+from common.domain.key_table import COLUMNS, KEYS_MAX, fault_of, read_key_table
 
 BULK = f"{PATH}/bulk"
-KEYS_AT_ONCE = 500
 WHERE = ("team", "user", "tag", "status", "search")
 _SENT = {"team": "team_id", "user": "user_id"}
 CHANGES = Shape(
@@ -49,10 +48,6 @@ _yes = click.option("--yes", is_flag=True, help="Do not ask.")
 def create_many(session: Session, file: str, idempotency_key: str) -> None:
     """Make the keys of a CSV file, all of them or none. They are shown this once."""
     table = read_key_table(read_text(file, "FILE"))
-    if len(table.keys) > KEYS_AT_ONCE:
-        raise click.UsageError(
-            f"{file} has {len(table.keys)} keys: at most {KEYS_AT_ONCE} are made at once"
-        )
     if table.faults:
         raise click.UsageError(f"{file} is not right:\n" + "\n".join(map(_said, table.faults)))
     try:
@@ -162,8 +157,8 @@ def _chosen(session: Session, given: dict[str, Any]) -> list[str]:
 
 
 def _parts(ids: Sequence[str]) -> Iterator[list[str]]:
-    for start in range(0, len(ids), KEYS_AT_ONCE):
-        yield list(ids[start : start + KEYS_AT_ONCE])
+    for start in range(0, len(ids), KEYS_MAX):
+        yield list(ids[start : start + KEYS_MAX])
 
 
 def _said(fault: Any) -> str:

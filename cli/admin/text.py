@@ -3,7 +3,7 @@
 import json
 import unicodedata
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+from common.domain import spreadsheets
 
 
 def printable(text: str) -> str:
@@ -26,13 +26,11 @@ def width(text: str) -> int:
 
 
 def no_formula(text: str) -> str:
-    """The text as a spreadsheet shows it: what it would run as a formula gets an apostrophe."""
-    if not text.startswith(_FORMULA_STARTS):
-        return text
+    """As `spreadsheets.no_formula`, but for numbers, which are text in JSON."""
     try:
         float(text)
     except ValueError:
-        return f"'{text}"
+        return spreadsheets.no_formula(text)
     return text
 
 

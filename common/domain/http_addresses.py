@@ -1,7 +1,7 @@
 """Addresses that people give for providers, webhooks and the like: which ones Relay asks. Pure."""
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
 # Where machines in clouds are told their own credentials, besides the link-local addresses: AWS,
@@ -10,6 +10,11 @@ _METADATA_NETWORKS = (
     ip_network("fd00:ec2::/32"),
     ip_network("100.100.100.200"),
     ip_network("192.0.0.192"),
+)
+# Where translators find an IPv4 address in an IPv6 one's last 32 bits: IPv4-compatible (RFC 4291),
+# IPv4-translated (RFC 2765), NAT64 (RFC 6052, 8215).
+_TRANSLATED = tuple(
+    map(IPv6Network, ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48"))
 )
 _METADATA_HOSTS = {
     *("metadata", "metadata.google.internal", "metadata.goog"),
@@ -28,7 +33,11 @@ def is_metadata(host: str) -> bool:
     address = _address(host)
     if address is None:
         return host.rstrip(".").lower() in _METADATA_HOSTS
-    return address.is_link_local or any(address in network for network in _METADATA_NETWORKS)
+    return any(
+        one.is_link_local or any(one in network for network in _METADATA_NETWORKS)
+        for one in (address, _translated(address))
+        if one is not None
+    )
 
 
 def is_own(host: str) -> bool:
@@ -64,6 +73,13 @@ def http_address(text: str) -> str:
     return text.rstrip("/")
 
 
+def origin(url: str) -> tuple[str, str, int]:
+    """Who is asked: scheme, host and port (RFC 6454) of a URL that `http_address` takes."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return parts.scheme, parts.hostname or "", port
+
+
 def webhook_address(text: str) -> str:
     """A webhook's address, as it was given. Raises `ValueError`.
 
@@ -88,6 +104,15 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
     if isinstance(address, IPv6Address):
         return address.ipv4_mapped or IPv6Address(int(address))  # without its zone
     return address
+
+
+def _translated(address: IPv4Address | IPv6Address) -> IPv4Address | None:
+    """Where an IPv6 address leads to by way of a translator or 6to4 (RFC 3056)."""
+    if isinstance(address, IPv4Address):
+        return None
+    if any(address in network for network in _TRANSLATED):
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.sixtofour
 
 
 def _loosely_written(host: str) -> IPv4Address | None:

@@ -17,6 +17,8 @@ _LIST = re.compile(r"[|;,\n]")
 _FIGURES = re.compile(r"[0-9]{1,18}")
 # A text that has more wrong than this is no table of keys: what is wrong first is said.
 FAULTS_MAX = 200
+# So many are made at once; what follows is not read.
+KEYS_MAX = 500
 _PERIODS = ("total", "day", "week", "month")
 _RATES = (
     "requests_per_minute",
@@ -82,6 +84,9 @@ def read_key_table(text: str) -> KeyTable:
             if not any(cell.strip() for cell in cells):
                 continue
             if len(faults) >= FAULTS_MAX:
+                break
+            if len(keys) >= KEYS_MAX:
+                faults.append(Fault(line, "", f"is one too many: {KEYS_MAX} keys at most at once"))
                 break
             if len(cells) > len(names):
                 message = f"has {len(cells)} cells, and there are {len(names)} columns"

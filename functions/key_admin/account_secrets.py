@@ -7,7 +7,8 @@ import msgspec
 from common.accounts import open_credential
 from common.domain.accounts import AccountRecord, Options, Provider, credential_name
 from common.domain.credentials import Credential as Opened
-from common.domain.credentials import ServiceAccount, written
+from common.domain.credentials import ServiceAccount, secrets_of, written
+from common.domain.http_addresses import origin
 from common.domain.provider_addresses import default_base_url
 from functions.key_admin.models.account_credentials import Credential, ServiceAccountFields
 from functions.key_admin.models.account_options import OptionFields
@@ -150,6 +151,40 @@ def with_other_secrets(call: "Call", record: AccountRecord, given: "AccountPatch
         egress=shown_proxy(credential),
         sealed_credential=sealed(call, record.id, credential),
     )
+
+
+def check_asked_there(
+    call: "Call", before: AccountRecord, after: AccountRecord, given: "AccountPatch"
+) -> None:
+    """A credential that is not shown is not sent elsewhere, either. Raises `Problem` 422.
+
+    Elsewhere is another scheme, host or port than it was given for (from region to region it is
+    the provider's own), and another proxy that would read it.
+    """
+    if "credential" in given.model_fields_set:
+        return
+    is_elsewhere = origin(before.base_url) != origin(after.base_url) and not (
+        _is_own_address(before) and _is_own_address(after)
+    )
+    proxy = given.egress_proxy
+    is_read = proxy is not None and after.base_url.startswith("http://")
+    if not is_elsewhere and not is_read:
+        return
+    credential = _unsealed(call, before)
+    if not secrets_of(msgspec.structs.replace(credential, egress_proxy="")):
+        return
+    if is_elsewhere:
+        raise invalid_field(
+            "credential", "is required with another base_url: it is not shown, nor sent elsewhere"
+        )
+    if proxy != credential.egress_proxy:
+        raise invalid_field(
+            "credential", "is required with another egress_proxy, which reads it on plain http"
+        )
+
+
+def _is_own_address(record: AccountRecord) -> bool:
+    return record.base_url == default_base_url(record.provider, record.region)
 
 
 def _unsealed(call: "Call", record: AccountRecord) -> Opened:

@@ -36,7 +36,8 @@ class Kind(msgspec.Struct, frozen=True):
 
     `name_member` is what the section's names are in the API, empty where the path has them (then
     it is written by PUT, whole). `kept` members cannot be changed once it is there; `secret` ones
-    (by path) are never shown, so no difference can be seen in them.
+    (by path) are never shown, so no difference can be seen in them. With a change of `moved_by`
+    the API wants the secrets again.
     """
 
     section: str
@@ -47,6 +48,7 @@ class Kind(msgspec.Struct, frozen=True):
     references: tuple[Reference, ...] = ()
     kept: tuple[str, ...] = ()
     secret: tuple[str, ...] = ()
+    moved_by: str = ""
     is_ours: Callable[[dict[str, Any]], bool] = lambda _: True
     is_removed: str = "deleted"
 
@@ -81,7 +83,8 @@ KINDS = (
     Kind("organisation", "organisation", "/internal/organisation", OrganisationPatch),
     Kind(
         "accounts", "account", "/internal/accounts", AccountCreate,
-        kept=("provider",), secret=("credential", "egress_proxy"), is_ours=_stored,
+        kept=("provider",), secret=("credential", "egress_proxy"), moved_by="base_url",
+        is_ours=_stored,
     ),
     Kind(
         "groups", "group", "/internal/groups", GroupCreate,

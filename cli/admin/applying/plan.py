@@ -169,7 +169,7 @@ def _change(
         if not _same(kind, member, before.get(member), value)
     )
     sent = {one.member: members[one.member] for one in differences}
-    if update_secrets:
+    if update_secrets or kind.moved_by in sent:
         for path in secret_paths(kind, members):
             first = path.partition(".")[0]
             sent[first] = members[first]

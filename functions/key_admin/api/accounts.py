@@ -27,6 +27,7 @@ from functions.key_admin.account_answers import (
 )
 from functions.key_admin.account_health import forget_health
 from functions.key_admin.account_secrets import (
+    check_asked_there,
     default_address,
     opened,
     options_of,
@@ -227,6 +228,7 @@ def _patched(call: Call, record: AccountRecord, given: AccountPatch) -> AccountR
     changed = msgspec.structs.replace(record, **changes)
     if "base_url" not in sent and changed.region != record.region:
         changed = _moved(record, changed)
+    check_asked_there(call, record, changed, given)
     if {"credential", "egress_proxy"} & sent:
         return with_other_secrets(call, changed, given)
     return changed

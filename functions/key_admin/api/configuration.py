@@ -212,14 +212,12 @@ def _bound_to(tables: dict[str, Rows]) -> str:
     return f"{FORMAT}:{hashlib.sha256(written.encode()).hexdigest()}"
 
 
+# An area of its own: whoever may export or import has every credential, whatever else they may.
+_TAG = "Configuration"
 OPERATIONS = (
-    Operation("POST", f"{PATH}/export", export, "Export the configuration",
-              "Operations", may=ADMINISTER,
-
+    Operation("POST", f"{PATH}/export", export, "Export the configuration", _TAG, may=ADMINISTER,
               answer=Export, body=ExportAsked, refusals=(409,)),
-    Operation("POST", f"{PATH}/import", import_, "Import a configuration",
-              "Operations", may=ADMINISTER,
-
+    Operation("POST", f"{PATH}/import", import_, "Import a configuration", _TAG, may=ADMINISTER,
               answer=ImportAnswer, body=ImportAsked, body_bytes_max=IMPORT_BYTES_MAX,
               refusals=(409,)),
 )  # fmt: skip

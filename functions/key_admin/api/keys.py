@@ -16,6 +16,7 @@ from common.store.keys import Key
 from functions.key_admin import idempotency, key_changes
 from functions.key_admin.binding import check_binding
 from functions.key_admin.bodies import check_id
+from functions.key_admin.content_webhook import check_webhook
 from functions.key_admin.key_answers import answer_of, members_of
 from functions.key_admin.models.keys import (
     KeyAnswer,
@@ -56,6 +57,7 @@ async def make(
             return kept
         given = await sent(connection)
         record = key_changes.record_of(given)
+        check_webhook(call, record.policy.content)
         await check_binding(call, connection, NO_ROUTING, record.policy.routing)
         key, secret = await key_changes.create(call, connection, given, record)
         made = shown(key, secret)
@@ -107,8 +109,9 @@ async def patch(call: Call) -> Response:
             raise conflict("A revoked key cannot be changed: restore it first.")
         patched = key_changes.patched(key, given)
         if patched != key:
-            old, new = key.record.policy.routing, patched.record.policy.routing
-            await check_binding(call, connection, old, new)
+            old, new = key.record.policy, patched.record.policy
+            check_webhook(call, new.content, old.content)
+            await check_binding(call, connection, old.routing, new.routing)
             key = await key_changes.write(call, connection, key, patched, "key.update")
     return await _done(call, key)
 

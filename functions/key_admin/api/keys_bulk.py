@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from common.domain.ids import is_ulid
+from common.domain.key_table import KEYS_MAX
 from common.domain.roles import OPERATE_TEAMS
 from common.domain.routing import NO_ROUTING
 from common.store import directory, keys
@@ -17,10 +18,11 @@ from common.store.database import Connection
 from common.store.keys import Key
 from functions.key_admin import idempotency, key_changes
 from functions.key_admin.binding import check_binding
+from functions.key_admin.content_webhook import check_webhook
 from functions.key_admin.key_answers import audited, members_of
 from functions.key_admin.models.keys import KeyCreate, KeyMade, KeyPatch
 from functions.key_admin.models.keys_bulk import (
-    KEYS_MAX,
+    BODY_BYTES_MAX,
     KeyChange,
     KeyFilter,
     KeyRow,
@@ -36,7 +38,6 @@ from functions.key_admin.scoping import check_key_patch, scoped_key
 
 PATH = "/internal/api-keys/bulk"
 TAGS_MAX = 50
-BODY_BYTES_MAX = 8 * 1024 * 1024
 # What changes with every change of a key, and says nothing of it.
 _ALWAYS = frozenset(("updated_at",))
 
@@ -100,14 +101,14 @@ async def _checked(
         try:
             given = await scoped_key(call, connection, _with_team(row, named))
             record = key_changes.record_of(given)
+            check_webhook(call, record.policy.content)
             await check_binding(call, connection, NO_ROUTING, record.policy.routing)
         except Problem as problem:
             if not problem.errors:
                 raise
-            errors += [
-                FieldError(field=f"keys[{place}].{one.field}", message=one.message)
-                for one in problem.errors
-            ]
+            if problem.status != 422:
+                raise _below(problem, f"keys[{place}]") from None
+            errors += _below(problem, f"keys[{place}]").errors
         else:
             checked.append((given, record))
     if errors:
@@ -220,8 +221,9 @@ async def _carried_out(
         skipped = key.status == "revoked" and not given.revoke
         return _item(key, "skipped" if skipped else "unchanged")
     if not given.revoke:
-        old, new = key.record.policy.routing, after.record.policy.routing
-        await check_binding(call, connection, old, new)
+        old, new = key.record.policy, after.record.policy
+        check_webhook(call, new.content, old.content)
+        await check_binding(call, connection, old.routing, new.routing)
         if given.dry_run and given.set is not None and "team_id" in given.set.model_fields_set:
             await _check_team(connection, after.record.team_id)
     before = audited(key)
@@ -254,10 +256,7 @@ def _of_set() -> Iterator[None]:
     except Problem as problem:
         if not problem.errors:
             raise
-        errors = [
-            FieldError(field=f"set.{one.field}", message=one.message) for one in problem.errors
-        ]
-        raise _all_of(errors) from None
+        raise _below(problem, "set") from None
 
 
 def _item(
@@ -297,6 +296,16 @@ def _version_of(found: Sequence[Key]) -> str:
 
 def _named(made: Sequence[KeyMade]) -> str:
     return f"{len(made)} keys, the first of them {made[0].id}"
+
+
+def _below(problem: Problem, where: str) -> Problem:
+    """The same of a member of the body."""
+    errors = [
+        FieldError(field=f"{where}.{one.field}", message=one.message) for one in problem.errors
+    ]
+    if problem.status == 422:
+        return _all_of(errors)
+    return Problem(problem.status, problem.title, f"{where}.{problem.detail}", errors=errors)
 
 
 def _all_of(errors: list[FieldError]) -> Problem:

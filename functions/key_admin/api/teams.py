@@ -16,6 +16,7 @@ from common.store.database import Connection
 from common.store.directory import Team
 from functions.key_admin.binding import check_binding
 from functions.key_admin.bodies import check_id
+from functions.key_admin.content_webhook import check_webhook
 from functions.key_admin.models.directory import (
     SelfServiceFields,
     TeamAnswer,
@@ -45,6 +46,7 @@ async def create(call: Call) -> Response:
     """201; 409 when there is one of that name."""
     given = call.sent(TeamCreate)
     team_id, policy = new_ulid(), policy_of(given)
+    check_webhook(call, policy.content)
     async with call.services.database.transaction() as connection:
         await check_binding(call, connection, NO_ROUTING, policy.routing)
         try:
@@ -118,6 +120,7 @@ async def patch(call: Call) -> Response:
         patched = msgspec.structs.replace(before, **changes)
         if patched == before:
             return _shown(before)
+        check_webhook(call, patched.policy.content, before.policy.content)
         old, new = before.policy.routing, patched.policy.routing
         await check_binding(call, connection, old, new)
         try:

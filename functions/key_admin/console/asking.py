@@ -1,6 +1,6 @@
 """The admin API, asked in the same process: what a page shows or does is an operation's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, urlencode
@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from common.domain.roles import Actor
 from functions.key_admin.application import OPERATIONS
+from functions.key_admin.identity.identify import check_role
 from functions.key_admin.operation import AUDITED, Operation
 
 _FORWARDED = (b"user-agent",)
@@ -37,6 +38,18 @@ class Asking:
         """Whether the operation admits that person at all."""
         operation, _ = _found(method, path)
         return self._actor is not None and operation.may.admits(self._actor, operation.area)
+
+    def check(self, operations: Sequence[str]) -> None:
+        """Raises `Problem` 403 when none of the operations, `METHOD /path`, admits that person."""
+        asked = [one.partition(" ") for one in operations]
+        if not any(self.may(method, path) for method, _, path in asked):
+            method, _, path = asked[0]
+            self._check(_found(method, path)[0])
+
+    def _check(self, operation: Operation) -> None:
+        if self._actor is None:
+            raise TypeError("nobody is signed in")
+        check_role(self._actor, operation.may, operation.area)
 
     async def get_if_admitted(self, path: str, otherwise: Any, /, **query: Any) -> Any:
         """As `get`; `otherwise` for a person whom the operation does not admit."""
@@ -77,6 +90,9 @@ class Asking:
     ) -> Response:
         """The answer as it is, for one that streams."""
         operation, parameters = _found(method, path)
+        if not operation.may.public:
+            # Before the body is made, which may be large.
+            self._check(operation)
         content = b"" if body is None else msgspec.json.encode(body)
         headers = [one for one in self._request.scope["headers"] if one[0] in _FORWARDED]
         headers += self._own_headers(content, body is not None, version, once)
@@ -94,8 +110,6 @@ class Asking:
         async def receive() -> dict[str, Any]:
             return {"type": "http.request", "body": content, "more_body": False}
 
-        if self._actor is None and not operation.may.public:
-            raise TypeError("nobody is signed in")
         actor = None if operation.may.public else self._actor
         return await operation.serve(Request(scope, receive), actor)
 

@@ -20,7 +20,8 @@ Kind = Literal[
     "names",
     "headers",
 ]
-_BECOMES = re.compile(r"\s*(?:=>|=|→)\s*")
+# Without the blanks around it: looked for from each of many blanks, they would take quadratic time.
+_BECOMES = re.compile(r"=>|=|→")
 # More figures than any bound has: Python reads no text of thousands of them.
 _FIGURES = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"\d+([.,]\d+)?|[.,]\d+")

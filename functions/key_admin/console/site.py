@@ -25,12 +25,20 @@ class Page(msgspec.Struct, frozen=True):
     """An address below a site's home and its module in `pages`, imported when it is asked for.
 
     The module has `show(view, **names)`, and `submit(view, form, **names)` if it takes a form.
+    `asks` are the operations, `METHOD /path`, that the form may ask for: from whom none of them
+    admits no form is taken.
     """
 
     pattern: str
     module: str
     show: str = "show"
     submit: str = ""
+    asks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` for a form that names no operation."""
+        if bool(self.submit) != bool(self.asks):
+            raise ValueError(f"{self.pattern!r}: a page with a form names what the form asks for")
 
 
 _ID = r"[0-9A-Z]{26}"
@@ -39,22 +47,35 @@ _TENANT = f"(?P<section>teams|users)/(?P<name>{_ANY})"
 # Of a team or a key; of the organisation without one.
 _POLICIES = f"(?:(?P<of>teams|keys)/(?P<of_id>{_ID})/)?policies"
 _RULE = "(?P<rule>redaction|content-policy|response-cache)"
+_CHANGE_KEY = "PATCH /internal/api-keys/{key_id}"
+_CHANGE_TEAM = "PATCH /internal/teams/{team_id}"
+_CHANGE_USER = "PATCH /internal/users/{user_id}"
+_CHANGE_ACCOUNT = "PATCH /internal/accounts/{account_id}"
+_CHANGE_ORGANISATION = "PATCH /internal/organisation"
+_PUT_ALIAS = "PUT /internal/aliases/{name}"
+_TRY = "POST /internal/redaction/try"
+_RETRY = ("POST /internal/dead-letters/{letter_id}/retry",
+          "POST /internal/quarantine/{record_id}/retry")  # fmt: skip
+# What everybody may who is signed in.
+WHO_CALLS = "GET /internal/session"
 PAGES = (
     Page("", "overview"),
     Page("overview/keys", "overview_parts", "show_keys"),
     Page("overview/budgets", "overview_parts", "show_budgets"),
     Page("keys", "keys"),
-    Page("keys/new", "key_form", "show_new", "create"),
-    Page("keys/bulk", "keys_bulk", "show_new", "create"),
-    Page("keys/change", "keys_change", submit="submit"),
+    Page("keys/new", "key_form", "show_new", "create", ("POST /internal/api-keys",)),
+    Page("keys/bulk", "keys_bulk", "show_new", "create", ("POST /internal/api-keys/bulk",)),
+    Page("keys/change", "keys_change", "show", "submit", ("PATCH /internal/api-keys/bulk",)),
     Page(f"keys/(?P<key_id>{_ID})", "key"),
-    Page(f"keys/(?P<key_id>{_ID})/edit", "key_form", "show", "save"),
-    Page(f"keys/(?P<key_id>{_ID})/(?P<act>rotate|revoke|restore)", "key_acts", submit="submit"),
-    Page("(?P<section>teams|users)/new", "tenant_form", "show_new", "create"),
-    Page(f"(?P<section>teams|users)/(?P<name>{_ANY})/edit", "tenant_form", "show", "save"),
-    Page(
-        f"(?P<section>teams|users)/(?P<name>{_ANY})/delete", "tenant_form", "ask_delete", "delete"
-    ),
+    Page(f"keys/(?P<key_id>{_ID})/edit", "key_form", "show", "save", (_CHANGE_KEY,)),
+    Page(f"keys/(?P<key_id>{_ID})/(?P<act>rotate|revoke|restore)", "key_acts", "show", "submit",
+         tuple(f"POST /internal/api-keys/{{key_id}}/{act}"
+               for act in ("rotate", "revoke", "restore"))),
+    Page("(?P<section>teams|users)/new", "tenant_form", "show_new", "create",
+         ("POST /internal/teams", "POST /internal/users")),
+    Page(f"{_TENANT}/edit", "tenant_form", "show", "save", (_CHANGE_TEAM, _CHANGE_USER)),
+    Page(f"{_TENANT}/delete", "tenant_form", "ask_delete", "delete",
+         ("DELETE /internal/teams/{team_id}", "DELETE /internal/users/{user_id}")),
     Page("teams", "teams"),
     Page(f"teams/(?P<team_id>{_ID})", "teams", "show_one"),
     Page("users", "users"),
@@ -62,37 +83,46 @@ PAGES = (
     Page("accounts", "accounts"),
     Page(f"accounts/(?P<account_id>{_ID})", "accounts", "show_one"),
     Page("accounts/new", "account_form", "choose"),
-    Page("accounts/new/(?P<preset>[a-z_]+)", "account_form", "show_new", "create"),
-    Page(f"accounts/(?P<account_id>{_ID})/edit", "account_form", "show", "save"),
-    Page(f"accounts/(?P<account_id>{_ID})/delete", "account_acts", "ask_delete", "delete"),
-    Page(
-        f"accounts/(?P<account_id>{_ID})/(?P<act>enable|disable|drain|undrain)",
-        "account_acts",
-        submit="submit",
-    ),
-    Page(f"accounts/(?P<account_id>{_ID})/reset", "accounts", "show_one", "reset"),
-    Page(f"accounts/(?P<account_id>{_ID})/test", "accounts", "show_one", "test"),
+    Page("accounts/new/(?P<preset>[a-z_]+)", "account_form", "show_new", "create",
+         ("POST /internal/accounts",)),
+    Page(f"accounts/(?P<account_id>{_ID})/edit", "account_form", "show", "save",
+         (_CHANGE_ACCOUNT,)),
+    Page(f"accounts/(?P<account_id>{_ID})/delete", "account_acts", "ask_delete", "delete",
+         ("DELETE /internal/accounts/{account_id}",)),
+    Page(f"accounts/(?P<account_id>{_ID})/(?P<act>enable|disable|drain|undrain)", "account_acts",
+         "show", "submit", (_CHANGE_ACCOUNT,)),
+    Page(f"accounts/(?P<account_id>{_ID})/reset", "accounts", "show_one", "reset",
+         ("POST /internal/accounts/{account_id}/reset",)),
+    Page(f"accounts/(?P<account_id>{_ID})/test", "accounts", "show_one", "test",
+         ("POST /internal/accounts/{account_id}/test",)),
     Page("routing", "routing"),
-    Page("routing/edit", "level_routing", "show", "save"),
-    Page(f"(?P<section>teams|keys)/(?P<name>{_ID})/routing", "level_routing", "show", "save"),
+    Page("routing/edit", "level_routing", "show", "save", (_CHANGE_ORGANISATION,)),
+    Page(f"(?P<section>teams|keys)/(?P<name>{_ID})/routing", "level_routing", "show", "save",
+         (_CHANGE_TEAM, _CHANGE_KEY)),
     Page("routing/aliases", "aliases"),
-    Page("routing/aliases/new", "aliases", "show_new", "create"),
-    Page(f"routing/aliases/(?P<name>{_ANY})/edit", "aliases", "edit", "save"),
-    Page(f"routing/aliases/(?P<name>{_ANY})/delete", "aliases", "ask_delete", "delete"),
+    Page("routing/aliases/new", "aliases", "show_new", "create", (_PUT_ALIAS,)),
+    Page(f"routing/aliases/(?P<name>{_ANY})/edit", "aliases", "edit", "save", (_PUT_ALIAS,)),
+    Page(f"routing/aliases/(?P<name>{_ANY})/delete", "aliases", "ask_delete", "delete",
+         ("DELETE /internal/aliases/{name}",)),
     Page("routing/groups", "groups"),
-    Page("routing/groups/new", "groups", "show_new", "create"),
-    Page(f"routing/groups/(?P<group_id>{_ID})", "groups", "show_one", "save"),
-    Page(f"routing/groups/(?P<group_id>{_ID})/delete", "groups", "ask_delete", "delete"),
+    Page("routing/groups/new", "groups", "show_new", "create", ("POST /internal/groups",)),
+    Page(f"routing/groups/(?P<group_id>{_ID})", "groups", "show_one", "save",
+         ("PATCH /internal/groups/{group_id}",)),
+    Page(f"routing/groups/(?P<group_id>{_ID})/delete", "groups", "ask_delete", "delete",
+         ("DELETE /internal/groups/{group_id}",)),
     Page("routing/simulator", "simulator"),
     Page("budgets", "budgets"),
     Page("prices", "prices"),
-    Page("prices/import", "price_import", submit="submit"),
-    Page("prices/recompute", "price_recompute", submit="submit"),
-    Page(_POLICIES, "policies", submit="try_text"),
-    Page(f"{_POLICIES}/{_RULE}", "policy_form", submit="submit"),
-    Page(f"{_POLICIES}/forget", "cache_forget", submit="submit"),
+    Page("prices/import", "price_import", "show", "submit", ("POST /internal/prices/diff",)),
+    Page("prices/recompute", "price_recompute", "show", "submit",
+         ("POST /internal/prices/recompute",)),
+    Page(_POLICIES, "policies", "show", "try_text", (_TRY,)),
+    Page(f"{_POLICIES}/{_RULE}", "policy_form", "show", "submit",
+         (_CHANGE_TEAM, _CHANGE_KEY, _CHANGE_ORGANISATION, _TRY)),
+    Page(f"{_POLICIES}/forget", "cache_forget", "show", "submit",
+         ("DELETE /internal/response-cache",)),
     Page("organisation", "organisation"),
-    Page("organisation/edit", "organisation", "show_form", "save"),
+    Page("organisation/edit", "organisation", "show_form", "save", (_CHANGE_ORGANISATION,)),
     Page("requests", "requests"),
     Page("requests/export", "export"),
     Page("requests/export/(?P<kind>csv|xlsx)", "export", "download"),
@@ -101,28 +131,40 @@ PAGES = (
     Page("audit", "audit"),
     Page("audit/export", "audit", "export"),
     Page("system", "system"),
-    Page("system/(?P<what>dead-letters|quarantine)/retry", "system", "ask_all", "retry_all"),
+    Page("system/(?P<what>dead-letters|quarantine)/retry", "system", "ask_all", "retry_all",
+         _RETRY),
     Page("system/(?P<what>dead-letters|quarantine)/(?P<name>[0-9A-Za-z]+)", "system",
-         "show_one", "retry"),
+         "show_one", "retry", _RETRY),
     Page("notifications", "channels"),
     Page("notifications/new", "channel_form", "choose"),
-    Page("notifications/new/(?P<kind>[a-z]+)", "channel_form", "show_new", "create"),
-    Page(f"notifications/messages/(?P<message_id>{_ID})", "channels", submit="retry"),
+    Page("notifications/new/(?P<kind>[a-z]+)", "channel_form", "show_new", "create",
+         ("POST /internal/notification-channels",)),
+    Page(f"notifications/messages/(?P<message_id>{_ID})", "channels", "show", "retry",
+         ("POST /internal/notification-deliveries/{delivery_id}/retry",)),
     Page(f"notifications/(?P<channel_id>{_ID})", "channels", "show_one"),
-    Page(f"notifications/(?P<channel_id>{_ID})/edit", "channel_form", "show", "save"),
-    Page(f"notifications/(?P<channel_id>{_ID})/test", "channels", "show_one", "test"),
-    Page(f"notifications/(?P<channel_id>{_ID})/delete", "channels", "ask_delete", "delete"),
+    Page(f"notifications/(?P<channel_id>{_ID})/edit", "channel_form", "show", "save",
+         ("PATCH /internal/notification-channels/{channel_id}",)),
+    Page(f"notifications/(?P<channel_id>{_ID})/test", "channels", "show_one", "test",
+         ("POST /internal/notification-channels/{channel_id}/test",)),
+    Page(f"notifications/(?P<channel_id>{_ID})/delete", "channels", "ask_delete", "delete",
+         ("DELETE /internal/notification-channels/{channel_id}",)),
     Page("service-accounts", "service_accounts"),
-    Page("service-accounts/new", "service_account_form", "show_new", "create"),
+    Page("service-accounts/new", "service_account_form", "show_new", "create",
+         ("POST /internal/service-accounts",)),
     Page(f"service-accounts/(?P<account_id>{_ID})", "service_accounts", "show_one"),
-    Page(f"service-accounts/(?P<account_id>{_ID})/edit", "service_account_form", "show", "save"),
+    Page(f"service-accounts/(?P<account_id>{_ID})/edit", "service_account_form", "show", "save",
+         ("PATCH /internal/service-accounts/{account_id}",)),
     Page(f"service-accounts/(?P<account_id>{_ID})/(?P<act>rotate|revoke)", "service_accounts",
-         "ask", "submit"),
+         "ask", "submit",
+         ("POST /internal/service-accounts/{account_id}/rotate",
+          "DELETE /internal/service-accounts/{account_id}")),
     Page("sessions", "sessions"),
-    Page("sessions/everywhere", "sessions", "ask_everywhere", "end_everywhere"),
-    Page(f"sessions/(?P<session_id>{_ID})/end", "sessions", submit="end"),
-    Page("branding", "branding", submit="submit"),
-    Page("preferences", "preferences", submit="submit"),
+    Page("sessions/everywhere", "sessions", "ask_everywhere", "end_everywhere",
+         ("DELETE /internal/sessions",)),
+    Page(f"sessions/(?P<session_id>{_ID})/end", "sessions", "show", "end",
+         ("DELETE /internal/sessions/{session_id}",)),
+    Page("branding", "branding", "show", "submit", ("PATCH /internal/branding",)),
+    Page("preferences", "preferences", "show", "submit", (WHO_CALLS,)),
 )  # fmt: skip
 
 
@@ -185,6 +227,8 @@ async def _answer(request: Request, path: str, site: Site) -> Response:
         return await handler(view, **names)
     if not page.submit:
         raise Problem(405, "Method not allowed", path)
+    # What a form says may take long to read, so it is not read from whom may do nothing with it.
+    view.api.check(page.asks)
     handler = getattr(module, page.submit)
     return await handler(view, form, **names)
 

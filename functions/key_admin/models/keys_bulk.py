@@ -4,10 +4,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
+from common.domain.key_table import KEYS_MAX
 from functions.key_admin.models.fields import Name, Sent, Sought, Ulid
 from functions.key_admin.models.keys import KeyCreate, KeyMade, KeyPatch, Status, Tags
 
-KEYS_MAX = 500
+# Of 500 keys with what they have in common.
+BODY_BYTES_MAX = 8 * 1024 * 1024
 
 
 class KeyRow(KeyCreate):

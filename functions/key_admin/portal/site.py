@@ -4,20 +4,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from functions.key_admin.console import site
-from functions.key_admin.console.site import Page
+from functions.key_admin.console.site import WHO_CALLS, Page
 from functions.key_admin.console.view import PORTAL
 
 _ID = r"[0-9A-Z]{26}"
 PAGES = (
     Page("", "home"),
     Page("keys", "home"),
-    Page("keys/new", "key_form", "show_new", "create"),
+    Page("keys/new", "key_form", "show_new", "create", ("POST /internal/self/keys",)),
     Page(f"keys/(?P<key_id>{_ID})", "key"),
-    Page(f"keys/(?P<key_id>{_ID})/(?P<act>rotate|revoke)", "key_acts", submit="submit"),
+    Page(f"keys/(?P<key_id>{_ID})/(?P<act>rotate|revoke)", "key_acts", "show", "submit",
+         ("POST /internal/self/keys/{key_id}/rotate", "POST /internal/self/keys/{key_id}/revoke")),
     Page("requests", "requests"),
     Page(f"requests/(?P<request_id>{_ID})", "receipt"),
-    Page("preferences", "preferences", submit="submit"),
-)
+    Page("preferences", "preferences", "show", "submit", (WHO_CALLS,)),
+)  # fmt: skip
 SITE = site.Site(
     PORTAL,
     "functions.key_admin.portal.pages",

@@ -129,6 +129,21 @@ def test_two_who_change_an_account_lose_nothing_and_a_blank_credential_stays(per
     assert changed["detail"]["after"]["credential_changed"] is True
 
 
+def test_another_address_asks_for_the_credential_at_its_field(person, key_admin):
+    account = created(key_admin)
+    path = f"/admin/accounts/{account['id']}/edit"
+    values = {"name": account["name"], "priority": "50", "weight": "1", "max_concurrency": "0",
+              "calendar.timezone": "UTC", "calendar.week_starts_on": "monday",
+              "calendar.day_starts_at": "0", "base_url": "https://other.example/v1"}  # fmt: skip
+    again = person.send(path, **values)
+    assert again.status_code == 422
+    assert 'id="credential.api_key-about"><strong>is required with another base_url' in again.text
+    assert 'value="https://other.example/v1"' in again.text
+    sent = hidden_fields(again.text) | values
+    now = account_of(key_admin, person.post(path, **sent, **{"credential.api_key": SECRET}))
+    assert now["base_url"] == "https://other.example/v1"
+
+
 def test_an_account_is_switched_and_drained(person, key_admin):
     path = f"/admin/accounts/{created(key_admin)['id']}"
     states = []

@@ -26,6 +26,14 @@ def test_keys_are_made_of_names_and_what_is_wrong_stands_at_its_field(person, ke
     assert (key["tags"], key["limits"]["requests_per_minute"]) == (["a", "b"], 9)
 
 
+def test_no_more_is_made_of_names_and_what_they_share_than_can_be_sent(person):
+    form = {"source": "names", "tags": "x" * 100_000}
+    for names, said in ((501, "501 names: at most 500"), (400, "too much for so many")):
+        again = person.send("/admin/keys/bulk", **form, names="a\n" * names)
+        assert again.status_code == 422
+        assert said in again.text
+
+
 def test_a_table_is_made_or_said_to_be_wrong_by_line(person, key_admin):
     table = "name,team,concurrency\ntabled,,5\nwrong,no such team,0\n"
     form = "/admin/keys/bulk?source=table"

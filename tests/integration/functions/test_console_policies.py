@@ -33,6 +33,19 @@ def team(key_admin):
     return key_admin.call("POST", "/internal/teams", json={"name": new_address()}).json()
 
 
+def test_who_may_not_set_a_webhook_is_told_so_at_the_field(person, team):
+    form = f"/admin/teams/{team['id']}/policies/content-policy"
+    field = r'<input id="content_policy.webhook.url"[^>]*>'
+    (shown,) = re.findall(field, person.get(form).text)
+    assert "readonly" not in shown
+    person.is_of_role("operator")
+    page = person.get(form).text
+    (shown,) = re.findall(field, page)
+    assert "readonly" in shown
+    assert "Only an administrator sets it" in page
+    assert person.send(form, **{"content_policy.input_characters_max": "9"}).status_code == 303
+
+
 RULES = {"redaction.says": "rules", "redaction.entities.CONTACT": "mask",
          "redaction.custom[0].entity": "TICKET", "redaction.custom[0].pattern": "TCK-[0-9]+",
          "redaction.custom[0].action": "block"}  # fmt: skip

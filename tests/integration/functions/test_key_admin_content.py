@@ -123,6 +123,44 @@ def test_a_wrong_rule_is_named_at_every_level(key_admin, member, value, field):
     assert kept(key_admin, "api_keys", "teams", "organisation", "audit") == before
 
 
+def test_only_an_admin_says_which_service_sees_what_is_asked(key_admin):
+    token = key_admin.call(
+        "POST", "/internal/service-accounts", json={"name": new_address(), "role": "operator"}
+    ).json()["token"]
+
+    def operator(method, path, **body):
+        return key_admin.call(method, path, authorization=f"Bearer {token}", json=body)
+
+    def policy(address, **members):
+        return {"content_policy": {"webhook": {"url": address} | members}}
+
+    ours, other = "https://ours.example/judge", "https://other.example/judge"
+    field = "content_policy.webhook.url"
+    tables = ("api_keys", "teams", "audit")
+    _, key, key_id = a_key(key_admin, **policy(ours))
+    _, team, _ = a_team(key_admin, **policy(ours))
+    before = kept(key_admin, *tables)
+    bulk = f"{KEYS}/bulk"
+    for refused, named in [
+        *[(operator("PATCH", path, **policy(other)), field) for path in (key, team)],
+        (operator("POST", KEYS, name="a", **policy(ours)), field),
+        (operator("POST", TEAMS, name=new_address(), **policy(ours)), field),
+        (operator("POST", bulk, keys=[{"name": "a"}, {"name": "b"} | policy(ours)]),
+         f"keys[1].{field}"),
+        (operator("PATCH", bulk, ids=[key_id], set=policy(other)), f"set.{field}"),
+        (operator("PATCH", bulk, ids=[key_id], set=policy(other), dry_run=True), f"set.{field}"),
+    ]:  # fmt: skip
+        assert refused.status_code == 403, refused.text
+        assert [one["field"] for one in refused.json()["errors"]] == [named]
+        assert named in refused.json()["detail"]
+    assert kept(key_admin, *tables) == before
+    for path in (key, team):
+        later = operator("PATCH", path, **policy(ours, timeout_ms=500)).json()
+        assert later["content_policy"]["webhook"]["timeout_ms"] == 500
+        assert operator("PATCH", path, content_policy=None).json()["content_policy"] is None
+        assert operator("PATCH", path, **policy(ours)).status_code == 403
+
+
 def test_users_say_nothing_of_content(key_admin):
     posted = key_admin.call("POST", "/internal/users", json={"id": "u", "redaction": CONTACT})
     assert fields(posted) == ["redaction"]

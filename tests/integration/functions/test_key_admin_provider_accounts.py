@@ -156,11 +156,56 @@ def test_another_credential_leaves_the_way_out_and_the_other_way_round(key_admin
     assert (credential.api_key, credential.egress_proxy) == ("sk-other", "http://two:3128")
 
 
+@pytest.mark.parametrize(
+    ("provider", "credential", "members", "elsewhere", "there"),
+    [
+        ("openai", API_KEY, {}, "https://evil.example/v1", "https://api.openai.com/v2"),
+        ("openai", API_KEY, {}, "http://api.openai.com/v1", "https://API.openai.com:443"),
+        ("bedrock", ACCESS_KEY, {"region": "eu-west-1"}, "https://vpc.example",
+         "https://bedrock-runtime.eu-west-1.amazonaws.com/x"),
+        ("vertex", {"service_account": KEY_FILE}, {}, "https://evil.example",
+         "https://aiplatform.googleapis.com/x"),
+    ],
+)  # fmt: skip
+def test_a_credential_is_not_sent_to_another_address_than_it_was_given_for(
+    key_admin, provider, credential, members, elsewhere, there
+):
+    made = created(key_admin, provider, credential, **members)
+    path = f"{ACCOUNTS}/{made['id']}"
+    refused = key_admin.call("PATCH", path, json={"base_url": elsewhere, "priority": 3})
+    assert fields(refused) == ["credential"]
+    assert "required with another base_url" in refused.text
+    assert key_admin.get(path).json() == made
+    assert patched(key_admin, made, base_url=there)["base_url"] == there.rstrip("/")
+    assert patched(key_admin, made, base_url=elsewhere, credential=credential)
+    assert projected(key_admin, made).base_url == elsewhere
+
+
+def test_a_credential_is_not_read_by_another_proxy_than_it_was_given_for(key_admin):
+    way_out, other = "http://one:3128", "http://two:3128"
+    compatible = {"base_url": "http://v/v1", "egress_proxy": way_out}
+    made = created(key_admin, "openai_compatible", API_KEY, **compatible)
+    path = f"{ACCOUNTS}/{made['id']}"
+    refused = key_admin.call("PATCH", path, json={"egress_proxy": other})
+    assert fields(refused) == ["credential"]
+    assert "another egress_proxy" in refused.text
+    patched(key_admin, made, egress_proxy=way_out, base_url="http://v/v2")
+    patched(key_admin, made, egress_proxy=other, credential=API_KEY)
+    assert patched(key_admin, made, egress_proxy=None)["egress_proxy"] is None
+
+
+def test_what_has_no_credential_goes_anywhere(key_admin):
+    members = {"base_url": "http://v/v1", "options": {"quirks": ["no_auth"]}}
+    made = created(key_admin, "openai_compatible", {}, egress_proxy="http://u:p@one:1", **members)
+    assert patched(key_admin, made, base_url="http://w/v1", egress_proxy="http://two:1")
+
+
 def test_an_address_follows_its_region_unless_it_is_its_own(key_admin):
     made = created(key_admin, "bedrock", API_KEY, region="eu-west-1")
     moved = patched(key_admin, made, region="us-east-1")
     assert moved["base_url"] == "https://bedrock-runtime.us-east-1.amazonaws.com"
-    assert patched(key_admin, made, base_url="http://vpc")["region"] == "us-east-1"
+    vpc = {"base_url": "http://vpc", "credential": API_KEY}
+    assert patched(key_admin, made, **vpc)["region"] == "us-east-1"
     assert patched(key_admin, made, region="eu-west-1")["base_url"] == "http://vpc"
 
 

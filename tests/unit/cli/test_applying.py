@@ -141,6 +141,15 @@ def test_secrets_are_never_shown_and_sent_again_only_when_told():
     assert "sk" not in str([one.differences for one in new])
 
 
+def test_secrets_go_with_another_address():
+    there = THERE | {"/internal/accounts": [ACCOUNT | {"base_url": "https://one.example"}]}
+    main = SAME["accounts"]["main"] | {"base_url": "https://two.example"}
+    (change,) = planned({"accounts": {"main": main}}, there=there)
+    assert change.members == {
+        "base_url": "https://two.example", "credential": {"api_key": "sk"}
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("declared", "fault"),
     [

@@ -15,14 +15,22 @@ from common.domain.http_addresses import is_metadata, is_own, webhook_address
     [
         *("169.254.169.254", "0xa9fea9fe", "2852039166", "0251.0376.0251.0376", "169.254.43518"),
         *("169.254.169.254.", "::ffff:169.254.169.254", "fe80::1%eth0", "fd00:ec2::254"),
-        *("100.100.100.200", "Metadata.Google.Internal.", "metadata"),
+        *("64:ff9b::a9fe:a9fe", "64:ff9b::169.254.169.254", "64:ff9b:1::a9fe:a9fe"),
+        *("::a9fe:a9fe", "::ffff:0:a9fe:a9fe", "2002:a9fe:a9fe::", "2002:a9fe:a9fe::1%eth0"),
+        *("100.100.100.200", "Metadata.Google.Internal.", "metadata", "64:ff9b::6464:64c8"),
     ],
 )
 def test_metadata_services_are_known_in_every_form(host):
     assert is_metadata(host)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "10.0.0.7", "::1", "example.com", "ollama"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("127.0.0.1", "10.0.0.7", "::1", "::", "example.com", "ollama"),
+        *("64:ff9b::808:808", "2002:808:808::1", "2001:db8::a9fe:a9fe"),
+    ],
+)
 def test_others_are_none(host):
     assert not is_metadata(host)
 

@@ -1,6 +1,6 @@
 """Keys as a table: what its rows are as bodies, and what is wrong where."""
 
-from common.domain.key_table import FAULTS_MAX, Fault, fault_of, read_key_table
+from common.domain.key_table import FAULTS_MAX, KEYS_MAX, Fault, fault_of, read_key_table
 
 TABLE = """Name,User,Team,Tags,Expires at,requests_per_minute,budget_month,budget_total,models_allow
 first,alice,Research,a|b; c,2030-01-31,60,5:deny,,gpt-*
@@ -55,6 +55,9 @@ def test_what_is_no_table_of_keys_is_not_read_to_its_end():
     assert fault.message.startswith("has 100000 columns")
     rows = "a,b\n" * 10 * FAULTS_MAX
     assert len(read_key_table(f"name\n{rows}").faults) == FAULTS_MAX
+    (fault,) = read_key_table("name\n" + "a\n" * (KEYS_MAX + 5) + '"open').faults
+    assert (fault.line, fault.column) == (KEYS_MAX + 2, "")
+    assert len(read_key_table("name\n" + "a\n" * KEYS_MAX).keys) == KEYS_MAX
     table = read_key_table(f"name,concurrency\na,{'9' * 5000}\n")
     assert table.keys[0]["limits"] == {"concurrency": "9" * 5000}
 

@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from common.domain.logos import LOGO_BYTES_MAX, checked_logo
+from common.domain.logos import LOGO_BYTES_MAX, _check_style, checked_logo
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">{}</svg>'
 
@@ -93,3 +93,14 @@ def test_what_is_no_picture_is_refused(content, why):
 def test_what_runs_or_loads_is_refused(drawn):
     with pytest.raises(ValueError, match="must"):
         checked_logo(SVG.format(drawn).encode())
+
+
+@pytest.mark.parametrize("own", ["url(#a)", "URL( #a )", "url('#a')", "url( ' #a')", 'url(\t"#a")'])
+def test_what_is_drawn_of_its_own_parts_is_taken(own):
+    _check_style(f"fill: {own}")
+
+
+def test_blanks_of_a_style_are_looked_for_in_linear_time():
+    # In quadratic time this would take more than an hour.
+    with pytest.raises(ValueError, match="must load nothing"):
+        _check_style("url(" + " " * 1_000_000 + "x)")

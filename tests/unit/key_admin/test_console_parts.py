@@ -4,7 +4,7 @@ from typing import get_args
 
 from common.domain.periods import Period
 from functions.key_admin.console import fields
-from functions.key_admin.console.forms import members
+from functions.key_admin.console.forms import Input, members
 from functions.key_admin.console.view import _environment
 
 OPTIONS = [("", "none"), ("A", "Alpha")]
@@ -40,3 +40,15 @@ def test_a_form_has_as_many_budgets_as_a_level_may_have():
             _environment().get_template("level_form.html").make_module(given | {"values": values})
         )
         assert parts.budgets("").count('role="group"') == shown
+
+
+def test_a_map_is_read_whatever_blanks_are_around_its_sign():
+    typed = "a = b, c=>d\ne   →\t f ,g, h = i = j"
+    read = {"a": "b", "c": "d", "e": "f", "g": "g", "h": "i = j"}
+    assert members([Input("models", "names")], {"models": typed}) == {"models": read}
+
+
+def test_a_map_of_many_blanks_is_read_in_linear_time():
+    # In quadratic time this would take more than an hour.
+    name = "a" + " " * 1_000_000 + "b"
+    assert members([Input("models", "names")], {"models": name}) == {"models": {name: name}}

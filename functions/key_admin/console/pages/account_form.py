@@ -75,7 +75,7 @@ async def create(view: View, form: dict[str, str], preset: str) -> Response:
     unseen = {"provider": chosen.provider, "credential": _credential(form)}
     made, again = await editing.created(view, KIND, PATH, form, once, unseen)
     if again is not None:
-        return _page(view, _beside(again), chosen)
+        return _page(view, _beside(again, chosen.provider), chosen)
     return view.redirect(view.link(f"/admin/accounts/{made['id']}", done="made"))
 
 
@@ -96,7 +96,8 @@ async def save(view: View, form: dict[str, str], account_id: str) -> Response:
     again = await editing.saved(view, KIND, f"{PATH}/{account_id}", form, unseen)
     if again is None:
         return view.redirect(view.link(f"/admin/accounts/{account_id}", done="saved"))
-    return _edit_page(view, _beside(again), await view.api.get(f"{PATH}/{account_id}"))
+    account = await view.api.get(f"{PATH}/{account_id}")
+    return _edit_page(view, _beside(again, account["provider"]), account)
 
 
 def _edit_page(view: View, form: editing.Form, account: dict[str, Any]) -> Response:
@@ -130,14 +131,16 @@ def _credential(form: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def _beside(form: editing.Form) -> editing.Form:
-    """What is wrong with one line of a field stands at the field."""
+def _beside(form: editing.Form, provider: str) -> editing.Form:
+    """What is wrong with one line of a field stands at the field; of a credential at its first."""
     errors: dict[str, str] = {}
     for path, message in form.errors.items():
         field = next((one for one in _MAPS if path.startswith(f"{one}.")), path)
         if field == path and path.startswith("credential.service_account."):
             field = "credential.service_account"
-        said = message if field == path else f"{path.removeprefix(f'{field}.')}: {message}"
+        if path == "credential":
+            field = f"credential.{'service_account' if provider == 'vertex' else 'api_key'}"
+        said = message if field.startswith(path) else f"{path.removeprefix(f'{field}.')}: {message}"
         errors[field] = f"{errors[field]} {said}" if field in errors else said
     return msgspec.structs.replace(form, errors=errors)
 

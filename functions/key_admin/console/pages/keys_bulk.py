@@ -6,13 +6,15 @@ import re
 import secrets
 from typing import Any
 
+import msgspec
 from starlette.responses import Response
 
-from common.domain.key_table import COLUMNS, Fault, fault_of, read_key_table
+from common.domain.key_table import COLUMNS, KEYS_MAX, Fault, fault_of, read_key_table
 from common.domain.spreadsheets import no_formula
 from functions.key_admin.console import editing, fields
 from functions.key_admin.console.pages import key_form, names
 from functions.key_admin.console.view import View
+from functions.key_admin.models.keys_bulk import BODY_BYTES_MAX
 from functions.key_admin.problem import Problem
 
 PATH = "/internal/api-keys/bulk"
@@ -41,14 +43,12 @@ async def create(view: View, form: dict[str, str]) -> Response:
     if source == "table":
         return await _of_table(view, form, once)
     shared = editing.body_of(view, KIND, form)
-    rows = [_named(line) for line in form.get("names", "").splitlines() if line.strip()]
-    bodies = [shared | row for row in rows]
-    errors: dict[str, str] = {}
-    if not rows:
-        errors["names"] = view.words("bulk.no_names")
-    else:
+    lines = [line for line in form.get("names", "").splitlines() if line.strip()]
+    errors = _too_much(view, shared, lines)
+    if not errors:
+        rows = [_named(line) for line in lines]
         try:
-            return _made(view, await _sent(view, bodies, once))
+            return _made(view, await _sent(view, [shared | row for row in rows], once))
         except Problem as problem:
             errors = _by_field(problem, rows)
     again = editing.Form(editing.shown(view, KIND, shared), errors=errors)
@@ -74,6 +74,17 @@ async def _sent(view: View, bodies: list[dict[str, Any]], once: str) -> list[dic
     answer = await view.api.ask("POST", PATH, body={"keys": bodies}, once=once)
     items: list[dict[str, Any]] = answer.body["items"]
     return items
+
+
+def _too_much(view: View, shared: dict[str, Any], lines: list[str]) -> dict[str, str]:
+    """What keeps the bodies from being made: each key's has all that they have in common."""
+    if not lines:
+        return {"names": view.words("bulk.no_names")}
+    if len(lines) > KEYS_MAX:
+        return {"names": view.words("bulk.too_many", n=len(lines), most=KEYS_MAX)}
+    if len(msgspec.json.encode(shared)) * len(lines) > BODY_BYTES_MAX:
+        return {"": view.words("bulk.too_much")}
+    return {}
 
 
 def _named(line: str) -> dict[str, str]:

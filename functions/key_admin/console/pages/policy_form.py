@@ -5,6 +5,7 @@ from typing import Any
 from starlette.responses import Response
 
 from common.domain.content_policy import PATTERNS_MAX
+from common.domain.roles import Role
 from common.redaction.policy import CUSTOM_MAX
 from functions.key_admin.console import editing, policy_kinds
 from functions.key_admin.console.pages import policies
@@ -84,6 +85,7 @@ def _page(
         form=form,
         values=values,
         errors=form.errors,
+        may_set_webhook=view.actor is not None and view.actor.role is Role.ADMIN,
         can_try=rule in _TRIED_AS and view.api.may("POST", policies.TRIAL),
         text=text,
         tried=tried,

@@ -60,6 +60,19 @@ def test_it_is_bound_to_its_areas(make, by):
     assert by(token, "GET", "/internal/session").json()["areas"] == ["keys"]
 
 
+def test_every_credential_is_for_an_area_of_its_own(make, by, key_admin):
+    body = {"passphrase": "a passphrase of one's own"}
+    others = set(key_admin.get("/internal/areas").json()["items"]) - {"configuration"}
+    token = make(areas=sorted(others)).json()["token"]
+    for path in ("export", "import"):
+        answer = by(token, "POST", f"/internal/configuration/{path}", json=body)
+        assert answer.status_code == 403
+        assert "this is configuration" in answer.json()["detail"]
+    token = make(areas=["configuration"]).json()["token"]
+    assert by(token, "POST", "/internal/configuration/export", json=body).status_code == 200
+    assert by(token, "GET", "/internal/condition").status_code == 403
+
+
 def test_who_is_bound_to_other_areas_has_nothing_to_do_with_sessions_of_others(
     make, by, people, key_admin
 ):
