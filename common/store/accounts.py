@@ -82,6 +82,12 @@ async def find(connection: Connection, account_id: str) -> Account | None:
     return found[0] if found else None
 
 
+async def share(connection: Connection, account_id: str) -> bool:
+    """Whether the account is there; then it is not deleted until the transaction ends."""
+    cursor = await connection.execute(query("share_account"), [ulid_to_uuid(account_id)])
+    return await cursor.fetchone() is not None
+
+
 async def page(
     connection: Connection,
     *,

@@ -5,7 +5,7 @@ from common.domain.routing import Routing
 from common.store import accounts, routing
 from common.store.database import Connection
 from functions.key_admin.operation import Call
-from functions.key_admin.problem import invalid_field
+from functions.key_admin.problem import conflict, invalid_field
 
 
 async def check_binding(
@@ -13,7 +13,7 @@ async def check_binding(
 ) -> None:
     """The account or group that a level is newly bound to is there. Raises `Problem` 422.
 
-    A group stays until the transaction ends.
+    It stays until the transaction ends.
     """
     account_id, group_id = after.account_id, after.group_id
     if account_id not in (None, before.account_id):
@@ -25,7 +25,21 @@ async def check_binding(
 
 
 async def check_account(call: Call, connection: Connection, field: str, account_id: str) -> None:
-    """It is built in or stored. Raises `Problem` 422 that names the field."""
-    built_in = {built_in_account_id(one.provider) for one in call.services.settings.accounts}
-    if account_id not in built_in and await accounts.find(connection, account_id) is None:
+    """It is built in or stored, and stays for the transaction. Raises `Problem` 422 by field."""
+    if not await _is_there(call, connection, account_id):
         raise invalid_field(field, f"there is no account with the id {account_id}")
+
+
+async def check_restorable(call: Call, connection: Connection, routing: Routing) -> None:
+    """The account that a key was bound to is still there. Raises `Problem` 409."""
+    account_id = routing.account_id
+    if account_id is not None and not await _is_there(call, connection, account_id):
+        raise conflict(
+            f"The key is bound to the account {account_id}, which was deleted: unbind it first "
+            "(PATCH with account_id: null; relayctl keys update --unbound)."
+        )
+
+
+async def _is_there(call: Call, connection: Connection, account_id: str) -> bool:
+    built_in = {built_in_account_id(one.provider) for one in call.services.settings.accounts}
+    return account_id in built_in or await accounts.share(connection, account_id)

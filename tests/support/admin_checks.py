@@ -90,7 +90,14 @@ def overtaken(
     key_admin: KeyAdmin, table: str, row_id: str, call: Callable[[], httpx.Response]
 ) -> httpx.Response:
     """The answer of a call whose row another one changes just after it was read."""
-    statement = f"UPDATE {table} SET version = nextval('projection_versions') WHERE id::text = %s"
+    change = "version = nextval('projection_versions')"
+    return waited_for(key_admin, f"UPDATE {table} SET {change} WHERE id::text = %s", row_id, call)
+
+
+def waited_for(
+    key_admin: KeyAdmin, statement: str, row_id: str, call: Callable[[], httpx.Response]
+) -> httpx.Response:
+    """The answer of a call that waits for another one's row, which `statement` changes."""
     with ThreadPoolExecutor(1) as pool, psycopg.connect(key_admin.database_url) as connection:
         assert connection.execute(statement.encode(), [row_id]).rowcount == 1
         answer = pool.submit(call)

@@ -159,8 +159,9 @@ async def delete(call: Call) -> Response:
     async with call.services.database.transaction() as connection:
         await accounts.lock(connection)
         before = await _found(call, connection)
-        await check_unused(connection, before.record.id)
         if await accounts.delete(connection, before.record.id):
+            # Who binds a key holds the row until the commit: by now all of them are seen.
+            await check_unused(connection, before.record.id)
             await call.audit(connection, "account.delete", before.record.id, before=audited(before))
             await _project_ahead(call, connection, before.record, None)
     await call.services.bring_projection_up_to_date()

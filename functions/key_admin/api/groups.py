@@ -110,7 +110,7 @@ async def delete(call: Call) -> Response:
             raise conflict(
                 f"The group is in use: bind these to something else first: {named}"
                 + (" and maybe others" if len(bound) == routing.NAMED_MAX else "")
-                + " (revoked keys count)."
+                + " (revoked keys count: PATCH group_id: null unbinds them as they are)."
             )
         await call.audit(connection, "group.delete", group.id, before=_audited(group))
     await call.services.bring_projection_up_to_date()

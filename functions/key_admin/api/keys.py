@@ -14,7 +14,7 @@ from common.store import keys
 from common.store.database import Connection
 from common.store.keys import Key
 from functions.key_admin import idempotency, key_changes
-from functions.key_admin.binding import check_binding
+from functions.key_admin.binding import check_binding, check_restorable
 from functions.key_admin.bodies import check_id
 from functions.key_admin.content_webhook import check_webhook
 from functions.key_admin.key_answers import answer_of, members_of
@@ -27,11 +27,13 @@ from functions.key_admin.models.keys import (
     KeyPatch,
     Rotation,
 )
+from functions.key_admin.models.routing import BINDING
 from functions.key_admin.operation import Call, Operation, answered, etag
 from functions.key_admin.problem import conflict, not_found
 from functions.key_admin.scoping import check_key_patch, scoped_key
 
 PATH = "/internal/api-keys"
+_UNBINDING = {"team_id", *BINDING}
 
 
 async def create(call: Call) -> Response:
@@ -99,14 +101,20 @@ async def show(call: Call) -> Response:
 
 
 async def patch(call: Call) -> Response:
-    """What was sent is changed, on the next request everywhere; what is so already stays."""
+    """What was sent is changed, on the next request everywhere; what is so already stays.
+
+    Of a revoked key only its team, account and group are taken away: else 409.
+    """
     given = call.sent(KeyPatch)
     check_key_patch(call, given)
     async with call.services.database.transaction() as connection:
         key = await found(call, connection)
         call.check_version(key.record.version)
-        if key.status == "revoked":
-            raise conflict("A revoked key cannot be changed: restore it first.")
+        if key.status == "revoked" and not _only_unbinds(given):
+            raise conflict(
+                "A revoked key can only be unbound (null for team_id, account_id, group_id and "
+                "nothing else): to change more, restore it first."
+            )
         patched = key_changes.patched(key, given)
         if patched != key:
             old, new = key.record.policy, patched.record.policy
@@ -128,10 +136,14 @@ async def delete(call: Call) -> Response:
 
 
 async def restore(call: Call) -> Response:
-    """A revoked or disabled key is active again; once more changes nothing."""
+    """A revoked or disabled key is active again; once more changes nothing.
+
+    409 while it is bound to an account that was deleted meanwhile.
+    """
     async with call.services.database.transaction() as connection:
         key = await found(call, connection)
         if key.status != "active":
+            await check_restorable(call, connection, key.record.policy.routing)
             active = msgspec.structs.replace(key, status="active")
             key = await key_changes.write(call, connection, key, active, "key.restore")
     return await _done(call, key)
@@ -179,6 +191,12 @@ async def revoked(call: Call) -> Key:
     """The key, revoked; Redis has it already. Raises `Problem` 404."""
     async with call.services.database.transaction() as connection:
         return await key_changes.revoke(call, connection, await found(call, connection))
+
+
+def _only_unbinds(given: KeyPatch) -> bool:
+    """So what a leaked key names can be deleted, without its secret working again meanwhile."""
+    sent = given.model_fields_set
+    return sent <= _UNBINDING and all(getattr(given, name) is None for name in sent)
 
 
 async def _done(call: Call, key: Key) -> Response:

@@ -71,6 +71,7 @@ PAGES = (
     Page(f"keys/(?P<key_id>{_ID})/(?P<act>rotate|revoke|restore)", "key_acts", "show", "submit",
          tuple(f"POST /internal/api-keys/{{key_id}}/{act}"
                for act in ("rotate", "revoke", "restore"))),
+    Page(f"keys/(?P<key_id>{_ID})/(?P<act>unbind)", "key_acts", "show", "submit", (_CHANGE_KEY,)),
     Page("(?P<section>teams|users)/new", "tenant_form", "show_new", "create",
          ("POST /internal/teams", "POST /internal/users")),
     Page(f"{_TENANT}/edit", "tenant_form", "show", "save", (_CHANGE_TEAM, _CHANGE_USER)),

@@ -116,10 +116,16 @@ def test_a_key_is_rotated_revoked_and_restored(person, key_admin):
     rotated = person.send(f"{path}/rotate", grace_s="3600")
     assert 'id="secret"' in rotated.text
     statuses = []
-    for act in ("revoke", "restore"):
+    for act in ("revoke", "unbind", "restore"):
         assert person.send(f"{path}/{act}").status_code == 303
         statuses.append(key_admin.get(f"/internal/api-keys/{key['id']}").json()["status"])
-    assert statuses == ["revoked", "active"]
+    assert statuses == ["revoked", "revoked", "active"]
+    # A tab that was opened before it was revoked.
+    asked = person.get(f"{path}/rotate").text
+    key_admin.call("POST", f"/internal/api-keys/{key['id']}/revoke")
+    refused = person.post(f"{path}/rotate", **hidden_fields(asked), grace_s="0")
+    assert refused.status_code == 409
+    assert f'restore it first. <a href="{path}">' in refused.text
 
 
 def test_requests_are_filtered_shown_and_exported(person, key_admin):

@@ -155,6 +155,7 @@ def test_a_revoked_key_is_restored_once(key_admin):
     revoked = act(key_admin, key, "revoke").json()
     assert revoked["revoked_at"] == revoked["updated_at"] > key["updated_at"]
     for refused in (patch(key_admin, key, name="x"), patch(key_admin, key, status="active"),
+                    patch(key_admin, key, team_id=None, name="x"),
                     act(key_admin, key, "rotate")):  # fmt: skip
         assert "restore it first" in problem(refused, 409)["detail"]
     restored = act(key_admin, key, "restore")

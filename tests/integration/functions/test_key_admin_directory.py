@@ -133,6 +133,13 @@ def test_a_key_makes_its_user_and_both_are_counted(key_admin):
     assert "revoked keys count" in problem(one(key_admin, TEAMS, team, "DELETE"), 409)["detail"]
     assert one(key_admin, USERS, user, "DELETE").status_code == 204
     assert key_admin.get(f"{KEYS}/{first['id']}").json()["user_id"] == "keyed"
+    # They are taken out of it as they are: what leaked works at no moment meanwhile.
+    for key in (first, second):
+        patched = one(key_admin, KEYS, key, "PATCH", team_id=None).json()
+        assert (patched["status"], patched["team_id"]) == ("revoked", None)
+    before, after = trail(key_admin, first["id"])[-1][1:]
+    assert (before["team_id"], after["team_id"], after["status"]) == (team["id"], None, "revoked")
+    assert one(key_admin, TEAMS, team, "DELETE").status_code == 204
 
 
 def test_a_team_with_users_stays(key_admin):

@@ -6,8 +6,17 @@ import pytest
 import redis
 
 from common.domain.accounts import built_in_account_id
-from tests.support.admin_checks import UNKNOWN, fields, kept, problem, trail, unavailable
-from tests.support.key_admin import new_address
+from common.domain.ids import ulid_to_uuid
+from tests.support.admin_checks import (
+    UNKNOWN,
+    fields,
+    kept,
+    problem,
+    trail,
+    unavailable,
+    waited_for,
+)
+from tests.support.key_admin import KEYS, new_address
 
 GROUPS = "/internal/groups"
 ACCOUNTS = "/internal/accounts"
@@ -86,12 +95,48 @@ def test_a_group_in_use_is_not_deleted_and_says_by_whom(key_admin):
         assert named in said
     key_admin.call("DELETE", f"/internal/api-keys/{key['id']}")
     assert key["id"] in problem(key_admin.call("DELETE", path), 409)["detail"]
-    key_admin.call("POST", f"/internal/api-keys/{key['id']}/restore")
     unbound = patch(key_admin, f"/internal/api-keys/{key['id']}", group_id=None).json()
-    assert unbound["group_id"] is None
+    assert (unbound["status"], unbound["group_id"]) == ("revoked", None)
     taken = patch(key_admin, f"{TEAMS}/{team['id']}", account_id=BUILT_IN).json()
     assert (taken["account_id"], taken["group_id"]) == (BUILT_IN, None)
     assert key_admin.call("DELETE", path).status_code == 204
+
+
+def test_a_key_whose_account_is_gone_is_restored_when_it_is_unbound(key_admin):
+    bound = account(key_admin)
+    path = f"{KEYS}/{key_admin.created(account_id=bound)['id']}"
+    key_admin.call("POST", f"{path}/revoke")
+    assert key_admin.call("DELETE", f"{ACCOUNTS}/{bound}").status_code == 204
+    said = problem(key_admin.call("POST", f"{path}/restore"), 409)["detail"]
+    assert f"{bound}, which was deleted" in said
+    unbound = patch(key_admin, path, account_id=None, group_id=None, team_id=None).json()
+    assert (unbound["status"], unbound["account_id"]) == ("revoked", None)
+    assert key_admin.call("POST", f"{path}/restore").json()["status"] == "active"
+
+
+def test_nothing_is_bound_to_an_account_that_is_deleted_at_that_moment(key_admin):
+    account_id, path = account(key_admin), f"{KEYS}/{key_admin.created()['id']}"
+    statement = "UPDATE accounts SET deleted_at = now() WHERE id::text = %s"
+    row = str(ulid_to_uuid(account_id))
+    answer = waited_for(
+        key_admin, statement, row, lambda: patch(key_admin, path, account_id=account_id)
+    )
+    assert fields(answer) == ["account_id"]
+
+
+def test_an_account_that_something_is_bound_to_at_that_moment_stays(key_admin):
+    account_id, key = account(key_admin), key_admin.created()
+    # As binding does: the account's row is held, then the key is written.
+    statement = (
+        f"WITH held AS (SELECT id FROM accounts WHERE id = '{ulid_to_uuid(account_id)}' FOR SHARE) "
+        f'UPDATE api_keys SET routing = \'{{"account_id": "{account_id}"}}\' FROM held '
+        "WHERE api_keys.id::text = %s"
+    )
+    row = str(ulid_to_uuid(key["id"]))
+    path = f"{ACCOUNTS}/{account_id}"
+    answer = waited_for(key_admin, statement, row, lambda: key_admin.call("DELETE", path))
+    assert key["id"] in problem(answer, 409)["detail"]
+    assert key_admin.get(path).status_code == 200
 
 
 @pytest.mark.parametrize(
