@@ -42,7 +42,8 @@ SHAPE = Shape(
     (
         *("id", "name", "user_id", "team_id", "key_prefix", "status", "scopes", "models.allow"),
         *("models.deny", "tags", "expires_at", "created_at", "updated_at", "revoked_at"),
-        *("last_used_at", "activation.days", "activation.activated_at", "activation.expires_at"),
+        *("last_used_at", "old_secret_ends_at"),
+        *("activation.days", "activation.activated_at", "activation.expires_at"),
         *(*KEY_FIELDS, *ROUTING_FIELDS, *FIELDS, *CONTENT_FIELDS),
     ),
 )

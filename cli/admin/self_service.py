@@ -35,7 +35,8 @@ WHO = Shape(
 _SPENT = ("spent.day", "spent.week", "spent.month", "spent.total")
 _KEY = (
     *("id", "name", "team", "key_prefix", "status", "scopes", "models.allow", "models.deny"),
-    *("tags", "expires_at", "created_at", "revoked_at", "last_used_at", "activation.days"),
+    *("tags", "expires_at", "created_at", "revoked_at", "last_used_at"),
+    *("old_secret_ends_at", "activation.days"),
     *("activation.activated_at", "activation.expires_at", *KEY_FIELDS, *FIELDS),
 )
 SHAPE = Shape(

@@ -27,7 +27,10 @@ _ORDERS: dict[Sort, tuple[str, str]] = {
 
 
 class Key(msgspec.Struct, frozen=True):
-    """A key as administrators see it. Ids are ULIDs, times UTC."""
+    """A key as administrators see it. Ids are ULIDs, times UTC.
+
+    `old_secret_ends_at` is until when a secret that was rotated works still; None: none does.
+    """
 
     record: KeyRecord
     status: KeyStatus
@@ -38,6 +41,7 @@ class Key(msgspec.Struct, frozen=True):
     revoked_at: datetime | None
     last_used_at: datetime | None
     activated_at: datetime | None
+    old_secret_ends_at: datetime | None = None
 
     @property
     def ends_at(self) -> datetime | None:
@@ -293,6 +297,7 @@ def _key(row: dict[str, Any]) -> Key:
         revoked_at=row["revoked_at"],
         last_used_at=row["last_used_at"],
         activated_at=row["activated_at"],
+        old_secret_ends_at=row["old_secret_ends_at"],
     )
 
 

@@ -39,12 +39,14 @@ def members_of(key: Key) -> dict[str, Any]:
         "updated_at": key.updated_at,
         "revoked_at": key.revoked_at,
         "last_used_at": key.last_used_at,
+        "old_secret_ends_at": key.old_secret_ends_at,
     }
 
 
 def audited(key: Key) -> dict[str, Any]:
     """What the audit trail keeps of it."""
-    shown: dict[str, Any] = answer_of(key).model_dump(mode="json", exclude={"last_used_at"})
+    left_out = {"last_used_at", "old_secret_ends_at"}
+    shown: dict[str, Any] = answer_of(key).model_dump(mode="json", exclude=left_out)
     return shown
 
 

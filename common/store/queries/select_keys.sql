@@ -1,6 +1,6 @@
 -- A page of keys, with when each was last used and the prefix of its newest secret. Which keys is
 -- decided first, so that what is told of each is looked up for those of the page alone.
-SELECT keys.*, newest.prefix AS key_prefix, used.occurred_at AS last_used_at
+SELECT keys.*, newest.prefix AS key_prefix, newest.old_secret_ends_at, used.occurred_at AS last_used_at
 FROM (
     SELECT keys.*
     FROM api_keys AS keys
@@ -30,7 +30,8 @@ FROM (
     LIMIT %(limit)s
 ) AS keys
 LEFT JOIN LATERAL (
-    SELECT prefix FROM api_key_secrets
+    SELECT prefix, max(expires_at) FILTER (WHERE expires_at > now()) OVER () AS old_secret_ends_at
+    FROM api_key_secrets
     WHERE key_id = keys.id ORDER BY created_at DESC LIMIT 1
 ) AS newest ON true
 LEFT JOIN LATERAL (

@@ -26,6 +26,10 @@ ACTIVATION_DAYS_MAX = 3650
 Status = Literal["active", "disabled", "revoked", "expired"]
 
 
+OldSecretEnd = Annotated[
+    Time | None,
+    Field(description="until when a secret from before a rotation works, too; null: none does"),
+]
 Tags = Annotated[list[Name], Field(max_length=50)]
 
 
@@ -124,6 +128,7 @@ class KeyAnswer(CountsShown, KeyRoutingShown, ContentShown):
     updated_at: Time
     revoked_at: Time | None
     last_used_at: Time | None
+    old_secret_ends_at: OldSecretEnd
 
 
 class KeyMade(KeyAnswer):

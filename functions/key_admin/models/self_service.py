@@ -19,7 +19,7 @@ from functions.key_admin.models.fields import (
     Ulid,
     split,
 )
-from functions.key_admin.models.keys import ActivationShown, Status, Tags
+from functions.key_admin.models.keys import ActivationShown, OldSecretEnd, Status, Tags
 from functions.key_admin.models.limits import CountsSent, CountsShown
 from functions.key_admin.models.receipts import Outcome, Receipt
 from functions.key_admin.models.sessions import Text, WayName
@@ -73,6 +73,7 @@ class OwnKey(CountsShown):
     created_at: Time
     revoked_at: Time | None
     last_used_at: Time | None
+    old_secret_ends_at: OldSecretEnd
 
 
 class OwnKeyShown(OwnKey):

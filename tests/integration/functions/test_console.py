@@ -115,6 +115,7 @@ def test_a_key_is_rotated_revoked_and_restored(person, key_admin):
     path = f"/admin/keys/{key['id']}"
     rotated = person.send(f"{path}/rotate", grace_s="3600")
     assert 'id="secret"' in rotated.text
+    assert "A secret from before works until" in person.get(path).text
     statuses = []
     for act in ("revoke", "unbind", "restore"):
         assert person.send(f"{path}/{act}").status_code == 303

@@ -53,7 +53,8 @@ def projected(key_admin, secret):
 
 
 def audited(key):
-    return {name: value for name, value in key.items() if name != "last_used_at"}
+    left_out = ("last_used_at", "old_secret_ends_at")
+    return {name: value for name, value in key.items() if name not in left_out}
 
 
 def test_a_patch_changes_what_it_names_and_nothing_else(key_admin):
@@ -178,9 +179,13 @@ def test_rotation_adds_a_secret_and_ends_the_old_one(key_admin):
     new = rotated.pop("key")
     assert new.startswith("cr_")
     assert new != old
-    assert rotated == key | {"key_prefix": new[:11], "updated_at": rotated["updated_at"]}
+    said = rotated["old_secret_ends_at"]
+    assert rotated == key | {
+        "key_prefix": new[:11], "updated_at": rotated["updated_at"], "old_secret_ends_at": said
+    }  # fmt: skip
     assert show(key_admin, key).json() == rotated
     ends = datetime.fromtimestamp(int(projected(key_admin, old)["x"]) / 1000, UTC)
+    assert abs(ends - datetime.fromisoformat(said)) < timedelta(milliseconds=1)
     assert abs(ends - datetime.now(UTC) - timedelta(seconds=600)) < timedelta(seconds=30)
     found = projected(key_admin, new)
     assert (found["s"], found["x"], found["r"]["id"]) == ("active", "0", key["id"])

@@ -69,6 +69,7 @@ def test_a_key_is_made_and_shown_once(key_admin):
         "group_id": None, "tags": [], "expires_at": None, "activation": None,
         "created_at": made["created_at"],
         "updated_at": made["created_at"], "revoked_at": None, "last_used_at": None,
+        "old_secret_ends_at": None,
     }  # fmt: skip
     shown = key_admin.get(answer.headers["location"])
     assert (shown.status_code, shown.json()) == (200, made)
