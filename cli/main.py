@@ -15,6 +15,7 @@ _COMMANDS = {
     "aliases": ("cli.admin.aliases", "aliases", "Names that stand for models."),
     "apply": ("cli.admin.apply", "apply", "Make what a file declares so."),
     "audit": ("cli.admin.audit", "audit", "What administrators did."),
+    "budgets": ("cli.admin.budgets", "budgets", "Budgets, and how full they are."),
     "cache": ("cli.admin.cache", "cache", "Answers that the response cache keeps."),
     "cleanup": ("cli.cleanup_command", "cleanup", "Run a task of cleanup now."),
     "completion": ("cli.admin.completion", "completion", "Completion for your shell."),

@@ -116,6 +116,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         f"relayctl route explain --model auto --key {_KEY} --input-tokens 30000 --points",
     ),
     "condition": ("relayctl condition", "relayctl condition --output json"),
+    "budgets list": ("relayctl budgets list", "relayctl budgets list --team Research --all"),
     "limits show": ("relayctl limits show", "relayctl limits show --key-id notebook"),
     "limits tree": ("relayctl limits tree", "relayctl limits tree --team-id Research --all"),
     "usage export": (

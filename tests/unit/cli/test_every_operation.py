@@ -65,6 +65,7 @@ COMMANDS = {
     "usage spend": "GET /internal/spend",
     "limits show": "GET /internal/limits",
     "limits tree": "GET /internal/limits/tree",
+    "budgets list": "GET /internal/limits/tree",
     "prices show": "GET /internal/prices",
     "prices diff": "POST /internal/prices/diff",
     "prices books": "GET /internal/prices/books",
@@ -129,7 +130,7 @@ WITHOUT = {
 
 
 def test_each_stands_in_one_of_both_lists():
-    served = [operation for operations in COMMANDS.values() for operation in operations.split(", ")]
+    served = {operation for operations in COMMANDS.values() for operation in operations.split(", ")}
     there = [f"{one.method} {one.path}" for one in OPERATIONS]
     assert sorted([*served, *WITHOUT]) == sorted(there)
     assert all(WITHOUT.values())
