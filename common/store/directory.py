@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
+from uuid import UUID
 
 import msgspec
 from psycopg.types.json import Jsonb
@@ -31,6 +32,14 @@ class User(msgspec.Struct, frozen=True):
     active_keys: int
     created_at: datetime
     updated_at: datetime
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A user or key of a team, or a key of a user. A key's id is a ULID."""
+
+    kind: Literal["user", "key"]
+    id: str
+    name: str
 
 
 class Team(msgspec.Struct, frozen=True):
@@ -238,6 +247,36 @@ async def page_of_teams(
         )
         for row in await cursor.fetchall()
     ]
+
+
+async def members_of_team(
+    connection: Connection, team_id: str, limit: int
+) -> tuple[list[Member], int]:
+    """Some of a team's users and keys, revoked ones too, and how many there are."""
+    values = {"team_id": ulid_to_uuid(team_id), "limit": limit}
+    return await _members(connection, "members_of_team", values)
+
+
+async def active_keys_of_user(
+    connection: Connection, user_id: str, limit: int
+) -> tuple[list[Member], int]:
+    """Some of a user's active keys, and how many there are."""
+    return await _members(connection, "active_keys_of_user", {"user_id": user_id, "limit": limit})
+
+
+async def _members(
+    connection: Connection, name: str, values: dict[str, Any]
+) -> tuple[list[Member], int]:
+    rows = await (await connection.execute(query(name), values)).fetchall()
+    members = [
+        Member(
+            row["kind"],
+            uuid_to_ulid(UUID(row["id"])) if row["kind"] == "key" else row["id"],
+            row["name"],
+        )
+        for row in rows
+    ]
+    return members, rows[0]["total"] if rows else 0
 
 
 async def teams_named(

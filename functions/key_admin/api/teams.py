@@ -17,6 +17,7 @@ from common.store.directory import Team
 from functions.key_admin.binding import check_binding
 from functions.key_admin.bodies import check_id
 from functions.key_admin.content_webhook import check_webhook
+from functions.key_admin.in_use import NAMED_MAX, named
 from functions.key_admin.models.directory import (
     SelfServiceFields,
     TeamAnswer,
@@ -140,15 +141,16 @@ async def patch(call: Call) -> Response:
 
 
 async def delete(call: Call) -> Response:
-    """204; 409 while users or keys belong to the team, revoked keys too."""
+    """204; 409 while users or keys, revoked ones too, belong to the team; some are named."""
     async with call.services.database.transaction() as connection:
         team = await _found(connection, call.path["team_id"])
+        members, total = await directory.members_of_team(connection, team.id, NAMED_MAX)
+        if members:
+            raise _in_use(named(members, total))
         try:
             await directory.delete_team(connection, team.id)
         except psycopg.errors.ForeignKeyViolation:
-            raise conflict(
-                "Users or keys belong to the team: move them first (revoked keys count)."
-            ) from None
+            raise _in_use("who came into it just now") from None
         await call.audit(connection, "team.delete", team.id, before=_audited(team))
         await project_policy(call, connection, team_scope(team.id), team.policy, NO_POLICY)
     await _done(call)
@@ -193,6 +195,13 @@ def _answer(team: Team) -> TeamAnswer:
 def _audited(team: Team) -> dict[str, Any]:
     shown: dict[str, Any] = _answer(team).model_dump(mode="json", exclude={"users", "active_keys"})
     return shown
+
+
+def _in_use(whom: str) -> Problem:
+    return conflict(
+        f"The team is in use: move these first: {whom} "
+        "(revoked keys count: PATCH team_id: null takes them out as they are)."
+    )
 
 
 def _name_taken(name: str | None) -> Problem:

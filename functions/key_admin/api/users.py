@@ -12,6 +12,7 @@ from common.domain.roles import OPERATE, OPERATE_TEAMS, READ_TEAMS
 from common.store import directory, sessions
 from common.store.database import Connection
 from common.store.directory import User
+from functions.key_admin.in_use import NAMED_MAX, named
 from functions.key_admin.models.directory import (
     UserAnswer,
     UserCreate,
@@ -116,7 +117,10 @@ async def delete(call: Call) -> Response:
     async with call.services.database.transaction() as connection:
         user = await _found(connection, call.path["user_id"])
         if user.active_keys:
-            raise conflict(f"The user has {user.active_keys} active keys: revoke them first.")
+            found = await directory.active_keys_of_user(connection, user.id, NAMED_MAX)
+            raise conflict(
+                f"The user has {user.active_keys} active keys: revoke them first: {named(*found)}."
+            )
         await directory.delete_user(connection, user.id)
         await sessions.end_all_of_user(connection, user.id, "revoked")
         await call.audit(connection, "user.delete", user.id, before=_audited(user))

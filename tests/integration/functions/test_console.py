@@ -191,6 +191,7 @@ def test_a_team_is_made_changed_and_deleted_unless_it_is_in_use(person, key_admi
     key_id = key_admin.created(team_id=team_id)["id"]
     refused = person.send(f"{path}/delete")
     assert refused.status_code == 409
+    assert f'<a href="/admin/keys/{key_id}">' in refused.text
     key_admin.call("PATCH", f"/internal/api-keys/{key_id}", json={"team_id": None})
     assert person.send(f"{path}/delete").status_code == 303
 

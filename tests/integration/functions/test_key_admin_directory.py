@@ -127,10 +127,12 @@ def test_a_key_makes_its_user_and_both_are_counted(key_admin):
     assert (user["name"], user["active_keys"], user["team_id"]) == ("", 1, None)
     assert one(key_admin, TEAMS, team).json()["active_keys"] == 1
     refused = one(key_admin, USERS, user, "DELETE")
-    assert "1 active keys" in problem(refused, 409)["detail"]
+    said = problem(refused, 409)["detail"]
+    assert f"1 active keys: revoke them first: key 'a key' ({first['id']})." in said
     assert key_admin.call("DELETE", f"{KEYS}/{first['id']}").status_code == 204
     # Revoked keys name their team still.
-    assert "revoked keys count" in problem(one(key_admin, TEAMS, team, "DELETE"), 409)["detail"]
+    said = problem(one(key_admin, TEAMS, team, "DELETE"), 409)["detail"]
+    assert f"key 'a key' ({second['id']}) (revoked keys count" in said
     assert one(key_admin, USERS, user, "DELETE").status_code == 204
     assert key_admin.get(f"{KEYS}/{first['id']}").json()["user_id"] == "keyed"
     # They are taken out of it as they are: what leaked works at no moment meanwhile.
@@ -145,7 +147,8 @@ def test_a_key_makes_its_user_and_both_are_counted(key_admin):
 def test_a_team_with_users_stays(key_admin):
     team = created(key_admin, TEAMS)
     user = created(key_admin, USERS, team_id=team["id"])
-    problem(one(key_admin, TEAMS, team, "DELETE"), 409)
+    said = problem(one(key_admin, TEAMS, team, "DELETE"), 409)["detail"]
+    assert f"move these first: user {user['id']!r} (revoked" in said
     assert len(trail(key_admin, team["id"])) == 1
     assert one(key_admin, USERS, user, "PATCH", team_id=None).json()["team_id"] is None
     assert one(key_admin, TEAMS, team, "DELETE").status_code == 204

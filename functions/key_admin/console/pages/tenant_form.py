@@ -13,6 +13,9 @@ from functions.key_admin.console.view import View
 from functions.key_admin.problem import Problem
 from functions.key_admin.scoping import may_say_who
 
+# Of those who hinder a deletion.
+NAMED = 10
+_NOBODY: dict[str, Any] = {"items": [], "next_cursor": None}
 _POLICY = (*fields.TENANT_ACCESS, *fields.LIMITS)
 KINDS = {
     "teams": editing.Kind(
@@ -73,7 +76,7 @@ async def save(view: View, form: dict[str, str], section: str, name: str) -> Res
 
 async def ask_delete(view: View, section: str, name: str) -> Response:
     """What deleting does, to be confirmed."""
-    return _confirm(view, section, await view.api.get(_path(section, name)), "")
+    return await _confirm(view, section, name, "")
 
 
 async def delete(view: View, form: dict[str, str], section: str, name: str) -> Response:
@@ -84,17 +87,26 @@ async def delete(view: View, form: dict[str, str], section: str, name: str) -> R
     except Problem as problem:
         if problem.status != 409:
             raise
-        return _confirm(view, section, await view.api.get(_path(section, name)), problem.detail)
+        return await _confirm(view, section, name, problem.detail)
     return view.redirect(f"/admin/{section}")
 
 
-def _confirm(view: View, section: str, thing: dict[str, Any], error: str) -> Response:
+async def _confirm(view: View, section: str, name: str, error: str) -> Response:
+    """With some of those who hinder it: a team's users and all its keys, a user's active keys."""
+    thing = await view.api.get(_path(section, name))
+    of_team = section == "teams"
+    whose = {"team_id": name} if of_team else {"user_id": thing["id"], "status": "active"}
+    keys = await view.api.get("/internal/api-keys", limit=NAMED, **whose)
+    users = await view.api.get("/internal/users", limit=NAMED, **whose) if of_team else _NOBODY
     return view.page(
         "tenant_delete.html",
         409 if error else 200,
         section=section,
         thing=thing,
         path=_address(section, thing["id"]),
+        keys=keys,
+        users=users,
+        all_keys=view.link("/admin/keys", **whose),
         error=error,
     )
 
