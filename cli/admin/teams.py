@@ -69,11 +69,12 @@ def create(session: Session, /, **given: Any) -> None:
 
 
 @teams.command("list")
+@click.option("--search", metavar="TEXT", help="A part of the name or the description.")
 @paged
 @click.pass_obj
-def list_teams(session: Session, limit: int | None, all_: bool) -> None:
+def list_teams(session: Session, /, limit: int | None, all_: bool, **query: Any) -> None:
     """List teams, the newest first."""
-    session.show_list(SHAPE, PATH, {}, how_many(limit, all_))
+    session.show_list(SHAPE, PATH, query, how_many(limit, all_))
 
 
 @teams.command()

@@ -56,11 +56,12 @@ def create(session: Session, /, user_id: str, **given: Any) -> None:
 
 @users.command("list")
 @click.option("--team-id", metavar="ID|NAME")
+@click.option("--search", metavar="TEXT", help="A part of the id, the name or the e-mail.")
 @paged
 @click.pass_obj
-def list_users(session: Session, team_id: str | None, limit: int | None, all_: bool) -> None:
+def list_users(session: Session, /, limit: int | None, all_: bool, **query: Any) -> None:
     """List users by their ids."""
-    session.show_list(SHAPE, PATH, {"team_id": team_id}, how_many(limit, all_))
+    session.show_list(SHAPE, PATH, query, how_many(limit, all_))
 
 
 @users.command()

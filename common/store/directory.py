@@ -146,10 +146,20 @@ async def page_of_users(
     user_id: str | None = None,
     after: str | None = None,
     team_ids: Sequence[str] | None = None,
+    search: str | None = None,
     limit: int,
 ) -> list[User]:
-    """Users by id, of these teams only; `after` is the last id of the page before."""
-    values = {"id": user_id, "after": after, "team_ids": _uuids(team_ids), "limit": limit}
+    """Users by id, of these teams only; `after` is the last id of the page before.
+
+    `search` is a part of the id, the name or the e-mail, whatever its case.
+    """
+    values = {
+        "id": user_id,
+        "after": after,
+        "team_ids": _uuids(team_ids),
+        "search": search,
+        "limit": limit,
+    }
     cursor = await connection.execute(query("select_users"), values)
     return [
         User(
@@ -222,17 +232,20 @@ async def page_of_teams(
     team_id: str | None = None,
     team_ids: Sequence[str] | None = None,
     name: str | None = None,
+    search: str | None = None,
     before: str | None = None,
     limit: int,
 ) -> list[Team]:
     """Teams, newest first, of `team_ids` only, or the one of that name.
 
-    `before` is the last id of the page before.
+    `search` is a part of the name or the description, whatever its case; `before` is the last id
+    of the page before.
     """
     values = {
         "id": _uuid(team_id),
         "ids": _uuids(team_ids),
         "name": name,
+        "search": search,
         "before": _uuid(before),
         "limit": limit,
     }

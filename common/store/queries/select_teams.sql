@@ -6,6 +6,9 @@ FROM teams
 WHERE (%(id)s::uuid IS NULL OR id = %(id)s)
   AND (%(name)s::text IS NULL OR name = %(name)s)
   AND (%(ids)s::uuid[] IS NULL OR id = ANY(%(ids)s))
+  AND (%(search)s::text IS NULL
+    OR strpos(lower(name), lower(%(search)s)) > 0
+    OR strpos(lower(description), lower(%(search)s)) > 0)
   AND (%(before)s::uuid IS NULL OR id < %(before)s)
 ORDER BY id DESC
 LIMIT %(limit)s

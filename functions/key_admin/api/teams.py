@@ -80,6 +80,7 @@ async def list_teams(call: Call) -> Response:
             connection,
             team_ids=seen.team_ids,
             name=query.name,
+            search=query.search,
             before=query.cursor,
             limit=query.limit + 1,
         )

@@ -66,7 +66,11 @@ async def list_users(call: Call) -> Response:
     seen = call.scope.bounds(query.team_id)
     async with call.services.database.transaction() as connection:
         found = await directory.page_of_users(
-            connection, after=query.cursor, team_ids=seen.team_ids, limit=query.limit + 1
+            connection,
+            after=query.cursor,
+            team_ids=seen.team_ids,
+            search=query.search,
+            limit=query.limit + 1,
         )
     page = found[: query.limit]
     more = page[-1].id if len(found) > query.limit else None

@@ -65,6 +65,9 @@ class UserPage(Sent):
     limit: int = Field(default=50, ge=1, le=500)
     cursor: Sought | None = None
     team_id: Ulid | None = None
+    search: Annotated[
+        Sought | None, Field(description="a part of the id, the name or the e-mail")
+    ] = None
 
 
 class UserAnswer(PolicyShown):
@@ -146,6 +149,9 @@ class TeamPage(Page):
     """Which teams: all, or the one of a name."""
 
     name: Sought | None = None
+    search: Annotated[Sought | None, Field(description="a part of the name or the description")] = (
+        None
+    )
 
 
 class TeamAnswer(TenantPolicyShown, KeyRoutingShown, FallbacksShown):

@@ -196,6 +196,18 @@ def test_a_team_is_made_changed_and_deleted_unless_it_is_in_use(person, key_admi
     assert person.send(f"{path}/delete").status_code == 303
 
 
+def test_users_are_found_and_their_keys_shown(person, key_admin):
+    key_id = key_admin.created(user_id="zoë/of keys")["id"]
+    nobody = person.get("/admin/users", params={"search": "nobody's"}).text
+    assert ("No user matches" in nobody, "Clear filters" in nobody) == (True, True)
+    found = person.get("/admin/users", params={"search": "OF KEYS"}).text
+    assert 'href="/admin/users/zo%C3%AB/of%20keys"' in found
+    shown = person.get("/admin/users/zo%C3%AB%2Fof%20keys").text
+    assert 'href="/admin/keys?user_id=zo%C3%AB%2Fof+keys"' in shown
+    keys = person.get("/admin/keys", params={"user_id": "zoë/of keys"}).text
+    assert (key_id in keys, keys.count('name="k"')) == (True, 1)
+
+
 def test_preferences_are_kept(person):
     sent = person.send("/admin/preferences", theme="dark", language="de", zone="Europe/Berlin")
     assert sent.status_code == 303

@@ -268,6 +268,18 @@ def test_pages_of_teams_are_walked_newest_first(key_admin):
 
 
 @pytest.mark.parametrize(
+    ("path", "members"),
+    [(USERS, ("id", "name", "email")), (TEAMS, ("name", "description"))],
+)
+def test_some_are_found_by_a_part_of_what_they_are_called(key_admin, path, members):
+    # Digits and letters of its own, in what is sought and in nothing else.
+    sought = f"Q{new_address().replace('.', 'q')}@x.example"
+    mine = [created(key_admin, path, **{member: f"a{sought}"})["id"] for member in members]
+    created(key_admin, path)
+    assert sorted(walked(key_admin, path, 1, search=sought.upper())) == sorted(mine)
+
+
+@pytest.mark.parametrize(
     ("path", "query", "field"),
     [
         (USERS, {"limit": "0"}, "limit"), (USERS, {"limit": "501"}, "limit"),

@@ -2,10 +2,12 @@
 
 from datetime import datetime, time
 from typing import Any
+from urllib.parse import quote
 
 from starlette.responses import Response
 
 from functions.key_admin.console.forms import flattened
+from functions.key_admin.console.pages import names
 from functions.key_admin.console.pages.requests import day_of
 from functions.key_admin.console.ranges import day_after
 from functions.key_admin.console.view import HEADERS, View
@@ -17,14 +19,32 @@ KINDS = (
     *("session", "service-account", "notification-channel", "notification-delivery", "branding"),
     *("configuration", "master-key", "webhook-secret", "quarantine", "dead-letter"),
 )
+# Where a thing of that kind has a page of its own.
+_PAGES = {
+    "key": "/admin/keys/{}",
+    "team": "/admin/teams/{}",
+    "user": "/admin/users/{}",
+    "account": "/admin/accounts/{}",
+    "group": "/admin/routing/groups/{}",
+    "alias": "/admin/routing/aliases/{}/edit",
+    "service-account": "/admin/service-accounts/{}",
+    "notification-channel": "/admin/notifications/{}",
+    "organisation": "/admin/organisation",
+    "prices": "/admin/prices",
+    "branding": "/admin/branding",
+}
 
 
 async def show(view: View) -> Response:
     """A page of the trail; with htmx the rows alone."""
     asked = _asked(view)
-    page = await view.api.get(
-        "/internal/audit", limit=ROWS, cursor=view.query.get("cursor"), **asked, **_days(view)
+    found = await view.gather(
+        page=view.api.get(
+            "/internal/audit", limit=ROWS, cursor=view.query.get("cursor"), **asked, **_days(view)
+        ),
+        teams=names.of_teams(view),
     )
+    page = found["page"]
     template = "audit_region.html" if view.is_partial else "audit.html"
     return view.page(
         template,
@@ -32,7 +52,10 @@ async def show(view: View) -> Response:
         asked=asked,
         days={"from": view.query.get("from", ""), "to": view.query.get("to", "")},
         filtered=any(asked.values()) or bool(view.query.get("from") or view.query.get("to")),
-        entries=[one | {"changes": changes(one["detail"])} for one in page["items"]],
+        entries=[
+            one | {"changes": changes(one["detail"]), "subject": subject_of(one, found["teams"])}
+            for one in page["items"]
+        ],
         next_cursor=page["next_cursor"],
         kinds=KINDS,
         export=view.link(
@@ -50,14 +73,25 @@ async def export(view: View) -> Response:
     return answer
 
 
+def subject_of(row: dict[str, Any], teams: dict[str, str]) -> tuple[str, str]:
+    """What a row speaks of: its name, as it is or as the row has it, and its page; "" for none."""
+    kind, subject_id, detail = row["subject_kind"], row["subject_id"], row["detail"]
+    said = (detail.get("after") or {}).get("name") or (detail.get("before") or {}).get("name")
+    name = teams.get(subject_id) if kind == "team" else None
+    # What was deleted has no page any more.
+    gone = row["action"].endswith(".delete")
+    path = "" if gone else _PAGES.get(kind, "").format(quote(subject_id, safe=""))
+    return name or (said if isinstance(said, str) else ""), path
+
+
 def changes(detail: dict[str, Any]) -> list[tuple[str, str, str]]:
     """What differs: the member, before, after. A thing that was made has only an after."""
     before = flattened(detail.get("before") or {})
     after = flattened(detail.get("after") or {})
-    names = [*before, *(name for name in after if name not in before)]
+    members = [*before, *(name for name in after if name not in before)]
     return [
         (name, before.get(name, ""), after.get(name, ""))
-        for name in names
+        for name in members
         if before.get(name, "") != after.get(name, "") and name not in ("updated_at", "created_at")
     ]
 

@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from functions.key_admin.console.forms import count
 from functions.key_admin.console.pages import names
+from functions.key_admin.console.pages.keys_change import FILTERS
 from functions.key_admin.console.view import View
 
 STATUSES = ("active", "disabled", "revoked", "expired")
@@ -19,6 +20,7 @@ async def show(view: View) -> Response:
         "search": query.get("search", "").strip(),
         "status": query.get("status", "") if query.get("status") in STATUSES else "",
         "team_id": query.get("team_id", ""),
+        "user_id": query.get("user_id", ""),
         "tag": query.get("tag", "").strip(),
         "sort": query.get("sort") if query.get("sort") in SORTS else "newest",
     }
@@ -39,7 +41,7 @@ async def show(view: View) -> Response:
         done=query.get("done") if query.get("done") in DONE else "",
         done_count=str(count(query.get("n", ""))),
         asked=asked,
-        filtered=any(asked[name] for name in ("search", "status", "team_id", "tag")),
+        filtered=any(asked[name] for name in FILTERS),
         keys=keys,
         next_cursor=found["page"]["next_cursor"],
         teams=found["teams"],

@@ -12,7 +12,7 @@ from functions.key_admin.console.view import View
 from functions.key_admin.problem import Problem
 
 PATH = "/internal/api-keys/bulk"
-FILTERS = ("search", "status", "team_id", "tag")
+FILTERS = ("search", "status", "team_id", "user_id", "tag")
 # In the forms a filter is called otherwise than the member of the same name that is to change.
 _CARRIED = {name: f"filter.{name}" for name in FILTERS}
 NO_TEAM = "-"

@@ -11,16 +11,20 @@ MEMBERS = 20
 
 
 async def show(view: View) -> Response:
-    """A page of them, with what each spent this month."""
+    """A page of them, with what each spent this month; with htmx the rows alone."""
+    search = view.query.get("search", "").strip()
     month = ranges.read("month", "", "", view.now, view.zone)
     span = overview.bounds(month.since, month.until)
     found = await view.gather(
-        page=view.api.get("/internal/teams", limit=ROWS, cursor=view.query.get("cursor")),
+        page=view.api.get(
+            "/internal/teams", limit=ROWS, cursor=view.query.get("cursor"), search=search
+        ),
         sums=view.api.get("/internal/usage", group_by="team", **span),
     )
     return view.page(
-        "teams.html",
+        "teams_region.html" if view.is_partial else "teams.html",
         section="teams",
+        search=search,
         teams=found["page"]["items"],
         next_cursor=found["page"]["next_cursor"],
         sums={one["group"]["team"]: one for one in found["sums"]["items"]},

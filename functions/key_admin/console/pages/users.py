@@ -11,24 +11,21 @@ from functions.key_admin.console.view import View
 
 
 async def show(view: View) -> Response:
-    """A page of them, by id."""
+    """A page of them, by id; with htmx the rows alone."""
     query = view.query
+    asked = {"search": query.get("search", "").strip(), "team_id": query.get("team_id", "")}
     found = await view.gather(
-        page=view.api.get(
-            "/internal/users",
-            limit=ROWS,
-            cursor=query.get("cursor"),
-            team_id=query.get("team_id"),
-        ),
+        page=view.api.get("/internal/users", limit=ROWS, cursor=query.get("cursor"), **asked),
         teams=names.of_teams(view),
     )
     return view.page(
-        "users.html",
+        "users_region.html" if view.is_partial else "users.html",
         section="users",
+        asked=asked,
+        filtered=any(asked.values()),
         users=found["page"]["items"],
         next_cursor=found["page"]["next_cursor"],
         teams=found["teams"],
-        team_id=query.get("team_id", ""),
     )
 
 
