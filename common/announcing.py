@@ -201,6 +201,7 @@ def _threshold_data(passed: Passed) -> BudgetThreshold:
         budget_usd=passed.budget_usd,
         spent_usd=passed.spent_usd,
         threshold_percent=passed.percent,
+        highest_percent=max(passed.percent, passed.highest_percent),
     )
 
 

@@ -21,7 +21,8 @@ _COUNTER = re.compile(r"money:(.+):(total|(?:day|week|month):[^:]+)", re.DOTALL)
 class Passed(msgspec.Struct, frozen=True, array_like=True):
     """What `thresholds.lua` writes: a counter, its budget, the mark, what is spent, the end.
 
-    Money in nano-USD; `ends_ms` since 1970, 0 = never.
+    Money in nano-USD; `ends_ms` since 1970, 0 = never. `highest_percent` is the highest mark that
+    was passed with this one, 0 of an entry from before it was written.
     """
 
     counter: str
@@ -29,6 +30,7 @@ class Passed(msgspec.Struct, frozen=True, array_like=True):
     percent: int
     spent_nano: int
     ends_ms: int
+    highest_percent: int = 0
 
     @property
     def scope(self) -> str:

@@ -62,7 +62,7 @@ class BudgetThreshold(msgspec.Struct, frozen=True):
 
     Once for each budget, period and percent: the event's id is the same however often it is sent.
     `scope` is the level, `scope_id` what the API calls the team, user or key. `period_ends_at` is
-    RFC 3339, null for `total`.
+    RFC 3339, null for `total`. `highest_percent` is the highest mark that was passed at once.
     """
 
     scope: Level
@@ -73,6 +73,7 @@ class BudgetThreshold(msgspec.Struct, frozen=True):
     budget_usd: str
     spent_usd: str
     threshold_percent: int
+    highest_percent: int = 0
 
 
 class SpendDrift(msgspec.Struct, frozen=True):

@@ -61,7 +61,11 @@ class About(NamedTuple):
 def data_of(event: Event) -> msgspec.Struct | None:
     """The data of an event that people are told of; None for any other. Raises `MalformedEvent`."""
     shape = _SHAPES.get(event.type)
-    return None if shape is None else data_as(event, shape)
+    data = None if shape is None else data_as(event, shape)
+    if isinstance(data, BudgetThreshold) and data.threshold_percent < data.highest_percent:
+        # One message says it all: that of the highest mark that was passed at once.
+        return None
+    return data
 
 
 def about(data: msgspec.Struct) -> About | None:

@@ -14,9 +14,13 @@ local function tell_thresholds(rules)
       local highest = told
       for _, percent in ipairs(marks) do
         if percent > told and spent >= most * percent / 100 then
-          redis.call('XADD', prefix .. ':thresholds', 'MAXLEN', '~', 10000, '*',
-            'p', cmsgpack.pack({ rule[2], most, percent, spent, rule[5] }))
           highest = percent
+        end
+      end
+      for _, percent in ipairs(marks) do
+        if percent > told and percent <= highest then
+          redis.call('XADD', prefix .. ':thresholds', 'MAXLEN', '~', 10000, '*',
+            'p', cmsgpack.pack({ rule[2], most, percent, spent, rule[5], highest }))
         end
       end
       if highest > told then

@@ -247,6 +247,7 @@ async def test_a_part_of_a_budget_that_is_spent_becomes_an_event_until_it_is_tak
         "budget_usd": "1.000000000000",
         "spent_usd": "0.800000000000",
         "threshold_percent": 80,
+        "highest_percent": 80,
     }
     assert await telling.commands.call("XLEN", "{relay}:thresholds") == 0
 

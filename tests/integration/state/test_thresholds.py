@@ -46,6 +46,8 @@ async def test_each_mark_is_told_once_and_two_at_once_are_told_both(world):
     await spend(world, "r4", rules, 45)
     await spend(world, "r5", rules, 1)
     assert [one[1] for one in await told(world)] == [50, 80, 100]
+    found = await waiting(world.commands, PREFIX, 100)
+    assert [one.passed.highest_percent for one in found] == [50, 100, 100]
 
 
 async def test_what_was_taken_is_not_told_again(world):

@@ -43,9 +43,13 @@ EVENTS = {
 RESEARCH = Subject("Research", ID)
 
 
-def told(event_type, data, subject=RESEARCH):
+def event_of(event_type, data):
     plain = msgspec.to_builtins(data)
-    event = Event(id="e1", source="/s", type=event_type, time="2026-11-26T02:00:00Z", data=plain)
+    return Event(id="e1", source="/s", type=event_type, time="2026-11-26T02:00:00Z", data=plain)
+
+
+def told(event_type, data, subject=RESEARCH):
+    event = event_of(event_type, data)
     read = data_of(event)
     assert read == data
     return notice_of(event, read, subject)
@@ -66,6 +70,15 @@ def test_a_message_says_what_happened_what_to_do_and_where(kind):
     assert [line.partition(":")[0] for line in rest[-2:]] == ["What to do", "Where"]
     assert notice.data == msgspec.to_builtins(EVENTS[kind][1])
     assert len(notice.title) < 120
+
+
+def test_of_marks_that_were_passed_at_once_the_highest_is_told():
+    lower, highest = (
+        msgspec.structs.replace(BUDGET, threshold_percent=percent, highest_percent=100)
+        for percent in (80, 100)
+    )
+    assert data_of(event_of(BUDGET_THRESHOLD, lower)) is None
+    assert data_of(event_of(BUDGET_THRESHOLD, highest)) == highest
 
 
 @pytest.mark.parametrize(
