@@ -124,6 +124,9 @@ def test_a_key_is_rotated_revoked_and_restored(person, key_admin):
     # A tab that was opened before it was revoked.
     asked = person.get(f"{path}/rotate").text
     key_admin.call("POST", f"/internal/api-keys/{key['id']}/revoke")
+    for form in ("edit", "routing"):
+        opened = person.get(f"{path}/{form}")
+        assert opened.headers["location"] == f"{path}?done=restore_first"
     refused = person.post(f"{path}/rotate", **hidden_fields(asked), grace_s="0")
     assert refused.status_code == 409
     assert f'restore it first. <a href="{path}">' in refused.text
@@ -214,6 +217,24 @@ def test_preferences_are_kept(person):
     page = person.get("/admin/keys").text
     assert '<html lang="de" data-theme="dark">' in page
     assert "Neuer Schlüssel" in page
+    wrong = person.send("/admin/preferences", theme="dark", language="en", zone="Mars/Base")
+    assert wrong.status_code == 422
+    assert wrong.text.count('aria-invalid="true"') == 1
+    assert '<html lang="de"' in person.get("/admin/keys").text
+
+
+def test_who_is_signed_in_is_not_asked_again(person):
+    for query, place in (("", "/admin"), ("?next=/admin/keys", "/admin/keys")):
+        answer = person.get(f"/admin/login{query}")
+        assert (answer.status_code, answer.headers["location"]) == (303, place)
+    assert person.get("/admin/login?error=no_team").status_code == 200
+
+
+def test_a_whole_secret_stays_in_no_address(person, key_admin):
+    secret = key_admin.created()["key"]
+    answer = person.get("/admin/keys", params={"search": secret, "status": "active"})
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"/admin/keys?search={secret[:11]}&status=active"
 
 
 def test_errors_are_pages(person):

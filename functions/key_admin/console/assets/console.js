@@ -131,9 +131,18 @@
     if (file) document.querySelector(event.target.dataset.into).value = await file.text();
   });
 
-  // A filter that is blank is no part of the address.
+  // A filter that is blank is no part of the address, and neither is the whole of a key that was
+  // pasted into a search: 8 characters after its prefix find it (keys.py does the same).
   document.addEventListener("htmx:configRequest", (event) => {
     const parameters = event.detail.parameters;
+    for (const field of event.detail.elt.querySelectorAll("[data-key-prefix]")) {
+      const { keyPrefix } = field.dataset;
+      const text = field.value.trim();
+      if (text.startsWith(keyPrefix) && /^[\w-]+$/.test(text)) {
+        field.value = text.slice(0, keyPrefix.length + 8);
+        parameters[field.name] = field.value;
+      }
+    }
     for (const name of Object.keys(parameters)) if (parameters[name] === "") delete parameters[name];
   });
   // A page of an error stands where the region would have: better the whole page than half of one.

@@ -47,6 +47,8 @@ async def create(view: View, form: dict[str, str]) -> Response:
 async def show(view: View, key_id: str) -> Response:
     """The form as the key is now."""
     answer = await view.api.ask("GET", f"{PATH}/{key_id}")
+    if answer.body["status"] == "revoked":
+        return view.redirect(view.link(f"/admin/keys/{key_id}", done="restore_first"))
     form = editing.opened(view, KIND, answer.body, answer.etag)
     return await _page(view, form, answer.body)
 

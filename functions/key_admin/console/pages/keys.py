@@ -1,11 +1,15 @@
 """Keys: found by anything that is known of them."""
 
+import re
+
 from starlette.responses import Response
 
+from common.domain.keys import key_prefix_of
 from functions.key_admin.console.forms import count
 from functions.key_admin.console.pages import names
 from functions.key_admin.console.pages.keys_change import FILTERS
 from functions.key_admin.console.view import View
+from functions.key_admin.services import services
 
 STATUSES = ("active", "disabled", "revoked", "expired")
 SORTS = ("newest", "oldest", "name")
@@ -16,8 +20,12 @@ DONE = ("changed", "revoked")
 async def show(view: View) -> Response:
     """A page of them; with htmx the rows alone."""
     query = view.query
+    prefix = services().settings.api_key_prefix
+    search = query.get("search", "").strip()
+    if (cut := without_secret(search, prefix)) != search:
+        return view.redirect(view.here(search=cut))
     asked = {
-        "search": query.get("search", "").strip(),
+        "search": search,
         "status": query.get("status", "") if query.get("status") in STATUSES else "",
         "team_id": query.get("team_id", ""),
         "user_id": query.get("user_id", ""),
@@ -41,6 +49,7 @@ async def show(view: View) -> Response:
         done=query.get("done") if query.get("done") in DONE else "",
         done_count=str(count(query.get("n", ""))),
         asked=asked,
+        prefix=prefix,
         filtered=any(asked[name] for name in FILTERS),
         keys=keys,
         next_cursor=found["page"]["next_cursor"],
@@ -49,3 +58,9 @@ async def show(view: View) -> Response:
         statuses=STATUSES,
         sorts=SORTS,
     )
+
+
+def without_secret(search: str, prefix: str) -> str:
+    """A key's beginning in place of a whole secret, which belongs into no address."""
+    is_secret = search.startswith(prefix) and re.fullmatch(r"[\w-]+", search) is not None
+    return key_prefix_of(search, prefix) if is_secret else search

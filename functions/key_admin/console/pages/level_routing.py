@@ -23,6 +23,8 @@ _PATHS = {"teams": "/internal/teams", "keys": "/internal/api-keys"}
 async def show(view: View, section: str = "", name: str = "") -> Response:
     """The rules as they are now."""
     answer = await view.api.ask("GET", _path(section, name))
+    if answer.body.get("status") == "revoked":
+        return view.redirect(view.link(_address(section, name), done="restore_first"))
     draft = _draft(view, section)
     form = drafts.opened(draft, answer.body, answer.etag)
     return await _page(view, section, form, answer.body)

@@ -145,8 +145,16 @@ def change(now: object, before: object) -> int | None:
 def by_need(accounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Accounts that need somebody first."""
 
-    def place(one: dict[str, Any]) -> tuple[bool, bool, str]:
+    def place(one: dict[str, Any]) -> tuple[bool, bool, bool, str]:
         health = one["health"] or {}
-        return health.get("status", "ok") == "ok", not one["enabled"], one["name"]
+        is_ok = health.get("status", "ok") == "ok"
+        return is_ok, not is_failing(one), not one["enabled"], one["name"]
 
     return sorted(accounts, key=place)
+
+
+def is_failing(account: dict[str, Any]) -> bool:
+    """Whether it is asked as before, though its last requests failed; one alone says little."""
+    health = account["health"] or {}
+    last = health.get("last_error")
+    return health.get("status") == "ok" and last is not None and last["count"] > 1

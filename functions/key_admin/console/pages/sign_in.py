@@ -5,11 +5,13 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
+from common.domain.roles import Actor
 from functions.key_admin.bodies import PUBLIC_BODY_BYTES_MAX
 from functions.key_admin.console.view import View
 from functions.key_admin.identity.pages import (
     SIGN_IN_ERRORS,
     home_of,
+    page_actor,
     read_form,
     safe_next,
     sign_in_by_master_key,
@@ -20,9 +22,12 @@ from functions.key_admin.problem import Problem
 
 
 async def answer(request: Request) -> Response:
-    """The form, or what becomes of it."""
+    """The form, or what becomes of it; who is signed in already goes on."""
     view = View(request, None)
     if request.method != "POST":
+        actor = None if "error" in view.query else await page_actor(request)
+        if actor is not None:
+            return _onwards(view, actor, view.query.get("next", ""))
         error = SIGN_IN_ERRORS.get(view.query.get("error", ""), "")
         return _form(view, view.query.get("next", ""), error)
     form = await read_form(request, PUBLIC_BODY_BYTES_MAX)
@@ -37,7 +42,11 @@ async def answer(request: Request) -> Response:
         for name, value in problem.headers.items():
             page.headers[name] = value
         return page
-    target = safe_next(form.get("next", ""))
+    return _onwards(view, actor, form.get("next", ""))
+
+
+def _onwards(view: View, actor: Actor, target: str) -> Response:
+    target = safe_next(target)
     return view.redirect(home_of(actor) if target == "/admin" else target)
 
 

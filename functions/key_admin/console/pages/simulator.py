@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 from starlette.responses import Response
 
-from functions.key_admin.console.pages import names
+from functions.key_admin.console.pages import names, overview
 from functions.key_admin.console.view import View
 from functions.key_admin.models.explained import Endpoint
 from functions.key_admin.problem import Problem
@@ -43,6 +43,7 @@ async def show(view: View) -> Response:
         errors=errors,
         answer=answer,
         key=key,
+        failing={one["id"] for one in found["accounts"] if overview.is_failing(one)},
         ways=[] if answer is None else _ways(answer),
         teams=found["teams"],
         keys=found["keys"]["items"],
