@@ -2,6 +2,8 @@
 
 from typing import get_args
 
+import pytest
+
 from common.domain.periods import Period
 from functions.key_admin.console import fields
 from functions.key_admin.console.forms import Input, members
@@ -52,3 +54,21 @@ def test_a_map_of_many_blanks_is_read_in_linear_time():
     # In quadratic time this would take more than an hour.
     name = "a" + " " * 1_000_000 + "b"
     assert members([Input("models", "names")], {"models": name}) == {"models": {name: name}}
+
+
+@pytest.mark.parametrize(
+    ("values", "errors", "is_open"),
+    [
+        ({}, {}, False),
+        ({"limits.concurrency": "3", "calendar.timezone": ""}, {"name": "is required"}, False),
+        ({"limits.window.requests": "5"}, {"limits.window.minutes": "is required"}, True),
+        ({}, {"limits.window.minutes": "is required"}, True),
+        ({"limits.queue.timeout_ms": "5"}, {}, True),
+        ({"calendar.timezone": "Mars/Phobos"}, {}, True),
+        ({}, {"limits": "queue needs a limit of concurrency beside it"}, True),
+    ],
+)
+def test_limits_that_say_something_or_are_wrong_are_not_hidden(values, errors, is_open):
+    given = {"values": values, "errors": errors, "t": lambda key, **_: key, **fields.CHOICES}
+    parts = _environment().get_template("level_form.html").make_module(given)
+    assert ("<details open>" in parts.limits("")) is is_open
