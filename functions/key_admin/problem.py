@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
@@ -15,10 +15,16 @@ FAULTS_MAX = 50
 
 
 class FieldError(BaseModel):
-    """A field at fault and what to do about it."""
+    """A field at fault and what to do about it.
+
+    `cause` (pydantic's name of it, or `taken`) and its `values` are no part of an answer: by them
+    pages say it in their reader's language.
+    """
 
     field: str
     message: str
+    cause: str = Field(default="", exclude=True)
+    values: dict[str, Any] = Field(default_factory=dict, exclude=True)
 
 
 class Problem(Exception):
@@ -58,13 +64,16 @@ def response(request: Request, problem: Problem) -> JSONResponse:
 
 def invalid(error: ValidationError, where: str) -> Problem:
     """What pydantic found, field by field, at most `FAULTS_MAX`. `where` is the body or query."""
-    told: dict[tuple[str, str], None] = {}
+    told: dict[tuple[str, str], FieldError] = {}
     faults = iter(error.errors(include_url=False, include_input=False))
     for one in faults:
-        told[_path(one["loc"]) or where, _message(one)] = None
+        field, message = _path(one["loc"]) or where, _message(one)
+        values = one.get("ctx", {})
+        fault = FieldError(field=field, message=message, cause=one["type"], values=values)
+        told.setdefault((field, message), fault)
         if len(told) == FAULTS_MAX:
             break
-    errors = [FieldError(field=field, message=text) for field, text in told]
+    errors = list(told.values())
     named = ", ".join(dict.fromkeys(one.field for one in errors))
     if more := sum(1 for _ in faults):
         errors.append(FieldError(field=where, message=f"has {more} more faults, not told here"))
@@ -86,6 +95,12 @@ def not_found(what: str) -> Problem:
 def conflict(detail: str) -> Problem:
     """409."""
     return Problem(409, "Conflict", detail)
+
+
+def taken(field: str, detail: str) -> Problem:
+    """409: another one has this value of a field that each has for itself."""
+    errors = [FieldError(field=field, message=detail, cause="taken")]
+    return Problem(409, "Conflict", detail, errors=errors)
 
 
 def unavailable(detail: str) -> Problem:

@@ -47,7 +47,7 @@ from functions.key_admin.models.accounts import (
 from functions.key_admin.models.fields import ms_of
 from functions.key_admin.models.limits import counts_of, patched_policy
 from functions.key_admin.operation import Call, Operation, answered, etag
-from functions.key_admin.problem import FieldError, Problem, conflict, not_found
+from functions.key_admin.problem import Problem, conflict, not_found, taken
 
 PATH = "/internal/accounts"
 # Another one of these is to hold from the next request on, as if the old one were taken away.
@@ -244,8 +244,7 @@ def _moved(old: AccountRecord, new: AccountRecord) -> AccountRecord:
 
 
 def _name_taken(name: str) -> Problem:
-    said = f"Another account is named {name!r}: names are unique."
-    return Problem(409, "Conflict", said, errors=[FieldError(field="name", message=said)])
+    return taken("name", f"Another account is named {name!r}: names are unique.")
 
 
 _ONE = f"{PATH}/{{account_id}}"

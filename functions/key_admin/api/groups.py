@@ -25,7 +25,7 @@ from functions.key_admin.models.routing import (
     GroupShown,
 )
 from functions.key_admin.operation import Call, Operation, answered, etag
-from functions.key_admin.problem import Problem, conflict, not_found
+from functions.key_admin.problem import Problem, conflict, not_found, taken
 
 PATH = "/internal/groups"
 
@@ -167,7 +167,7 @@ def _audited(group: Group) -> dict[str, Any]:
 
 
 def _name_taken(name: str) -> Problem:
-    return conflict(f"Another group is named {name!r}: names are unique.")
+    return taken("name", f"Another group is named {name!r}: names are unique.")
 
 
 _ONE = f"{PATH}/{{group_id}}"

@@ -300,9 +300,7 @@ def _named(made: Sequence[KeyMade]) -> str:
 
 def _below(problem: Problem, where: str) -> Problem:
     """The same of a member of the body."""
-    errors = [
-        FieldError(field=f"{where}.{one.field}", message=one.message) for one in problem.errors
-    ]
+    errors = [one.model_copy(update={"field": f"{where}.{one.field}"}) for one in problem.errors]
     if problem.status == 422:
         return _all_of(errors)
     return Problem(problem.status, problem.title, f"{where}.{problem.detail}", errors=errors)

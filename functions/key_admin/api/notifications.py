@@ -41,7 +41,7 @@ from functions.key_admin.models.notifications import (
     DeliveryPage,
 )
 from functions.key_admin.operation import Call, Operation, answered, etag
-from functions.key_admin.problem import Problem, conflict, invalid_field, not_found
+from functions.key_admin.problem import Problem, conflict, invalid_field, not_found, taken
 
 PATH = "/internal/notification-channels"
 DELIVERIES = "/internal/notification-deliveries"
@@ -325,7 +325,7 @@ def _delivery(delivery: Delivery) -> DeliveryAnswer:
 
 
 def _name_taken(name: str) -> Problem:
-    return conflict(f"Another channel is named {name!r}: names are unique.")
+    return taken("name", f"Another channel is named {name!r}: names are unique.")
 
 
 _ONE = f"{PATH}/{{channel_id}}"

@@ -28,7 +28,7 @@ from functions.key_admin.models.service_accounts import (
     check_teams,
 )
 from functions.key_admin.operation import Call, Operation, answered, etag
-from functions.key_admin.problem import Problem, conflict, invalid_field, not_found
+from functions.key_admin.problem import Problem, conflict, invalid_field, not_found, taken
 
 PATH = "/internal/service-accounts"
 # Enough to know a token by, as the listing shows it.
@@ -230,7 +230,7 @@ def _audited(account: ServiceAccount) -> dict[str, Any]:
 
 
 def _name_taken(name: str | None) -> Problem:
-    return conflict(f"Another service account is named {name!r}: names are unique.")
+    return taken("name", f"Another service account is named {name!r}: names are unique.")
 
 
 _TAG = "Service accounts"

@@ -36,7 +36,7 @@ from functions.key_admin.models.limits import (
 )
 from functions.key_admin.models.routing import TeamRoutingPatch, shown_routing
 from functions.key_admin.operation import Call, Operation, answered, etag
-from functions.key_admin.problem import Problem, conflict, not_found
+from functions.key_admin.problem import Problem, conflict, not_found, taken
 from functions.key_admin.projecting import project_policy
 
 PATH = "/internal/teams"
@@ -206,7 +206,7 @@ def _in_use(whom: str) -> Problem:
 
 
 def _name_taken(name: str | None) -> Problem:
-    return conflict(f"Another team is named {name!r}: names are unique.")
+    return taken("name", f"Another team is named {name!r}: names are unique.")
 
 
 _ONE = f"{PATH}/{{team_id}}"

@@ -27,7 +27,7 @@ from functions.key_admin.models.limits import (
     shown,
 )
 from functions.key_admin.operation import Call, Operation, answered, etag
-from functions.key_admin.problem import Problem, conflict, invalid_field, not_found
+from functions.key_admin.problem import Problem, conflict, invalid_field, not_found, taken
 from functions.key_admin.projecting import project_policy
 from functions.key_admin.scoping import check_new_user_id, check_user_fields, team_of
 
@@ -47,9 +47,10 @@ async def create(call: Call) -> Response:
                 connection, given.id, given.name, given.email, team_id, policy_of(given)
             )
         except psycopg.errors.UniqueViolation:
-            raise conflict(
+            raise taken(
+                "id",
                 f"There is a user with the id {given.id!r} already: change it with PATCH "
-                f"{PATH}/{quote(given.id, safe='')} (relayctl users update)."
+                f"{PATH}/{quote(given.id, safe='')} (relayctl users update).",
             ) from None
         except psycopg.errors.ForeignKeyViolation:
             raise _no_such_team(given.team_id) from None

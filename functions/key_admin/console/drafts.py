@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from functions.key_admin.console.editing import Form, base_of, differing, member_of
+from functions.key_admin.console.faults import said
 from functions.key_admin.console.view import View
 from functions.key_admin.problem import Problem
 
@@ -69,7 +70,7 @@ async def created(
     try:
         return (await view.api.ask(method, path, body=body, version=version)).body, None
     except Problem as problem:
-        return None, Form(values, errors=_errors(draft, problem, values))
+        return None, Form(values, errors=_errors(view, draft, problem, values))
 
 
 async def saved(
@@ -91,7 +92,7 @@ async def saved(
     except Problem as problem:
         if problem.status == 412:
             return await _conflict(view, draft, path, values, base, set(changes))
-        errors = _errors(draft, problem, values)
+        errors = _errors(view, draft, problem, values)
         return Form(values, form.get("base", ""), version, errors)
     return None
 
@@ -108,14 +109,15 @@ async def _conflict(
     return Form(merged, _written(now), answer.etag, conflict=differs)
 
 
-def _errors(draft: Draft, problem: Problem, values: Values) -> dict[str, str]:
+def _errors(view: View, draft: Draft, problem: Problem, values: Values) -> dict[str, str]:
     """By the form's field; what is of none stands above all. Raises any other problem."""
     if problem.status not in (409, 422):
         raise problem
     found: dict[str, list[str]] = {}
     for one in problem.errors:
-        found.setdefault(draft.field(one.field, values), []).append(one.message)
-    return {name: " ".join(dict.fromkeys(said)) for name, said in found.items()} or {
+        message = said(view.words, view.formats, one)
+        found.setdefault(draft.field(one.field, values), []).append(message)
+    return {name: " ".join(dict.fromkeys(messages)) for name, messages in found.items()} or {
         "": problem.detail
     }
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from functions.key_admin.console.faults import by_field
 from functions.key_admin.console.fields import BUDGET_ROWS
 from functions.key_admin.console.forms import Input, flattened, members, pairs
 from functions.key_admin.console.view import View
@@ -109,7 +110,8 @@ async def created(
     except Problem as problem:
         if problem.status not in (409, 422):
             raise
-        return None, Form(shown(view, kind, body), errors=_errors(problem))
+        typed = shown(view, kind, body)
+        return None, Form(typed, errors=by_field(view.words, view.formats, problem, typed))
 
 
 async def saved(
@@ -134,7 +136,8 @@ async def saved(
             return await _conflict(view, kind, path, typed, base)
         if problem.status not in (409, 422):
             raise
-        return Form(typed, form.get("base", ""), version, _errors(problem))
+        errors = by_field(view.words, view.formats, problem, typed)
+        return Form(typed, form.get("base", ""), version, errors)
     return None
 
 
@@ -165,11 +168,6 @@ def differing(
 def _carried(values: dict[str, str]) -> str:
     """As the form carries it; what is blank needs no place."""
     return msgspec.json.encode({name: text for name, text in values.items() if text}).decode()
-
-
-def _errors(problem: Problem) -> dict[str, str]:
-    """By field; what is of none stands above all."""
-    return {one.field: one.message for one in problem.errors} or {"": problem.detail}
 
 
 def member_of(path: str) -> str:

@@ -112,10 +112,12 @@ class AliasDraft:
 
     is_patched = False
 
-    def __init__(self, teams: Mapping[str, str], twice: str) -> None:
+    def __init__(self, teams: Mapping[str, str], twice: str, no_models: str) -> None:
         self._names = teams
         self._ids = {name: one for one, name in reversed(list(teams.items()))}
+        # The words for a model that two lines name, and for a rule that names none.
         self._twice = twice
+        self._no_models = no_models
 
     def values(self, thing: Mapping[str, Any]) -> Values:
         """Models as lines `model = weight`, conditions each in a field."""
@@ -143,9 +145,13 @@ class AliasDraft:
 
     def read(self, values: Values) -> Read:
         """A row that is blank is none."""
-        rules, errors = [], {}
-        for place in self._filled(values):
+        rules: list[dict[str, Any]] = []
+        errors: dict[str, str] = {}
+        filled = self._filled(values)
+        for place in filled or (places(values, "rules") or [0])[:1]:
             at = f"rules[{place}]"
+            if not values.get(f"{at}.models", "").strip():
+                errors[f"{at}.models"] = self._no_models
             models: dict[str, Any] = {}
             for line in lines(values.get(f"{at}.models", "")):
                 name, weight = _weighted(line)

@@ -26,10 +26,12 @@ class Words:
             text = text[plural_form(values["n"])]
         return text.format(**values) if values else text
 
-    def or_as_is(self, prefix: str, value: object) -> str:
+    def or_as_is(self, prefix: str, value: object, **values: object) -> str:
         """The word for a value that has one, else the value: a new one is shown as it is."""
         text = self._catalogue.get(f"{prefix}.{value}")
-        return text if isinstance(text, str) else str(value)
+        if not isinstance(text, str):
+            return str(value)
+        return text.format(**values) if values else text
 
 
 @lru_cache(maxsize=len(LANGUAGES))

@@ -15,6 +15,7 @@ from pydantic import (
     PlainValidator,
     WithJsonSchema,
 )
+from pydantic_core import PydanticCustomError
 
 from common.domain.ids import is_ulid
 from functions.key_admin.models import patterns
@@ -25,7 +26,7 @@ PAGE_MAX = 500
 
 def _printable(text: str) -> str:
     if not text.strip():
-        raise ValueError("must not be blank")
+        raise PydanticCustomError("blank", "must not be blank")
     if not text.isprintable():
         raise ValueError("must not contain control characters")
     return text
@@ -54,7 +55,7 @@ def _date_or_time(value: Any) -> date | datetime:
 
 def _in_the_future(moment: datetime) -> datetime:
     if moment <= datetime.now(UTC):
-        raise ValueError("must lie in the future")
+        raise PydanticCustomError("past", "must lie in the future")
     if moment.year == MAXYEAR:
         raise ValueError(f"must lie before the year {MAXYEAR}: leave it out for no end")
     return moment

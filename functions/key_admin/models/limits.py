@@ -5,6 +5,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from common.domain.access import NO_ACCESS
 from common.domain.content_rules import NO_CONTENT
@@ -52,7 +53,9 @@ def _known_zone(name: str) -> str:
     try:
         zone(name)
     except UnknownTimezone:
-        raise ValueError("must be a time zone of the IANA database, e.g. Europe/Berlin") from None
+        raise PydanticCustomError(
+            "timezone", "must be a time zone of the IANA database, e.g. Europe/Berlin"
+        ) from None
     return name
 
 
@@ -62,8 +65,10 @@ def each_once(budgets: list[_Budget]) -> list[_Budget]:
     for budget in budgets:
         kind = (budget.period, budget.policy == "soft")
         if kind in seen:
-            raise ValueError(
-                f"two budgets per {budget.period}: there may be one, and a soft one beside it"
+            raise PydanticCustomError(
+                "budget_twice",
+                "two budgets per {period}: there may be one, and a soft one beside it",
+                {"period": budget.period},
             )
         seen.add(kind)
     return budgets
@@ -110,7 +115,7 @@ class LimitsFields(RateFields):
     @model_validator(mode="after")
     def _queues_for_something(self) -> "LimitsFields":
         if self.queue is not None and self.concurrency is None:
-            raise ValueError("queue needs a limit of concurrency beside it")
+            raise PydanticCustomError("queue_alone", "queue needs a limit of concurrency beside it")
         return self
 
 

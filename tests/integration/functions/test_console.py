@@ -94,6 +94,30 @@ def test_what_is_wrong_is_said_beside_the_field_and_what_was_typed_stays(person)
     assert 'value="1e9"' in answer.text
 
 
+@pytest.mark.parametrize(
+    ("path", "api", "given", "field"),
+    [
+        ("teams", "teams", {"name": "taken here"}, "name"),
+        ("users", "users", {"id": "taken.here"}, "id"),
+        ("routing/groups", "groups", {"name": "taken here", "account_ids": []}, "name"),
+    ],
+)
+def test_what_is_taken_is_said_at_its_field(person, key_admin, path, api, given, field):
+    key_admin.call("POST", f"/internal/{api}", json=given).raise_for_status()
+    answer = person.send(f"/admin/{path}/new", **{field: given[field]})
+    assert answer.status_code == 422
+    assert f'aria-describedby="{field}-about" aria-invalid="true"' in answer.text
+    assert answer.text.count("is taken already: choose another one") == 2
+    assert "relayctl" not in answer.text
+
+
+def test_an_alias_without_models_says_so_at_its_models(person):
+    answer = person.send("/admin/routing/aliases/new", name="nothing", **{"rules[0].models": ""})
+    assert answer.status_code == 422
+    assert 'aria-describedby="rules[0].models-about" aria-invalid="true"' in answer.text
+    assert answer.text.count("needs at least one model") == 2
+
+
 def test_two_who_change_a_key_at_once_lose_nothing(person, key_admin):
     key = key_admin.created(name="shared", tags=["old"])
     path = f"/admin/keys/{key['id']}/edit"

@@ -157,14 +157,18 @@ def test_a_team_with_users_stays(key_admin):
 def test_an_id_or_a_name_is_taken_once(key_admin):
     user, first, second = created(key_admin, USERS), *(created(key_admin, TEAMS) for _ in range(2))
     before = kept(key_admin, *TABLES)
-    detail = problem(post(key_admin, USERS, id=user["id"], name="x"), 409)["detail"]
+    said = problem(post(key_admin, USERS, id=user["id"], name="x"), 409)
+    detail = said["detail"]
+    assert said["errors"] == [{"field": "id", "message": detail}]
     assert user["id"] in detail
     assert f"PATCH {USERS}/{quote(user['id'], safe='')} (relayctl users update)" in detail
     for refused in (
         post(key_admin, TEAMS, name=first["name"]),
         one(key_admin, TEAMS, second, "PATCH", name=first["name"]),
     ):
-        assert first["name"] in problem(refused, 409)["detail"]
+        said = problem(refused, 409)
+        assert first["name"] in said["detail"]
+        assert [one["field"] for one in said["errors"]] == ["name"]
     assert kept(key_admin, *TABLES) == before
     assert one(key_admin, TEAMS, first, "PATCH", name=first["name"]).status_code == 200
 

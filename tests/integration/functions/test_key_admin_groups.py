@@ -73,7 +73,8 @@ def test_a_wrong_group_is_refused_by_field(key_admin):
     made = group(key_admin)
     before = kept(key_admin, "account_groups", "routing", "audit")
     post = {"name": made["name"], "account_ids": []}
-    problem(key_admin.call("POST", GROUPS, json=post), 409)
+    said = problem(key_admin.call("POST", GROUPS, json=post), 409)
+    assert [one["field"] for one in said["errors"]] == ["name"]
     post = {"name": "other", "account_ids": [BUILT_IN, UNKNOWN]}
     assert fields(key_admin.call("POST", GROUPS, json=post)) == ["account_ids[1]"]
     path = f"{GROUPS}/{made['id']}"

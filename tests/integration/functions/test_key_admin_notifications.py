@@ -152,7 +152,7 @@ def test_a_name_is_given_once(key_admin):
     problem(key_admin.call("POST", PATH, json=sent(name=made["name"])), 409)
     other = create(key_admin).json()
     answer = key_admin.call("PATCH", f"{PATH}/{other['id']}", json={"name": made["name"]})
-    problem(answer, 409)
+    assert [one["field"] for one in problem(answer, 409)["errors"]] == ["name"]
 
 
 def test_a_password_is_not_sent_to_another_server(key_admin):

@@ -17,7 +17,9 @@ SOURCES = [
 NAMED = {name for text in SOURCES for name in re.findall(r"\bt\(\s*'([\w.]+\w)'\s*[,)]", text)}
 NAMED |= {name for text in SOURCES for name in re.findall(r"words\(\"([\w.]+\w)\"", text)}
 PREFIXES = {name for text in SOURCES for name in re.findall(r"\bt\('([\w.]+[._])' ~", text)}
-PREFIXES |= {f"{name}." for text in SOURCES for name in re.findall(r"or_as_is\('(\w+)'", text)}
+PREFIXES |= {
+    f"{name}." for text in SOURCES for name in re.findall(r"or_as_is\(['\"](\w+)['\"]", text)
+}
 # Whose first part is a value: t(section ~ '.new'), t('act.' ~ act ~ '_title').
 OTHERS = {"teams.new", "users.new", "keys.made", "keys.rotated"}
 

@@ -69,7 +69,7 @@ def test_a_group_is_the_boxes_that_are_ticked():
 
 
 def test_an_aliass_rules_come_back_as_they_were():
-    draft = AliasDraft({"T": "Research", "U": "Research"}, "twice")
+    draft = AliasDraft({"T": "Research", "U": "Research"}, "twice", "none")
     values = draft.values(ALIAS)
     assert values["rules[0].models"] == "a = 9\nb = 1"
     assert values["rules[0].when.teams"] == "Research"
@@ -84,7 +84,7 @@ def test_an_aliass_rules_come_back_as_they_were():
 
 
 def test_what_is_wrong_in_a_rule_stands_at_its_row_whatever_rows_are_blank():
-    draft = AliasDraft({}, "twice")
+    draft = AliasDraft({}, "twice", "none")
     values = {
         "rules[0].models": "", "rules[1].models": "a = many\na = 2",
         "rules[4].models": "b", "rules[4].when.headers": "x", "rules[4].when.tools": "true",
@@ -96,6 +96,10 @@ def test_what_is_wrong_in_a_rule_stands_at_its_row_whatever_rows_are_blank():
     assert draft.field("rules[1].when.teams[0]", values) == "rules[4].when.teams"
     assert draft.field("rules[0].models.a.b", values) == "rules[1].models"
     assert draft.field("rules", values) == ""
+    conditioned = {"rules[2].models": "", "rules[2].when.tags": "batch"}
+    assert draft.read(conditioned).errors == {"rules[2].models": "none"}
+    assert draft.read({"rules[7].models": ""}).errors == {"rules[7].models": "none"}
+    assert draft.read({}).errors == {"rules[0].models": "none"}
     assert draft.read({"rules[0].models": "a = many"}).body["rules"][0]["models"] == {"a": "many"}
 
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from common.domain.account_presets import Preset, preset_for, preset_named
 from common.domain.accounts import Quirk
-from functions.key_admin.console import editing, fields
+from functions.key_admin.console import editing, faults, fields
 from functions.key_admin.console.forms import Input
 from functions.key_admin.console.view import View
 from functions.key_admin.problem import Problem
@@ -48,7 +48,6 @@ KIND = editing.Kind(
 )
 # What a form of any kind begins with: the API's own defaults.
 BEGIN = {name: str(value) for name, value in DEFAULTS.items()}
-_MAPS = tuple(field.path for field in KIND.fields if field.kind in ("names", "headers"))
 # What stands among the rest, closed, unless it says something.
 MORE = ("base_url", "discount", "expires_at", "extra_headers", "egress_proxy")
 
@@ -132,16 +131,10 @@ def _credential(form: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _beside(form: editing.Form, provider: str) -> editing.Form:
-    """What is wrong with one line of a field stands at the field; of a credential at its first."""
-    errors: dict[str, str] = {}
-    for path, message in form.errors.items():
-        field = next((one for one in _MAPS if path.startswith(f"{one}.")), path)
-        if field == path and path.startswith("credential.service_account."):
-            field = "credential.service_account"
-        if path == "credential":
-            field = f"credential.{'service_account' if provider == 'vertex' else 'api_key'}"
-        said = message if field.startswith(path) else f"{path.removeprefix(f'{field}.')}: {message}"
-        errors[field] = f"{errors[field]} {said}" if field in errors else said
+    """What is wrong with a key file's member stands at the file; with a credential at its first."""
+    first = f"credential.{'service_account' if provider == 'vertex' else 'api_key'}"
+    found = ((first if path == "credential" else path, said) for path, said in form.errors.items())
+    errors = faults.beside(found, {"credential.service_account": ""})
     return msgspec.structs.replace(form, errors=errors)
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 from starlette.responses import Response
 
 from functions.key_admin.console import drafts
@@ -47,6 +48,9 @@ async def create(view: View, form: dict[str, str]) -> Response:
     if left is None:
         try:
             _, left = await drafts.created(view, draft, "PUT", _path(name), form, _NONE_YET)
+            if left is not None and not name:
+                unnamed = {"name": view.words("alias.no_name")}
+                left = msgspec.structs.replace(left, errors=unnamed | left.errors)
         except Problem as problem:
             if problem.status not in (404, 412):
                 raise
@@ -100,7 +104,9 @@ def _acted(draft: AliasDraft, form: dict[str, str]) -> tuple[int, Form | None]:
 
 
 async def _draft(view: View) -> AliasDraft:
-    return AliasDraft(await names.of_teams(view), view.words("routing.twice"))
+    return AliasDraft(
+        await names.of_teams(view), view.words("routing.twice"), view.words("alias.no_models")
+    )
 
 
 def _path(name: str) -> str:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from common.domain.key_table import COLUMNS, KEYS_MAX, Fault, fault_of, read_key_table
 from common.domain.spreadsheets import no_formula
 from functions.key_admin.console import editing, fields
+from functions.key_admin.console.faults import beside, said
 from functions.key_admin.console.pages import key_form, names
 from functions.key_admin.console.view import View
 from functions.key_admin.models.keys_bulk import BODY_BYTES_MAX
@@ -50,8 +51,9 @@ async def create(view: View, form: dict[str, str]) -> Response:
         try:
             return _made(view, await _sent(view, [shared | row for row in rows], once))
         except Problem as problem:
-            errors = _by_field(problem, rows)
-    again = editing.Form(editing.shown(view, KIND, shared), errors=errors)
+            errors = _by_field(view, problem, rows)
+    typed = editing.shown(view, KIND, shared)
+    again = editing.Form(typed, errors=beside(errors.items(), typed))
     return await _page(view, source, again, form)
 
 
@@ -93,7 +95,7 @@ def _named(line: str) -> dict[str, str]:
     return row | ({"user_id": user.strip()} if comma and user.strip() else {})
 
 
-def _by_field(problem: Problem, rows: list[dict[str, str]]) -> dict[str, str]:
+def _by_field(view: View, problem: Problem, rows: list[dict[str, str]]) -> dict[str, str]:
     """What is wrong with a name stands at the names; of what is common, the first says it."""
     if problem.status not in (409, 422):
         raise problem
@@ -101,13 +103,14 @@ def _by_field(problem: Problem, rows: list[dict[str, str]]) -> dict[str, str]:
     for one in problem.errors:
         found = re.match(r"keys\[(\d+)\]\.?(.*)", one.field)
         place, field = (int(found[1]), found[2]) if found else (None, one.field)
+        message = said(view.words, view.formats, one)
         if field in _OWN and place is not None:
-            said = f"{rows[place].get(field, '') or place + 1}: {one.message}"
-            errors["names"] = f"{errors['names']}; {said}" if "names" in errors else said
+            line = f"{rows[place].get(field, '') or place + 1}: {message}"
+            errors["names"] = f"{errors['names']}; {line}" if "names" in errors else line
         elif found is None and field.startswith("keys"):
-            errors.setdefault("names", one.message)
+            errors.setdefault("names", message)
         else:
-            errors.setdefault(field, one.message)
+            errors.setdefault(field, message)
     return errors or {"": problem.detail}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from functions.key_admin.console import editing, fields
+from functions.key_admin.console.faults import beside, said
 from functions.key_admin.console.forms import Input
 from functions.key_admin.console.pages import names
 from functions.key_admin.console.view import View
@@ -57,7 +58,11 @@ async def submit(view: View, form: dict[str, str]) -> Response:
     except Problem as problem:
         if problem.status not in (409, 422):
             raise
-        errors = {one.field.removeprefix("set."): one.message for one in problem.errors}
+        found = (
+            (one.field.removeprefix("set."), said(view.words, view.formats, one))
+            for one in problem.errors
+        )
+        errors = beside(found, dict.fromkeys(KIND.paths, "") | form)
         return await _form(view, form, form, errors or {"": problem.detail})
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+from functions.key_admin.console.faults import by_field
 from functions.key_admin.console.view import View
 from functions.key_admin.problem import Problem
 
@@ -66,7 +67,7 @@ async def try_text(view: View, form: dict[str, str], of: str | None, of_id: str 
     except Problem as problem:
         if problem.status != 422:
             raise
-        return await _page(view, level, text=text, errors=errors_of(problem, ""))
+        return await _page(view, level, text=text, errors=errors_of(view, problem, ""))
     return await _page(view, level, text=text, tried=tried)
 
 
@@ -93,9 +94,9 @@ def segments(text: str, findings: list[dict[str, Any]]) -> list[tuple[str, dict[
     return [(piece, one) for piece, one in [*pieces, (text[since:], None)] if piece]
 
 
-def errors_of(problem: Problem, member: str) -> dict[str, str]:
+def errors_of(view: View, problem: Problem, member: str) -> dict[str, str]:
     """By the fields of the form: what the trial calls `policy` is the form's `redaction`."""
-    found = {one.field: one.message for one in problem.errors} or {"": problem.detail}
+    found = by_field(view.words, view.formats, problem, {})
     if member == "redaction":
         found = {
             f"redaction{name.removeprefix('policy')}" if name.startswith("policy") else name: text

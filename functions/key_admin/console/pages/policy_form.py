@@ -8,6 +8,7 @@ from common.domain.content_policy import PATTERNS_MAX
 from common.domain.roles import Role
 from common.redaction.policy import CUSTOM_MAX
 from functions.key_admin.console import editing, policy_kinds
+from functions.key_admin.console.faults import beside
 from functions.key_admin.console.pages import policies
 from functions.key_admin.console.pages.policies import Level, level_of
 from functions.key_admin.console.view import View
@@ -50,10 +51,10 @@ async def _tried(view: View, form: dict[str, str], level: Level, rule: str) -> R
     except Problem as problem:
         if problem.status != 422:
             raise
-        errors = policies.errors_of(problem, member)
-    again = editing.Form(
-        editing.shown(view, kind, body), form.get("base", ""), form.get("version", ""), errors
-    )
+        errors = policies.errors_of(view, problem, member)
+    typed = editing.shown(view, kind, body)
+    errors = beside(errors.items(), typed)
+    again = editing.Form(typed, form.get("base", ""), form.get("version", ""), errors)
     name = _name(level, await view.api.get(level.path))
     by_above = not rules
     return _page(view, level, rule, again, name, text=text, tried=tried, by_above=by_above)

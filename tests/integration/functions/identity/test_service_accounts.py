@@ -160,7 +160,9 @@ def test_a_revoked_one_is_over_for_ever(make, by, key_admin):
 def test_names_are_unique_and_a_repeated_call_makes_one(make, key_admin):
     name = new_address()
     assert make(name=name).status_code == 201
-    assert make(name=name).status_code == 409
+    refused = make(name=name)
+    assert refused.status_code == 409
+    assert [one["field"] for one in refused.json()["errors"]] == ["name"]
     body, headers = {"name": new_address(), "role": "viewer"}, {"idempotency-key": new_address()}
     one, other = (key_admin.call("POST", PATH, json=body, headers=headers).json() for _ in range(2))
     assert one == other
