@@ -65,7 +65,7 @@ def body_of(view: View, kind: Kind, form: Mapping[str, str]) -> dict[str, Any]:
     for row in range(BUDGET_ROWS):
         if not given.get(f"budgets[{row}].usd", "").strip():
             given |= {f"budgets[{row}].period": "", f"budgets[{row}].policy": ""}
-    body = members(kind.fields, given)
+    body = members(kind.fields, given, view.words.language)
     if "expires_at" in body:
         body["expires_at"] = with_zone(view, body["expires_at"])
     return kind.to_body(body)

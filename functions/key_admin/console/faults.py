@@ -22,6 +22,7 @@ _PATTERNS = {
     patterns.ONE_EMAIL: "email",
     patterns.DISCOUNT: "discount",
 }
+_PART_MAX = 60
 _PLACE = re.compile(r"\[(\d{1,6})\]")
 
 
@@ -65,7 +66,8 @@ def _part(rest: str, text: str) -> str:
     """The line of a list as it was typed, or what stands at a line's beginning."""
     if place := _PLACE.match(rest):
         lines = [one for one in text.split("\n") if one.strip()]
-        return lines[int(place[1])] if int(place[1]) < len(lines) else ""
+        line = lines[int(place[1])] if int(place[1]) < len(lines) else ""
+        return line if len(line) <= _PART_MAX else f"{line[:_PART_MAX]}…"
     return rest.removeprefix(".")
 
 

@@ -17,11 +17,11 @@ COUNTS = (
 LIMITS = (
     *(Input(f"limits.{name}", "integer") for name in COUNTS),
     *(Input(f"limits.window.{name}", "integer") for name in ("minutes", "requests", "tokens")),
-    Input("limits.window.usd"),
+    Input("limits.window.usd", "decimal"),
     Input("limits.queue.max_waiting", "integer"),
     Input("limits.queue.timeout_ms", "integer"),
     *(
-        Input(f"budgets[{row}].{name}")
+        Input(f"budgets[{row}].{name}", "decimal" if name == "usd" else "text")
         for row in range(BUDGET_ROWS)
         for name in ("period", "usd", "policy")
     ),

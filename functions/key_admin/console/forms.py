@@ -6,11 +6,13 @@ from typing import Any, Literal
 
 import msgspec
 
-# `texts` are lines that may have commas, `verbatim` a text whose blanks at its ends count.
+# `texts` are lines that may have commas, `verbatim` a text whose blanks at its ends count,
+# `decimal` a figure that the API takes as a text, such as money.
 Kind = Literal[
     "text",
     "integer",
     "number",
+    "decimal",
     "lines",
     "choices",
     "texts",
@@ -24,7 +26,18 @@ Kind = Literal[
 _BECOMES = re.compile(r"=>|=|→")
 # More figures than any bound has: Python reads no text of thousands of them.
 _FIGURES = re.compile(r"-?[0-9]{1,18}")
-_NUMBER = re.compile(r"\d+([.,]\d+)?|[.,]\d+")
+_NUMBER = re.compile(r"\d+(\.\d+)?|\.\d+")
+# Figures as a language writes them, where they can be read in no other way: `1.234` may be a German
+# thousand or the API's decimal, so it is the API's, and an English `1,234` is refused.
+_WITH_POINT = re.compile(r"\d{1,3}((,\d{3})+\.\d+|(,\d{3}){2,})")
+_WITH_COMMA = {
+    "en": re.compile(r"\d*,(\d{1,2}|\d{4,})"),
+    "de": re.compile(r"\d{1,3}(\.\d{3})+,\d+|\d{1,3}(\.\d{3}){2,}|\d*,\d+"),
+}
+_THOUSANDS = {
+    "en": re.compile(r"\d{1,3}(,\d{3})+"),
+    "de": re.compile(r"\d{1,3}(\.\d{3})+"),
+}
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -35,24 +48,39 @@ class Input(msgspec.Struct, frozen=True):
     kind: Kind = "text"
 
 
-def members(fields: Iterable[Input], given: Mapping[str, str]) -> dict[str, Any]:
+def members(
+    fields: Iterable[Input], given: Mapping[str, str], language: str = "en"
+) -> dict[str, Any]:
     """What was typed as the members of a body. A blank field gives none.
 
-    What should be a figure and is none stays a text: the API says what it wants.
+    Figures are read as `language` writes them, and as the API does. What should be a figure and is
+    none stays a text: the API says what it wants.
     """
     found: dict[str, Any] = {}
     for field in fields:
-        value = _value(field, given.get(field.path, ""))
+        value = _value(field, given.get(field.path, ""), language)
         if value is not None:
             _put(found, field.path, value)
     whole: dict[str, Any] = _without_gaps(found)
     return whole
 
 
-def figure(text: str) -> int | str:
+def figure(text: str, language: str = "") -> int | str:
     """What was typed as a whole number; what is none stays a text: the API says what it wants."""
     plain = text.replace(" ", "").replace("_", "")
+    if language and _THOUSANDS[language].fullmatch(plain):
+        plain = plain.replace(",", "").replace(".", "")
     return int(plain) if _FIGURES.fullmatch(plain) else text
+
+
+def decimal(text: str, language: str) -> str:
+    """A figure as the API writes it, of one as the language does; any other text as it is."""
+    plain = text.strip()
+    if _WITH_COMMA[language].fullmatch(plain):
+        return plain.replace(".", "").replace(",", ".")
+    if language == "en" and _WITH_POINT.fullmatch(plain):
+        return plain.replace(",", "")
+    return plain
 
 
 def count(text: str) -> int:
@@ -113,11 +141,11 @@ def _map(kind: Kind, text: str) -> Any:
     return found or None
 
 
-def _value(field: Input, text: str) -> Any:
+def _value(field: Input, text: str, language: str) -> Any:
     given, text = text, text.strip()
     match field.kind:
-        case "number" if _NUMBER.fullmatch(text):
-            return float(text.replace(",", "."))
+        case "number" if _NUMBER.fullmatch(decimal(text, language)):
+            return float(decimal(text, language))
         case "flag":
             return text == "on"
         case "lines" | "choices" | "texts":
@@ -128,7 +156,9 @@ def _value(field: Input, text: str) -> Any:
         case _ if not text:
             return None
         case "integer":
-            return figure(text)
+            return figure(text, language)
+        case "decimal":
+            return decimal(text, language)
         case _:
             return given if field.kind == "verbatim" else text
 

@@ -89,6 +89,8 @@ class View:
     def rendered(self, template: str, **values: Any) -> str:
         """A template's text."""
         given = {"view": self, "t": self.words, "f": self.formats, "actor": self.actor}
+        # Of the page's fields, by name, as they are rendered: what is wrong is said by them.
+        given["labels"] = {}
         return _environment().get_template(template).render(given | values)
 
     def redirect(self, path: str) -> Response:

@@ -86,12 +86,37 @@ def test_what_is_wrong_is_said_beside_the_field_and_what_was_typed_stays(person)
     answer = person.send(
         "/admin/keys/new",
         **{"name": "", "limits.requests_per_minute": "many", "budgets[0].usd": "1e9"},
+        tags=f"good\n{'x' * 201}",
     )
     assert answer.status_code == 422
-    for name in ("name", "limits.requests_per_minute", "budgets[0].usd"):
+    for name in ("name", "limits.requests_per_minute", "budgets[0].usd", "tags"):
         assert f'aria-describedby="{name}-about" aria-invalid="true"' in answer.text
+    # Above the form by the fields' labels, each a link to its field.
+    for name, label, said in (
+        ("limits.requests_per_minute", "Requests per minute", "must be a whole number"),
+        ("budgets[0].usd", "Budget 1, USD", "must be an amount of USD"),
+        ("tags", "Tags", "xxx"),
+    ):
+        assert re.search(rf'<a href="#{re.escape(name)}">{label}</a>: [^<]*{said}', answer.text), (
+            name
+        )
+        assert f'id="{name}" name="{name}"' in answer.text
     assert 'value="many"' in answer.text
     assert 'value="1e9"' in answer.text
+
+
+def test_figures_are_read_and_errors_said_in_german(person, key_admin):
+    person.send("/admin/preferences", language="de", theme="auto", zone="UTC")
+    typed = {"name": "auf Deutsch", "budgets[0].usd": "1.012,50", "limits.tokens_per_minute": "x"}
+    typed |= {"budgets[0].period": "month", "budgets[0].policy": "deny"}
+    wrong = person.send("/admin/keys/new", **typed)
+    assert wrong.status_code == 422
+    assert "Tokens pro Minute</a>: muss eine ganze Zahl sein" in wrong.text
+    typed["limits.tokens_per_minute"] = "10.000"
+    assert person.send("/admin/keys/new", **typed).status_code == 200
+    (key,) = key_admin.get("/internal/api-keys", search="auf Deutsch").json()["items"]
+    assert key["budgets"][0]["usd"] == "1012.50"
+    assert key["limits"]["tokens_per_minute"] == 10_000
 
 
 @pytest.mark.parametrize(

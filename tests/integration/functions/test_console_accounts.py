@@ -97,7 +97,7 @@ def test_what_is_wrong_stands_beside_its_field_and_secrets_are_not_sent_back(per
     assert 'value="first"' in answer.text
     assert SECRET not in answer.text
     answer = person.send(f"{NEW}/openai", name=taken, **{"credential.api_key": SECRET})
-    assert 'id="name-about"><strong>Another account is named' in answer.text
+    assert 'id="name-about"><strong>is taken already' in answer.text
     answer = person.send(f"{NEW}/vertex", name="v", **{"credential.service_account": "no JSON"})
     assert "must be the JSON of a service account" in answer.text
     answer = person.send(f"{NEW}/bedrock", name="b", **{"credential.access_key_id": "AKIA"})

@@ -137,6 +137,45 @@ def test_a_form_becomes_members_and_these_a_form():
     }
 
 
+@pytest.mark.parametrize(
+    ("typed", "english", "german"),
+    [
+        ("12.50", "12.50", "12.50"),
+        ("12,50", "12.50", "12.50"),
+        ("0,0301", "0.0301", "0.0301"),
+        ("1,234", "1,234", "1.234"),
+        ("1.234", "1.234", "1.234"),
+        ("1,234.50", "1234.50", "1,234.50"),
+        ("1.234,50", "1.234,50", "1234.50"),
+        ("1,234,567", "1234567", "1,234,567"),
+        ("1.234.567", "1.234.567", "1234567"),
+        ("12,34,567", "12,34,567", "12,34,567"),
+        ("1.23,5", "1.23,5", "1.23,5"),
+    ],
+)
+def test_money_is_read_as_the_language_writes_it(typed, english, german):
+    field = Input("usd", "decimal")
+    assert members([field], {"usd": typed}, "en") == {"usd": english}
+    assert members([field], {"usd": typed}, "de") == {"usd": german}
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed", "english", "german"),
+    [
+        ("integer", "10,000", 10_000, "10,000"),
+        ("integer", "10.000", "10.000", 10_000),
+        ("integer", "1.5", "1.5", "1.5"),
+        ("number", "0,5", 0.5, 0.5),
+        ("number", "1,234", "1,234", 1.234),
+        ("number", ".5", 0.5, 0.5),
+    ],
+)
+def test_figures_are_read_as_the_language_writes_them(kind, typed, english, german):
+    field = Input("n", kind)
+    assert members([field], {"n": typed}, "en") == {"n": english}
+    assert members([field], {"n": typed}, "de") == {"n": german}
+
+
 def test_what_is_no_figure_is_left_for_the_api_to_refuse():
     assert members(FIELDS, {"limits.window.minutes": "ten"}) == {
         "limits": {"window": {"minutes": "ten"}}

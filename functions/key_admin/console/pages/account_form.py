@@ -34,7 +34,7 @@ KIND = editing.Kind(
         Input("max_concurrency", "integer"),
         Input("tags", "lines"),
         Input("expires_at", "moment"),
-        Input("discount"),
+        Input("discount", "decimal"),
         Input("extra_headers", "headers"),
         Input("egress_proxy"),
         *(field for field in fields.LIMITS if not field.path.startswith("limits.queue")),

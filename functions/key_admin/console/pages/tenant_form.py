@@ -20,7 +20,7 @@ _POLICY = (*fields.TENANT_ACCESS, *fields.LIMITS)
 KINDS = {
     "teams": editing.Kind(
         fields=(
-            *(Input("name"), Input("description"), Input("price_multiplier")),
+            *(Input("name"), Input("description"), Input("price_multiplier", "decimal")),
             Input("self_service.enabled", "flag"),
             Input("self_service.keys_max", "integer"),
             Input("self_service.expires_within_days", "integer"),
