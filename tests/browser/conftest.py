@@ -107,8 +107,18 @@ class Visitor:
         ]
         assert faults == [], name
         assert self.complaints == [], name
-        width = self.page.evaluate("document.documentElement.scrollWidth")
+        self.fits(name)
+
+    def fits(self, name):
+        """The page scrolls only down, and on a wide screen its tables do too."""
+        width, tables = self.page.evaluate(
+            """[document.documentElement.scrollWidth,
+                [...document.querySelectorAll(".scroll")].map(
+                    one => one.scrollWidth - one.clientWidth)]"""
+        )
         assert width <= self.page.viewport_size["width"], f"{name} is too wide"
+        if self.page.viewport_size["width"] >= 1280:
+            assert [beyond for beyond in tables if beyond > 1] == [], f"{name} has too wide a table"
 
     def close(self):
         self._context.close()

@@ -91,6 +91,11 @@ def test_keys_and_requests_are_found(visit):
     page.locator("#region tbody a").first.click()
     expect(page.get_by_role("heading", name="Price")).to_be_visible()
     visitor.check("receipt-light")
+    wide = page.viewport_size
+    for width in (390, 360):
+        page.set_viewport_size({"width": width, "height": 740})
+        visitor.fits(f"a receipt at {width} px")
+    page.set_viewport_size(wide)
     page.goto("/admin/requests")
     page.get_by_role("link", name="Export").click()
     with page.expect_download() as download:
