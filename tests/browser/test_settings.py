@@ -17,6 +17,27 @@ def test_every_page_of_settings_is_right_in_the_light_and_in_the_dark_on_a_phone
             visitor.check(f"{path.replace('/', '-')}-{name}")
 
 
+def test_names_without_blanks_make_no_page_and_no_table_too_wide(visit, console):
+    def post(path, **members):
+        answer = console.call("POST", f"/internal/{path}", json=members)
+        assert answer.is_success, answer.text
+        return answer.json()["id"]
+
+    name = "n" * 100
+    team = post("teams", name=name, description="d" * 500)
+    user = post("users", id="u" * 100, name=name, team_id=team)
+    key = console.created(name=name, user_id=user, team_id=team, tags=["t" * 60])["id"]
+    post("groups", name=name, account_ids=[])
+    post("service-accounts", name=name, role="viewer", areas=["keys", "usage", "prices", "teams"])
+    chosen = ("keys", f"keys/{key}/revoke", f"keys/change?which=ids&k={key}", "teams", "users",
+              f"teams/{team}", f"users/{user}", "routing/groups", "service-accounts")  # fmt: skip
+    for width in (1280, 360):
+        visitor = visit(viewport={"width": width, "height": 740})
+        for path in chosen:
+            visitor.page.goto(f"/admin/{path}")
+            visitor.fits(f"{path} at {width} px")
+
+
 def test_a_channel_is_tested_and_a_logo_and_a_service_account_are_made(visit):
     visitor = visit()
     page = visitor.page
