@@ -206,6 +206,31 @@ def test_a_part_of_the_overview_that_fails_says_so_and_is_there_without_a_script
     for path in ("overview/budgets", "overview/keys?range=24h"):
         page.goto(f"/admin/{path}")
         visitor.check(path.partition("?")[0].replace("/", "-"))
+    what_happens_right_now_is_asked_for_while_somebody_looks(page)
+
+
+def what_happens_right_now_is_asked_for_while_somebody_looks(page):
+    page.clock.install()
+    page.goto("/admin")
+    expect(page.locator(".later[aria-busy]")).to_have_count(0)
+    with page.expect_response("**/admin/overview/live") as answer:
+        page.clock.run_for(10_000)
+    assert answer.value.ok
+    stopped = page.get_by_text("Not asked for any more.")
+    expect(stopped).to_be_hidden()
+    page.clock.fast_forward(301_000)
+    page.clock.run_for(10_000)
+    expect(stopped).to_be_visible()
+    asked = []
+    page.route("**/admin/overview/live", lambda route: (asked.append(1), route.abort()))
+    page.clock.run_for(30_000)
+    assert asked == []
+    # Somebody is back; that it fails is nobody's matter.
+    page.keyboard.press("Shift")
+    with page.expect_event("requestfailed"):
+        page.clock.run_for(10_000)
+    expect(stopped).to_be_hidden()
+    expect(page.get_by_role("heading", name="Right now")).to_be_visible()
 
 
 def test_pages_of_policies_and_price_changes_are_right_in_the_light(visit):

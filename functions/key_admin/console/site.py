@@ -62,6 +62,7 @@ PAGES = (
     Page("", "overview"),
     Page("overview/keys", "overview_parts", "show_keys"),
     Page("overview/budgets", "overview_parts", "show_budgets"),
+    Page("overview/live", "overview_parts", "show_live"),
     Page("keys", "keys"),
     Page("keys/new", "key_form", "show_new", "create", ("POST /internal/api-keys",)),
     Page("keys/bulk", "keys_bulk", "show_new", "create", ("POST /internal/api-keys/bulk",)),

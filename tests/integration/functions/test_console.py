@@ -209,9 +209,11 @@ def test_requests_are_filtered_shown_and_exported(person, key_admin):
 
 
 def test_htmx_gets_the_region_alone(person):
-    part = person.get("/admin/keys", headers={"hx-request": "true"})
-    assert part.status_code == 200
-    assert "<html" not in part.text
+    for path in ("keys", "overview/live"):
+        part = person.get(f"/admin/{path}", headers={"hx-request": "true"})
+        assert part.status_code == 200
+        assert "<html" not in part.text
+    assert "RPM" in part.text
 
 
 def test_the_audit_log_says_what_was_changed(person, key_admin):

@@ -131,6 +131,22 @@
     if (file) document.querySelector(event.target.dataset.into).value = await file.text();
   });
 
+  // What happens right now is asked for again while somebody looks at it. A tab that was left asks for
+  // nothing: the function behind it is to come to rest.
+  const LIVE_MS = 10000;
+  const IDLE_MS = 300000;
+  let touched = Date.now();
+  for (const name of ["pointerdown", "pointermove", "keydown", "wheel", "visibilitychange"]) {
+    document.addEventListener(name, () => { touched = Date.now(); }, { passive: true });
+  }
+  window.setInterval(() => {
+    const tile = document.querySelector("[data-live]");
+    if (!tile || document.visibilityState !== "visible") return;
+    const stopped = Date.now() - touched > IDLE_MS;
+    tile.querySelector("[data-stopped]").hidden = !stopped;
+    if (!stopped) window.htmx.trigger(tile, "live");
+  }, LIVE_MS);
+
   // A filter that is blank is no part of the address, and neither is the whole of a key that was
   // pasted into a search: 8 characters after its prefix find it (keys.py does the same).
   document.addEventListener("htmx:configRequest", (event) => {
@@ -159,6 +175,7 @@
   };
   document.addEventListener("htmx:sendError", failed);
   document.addEventListener("htmx:responseError", (event) => {
+    if (event.target.closest("[data-live]")) return;
     if (!failed(event)) window.location.reload();
   });
 })();

@@ -4,7 +4,7 @@ Keys by spend and budgets take longest: each is a part of its own (`overview_par
 a browser asks when the page is there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -53,18 +53,25 @@ async def show(view: View) -> Response:
 async def _asked(view: View, chosen: ranges.Range) -> dict[str, Any]:
     span = bounds(chosen.since, chosen.until) | {"tz": view.zone_name}
     before = bounds(*chosen.before)
-    live = {"since": written(view.now - timedelta(minutes=LIVE_MINUTES))}
     get, usage = view.api.get, "/internal/usage"
     return await view.gather(
         steps=get(usage, group_by=chosen.step, **span),
         statuses=get(usage, group_by="status", **span),
         before=get(usage, **before),
         timings=get(f"{usage}/timings", **span),
-        live=get(f"{usage}/timings", **live),
         models=get(f"{usage}/leaderboard", by="model", metric="cost", limit=BOARD_MAX, **span),
         accounts=names.accounts(view),
-        condition=view.api.get_if_admitted("/internal/condition", None),
+        **live_calls(view),
     )
+
+
+def live_calls(view: View) -> dict[str, Coroutine[Any, Any, Any]]:
+    """What is asked for what happens right now."""
+    since = written(view.now - timedelta(minutes=LIVE_MINUTES))
+    return {
+        "live": view.api.get("/internal/usage/timings", since=since),
+        "condition": view.api.get_if_admitted("/internal/condition", None),
+    }
 
 
 def chosen_range(view: View) -> ranges.Range:

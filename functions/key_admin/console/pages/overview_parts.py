@@ -5,7 +5,13 @@ from typing import Any
 from starlette.responses import Response
 
 from functions.key_admin.console.pages import names
-from functions.key_admin.console.pages.overview import BOARD_MAX, bounds, chosen_range
+from functions.key_admin.console.pages.overview import (
+    BOARD_MAX,
+    LIVE_MINUTES,
+    bounds,
+    chosen_range,
+    live_calls,
+)
 from functions.key_admin.console.view import View
 
 BUDGETS_MAX = 8
@@ -31,6 +37,11 @@ async def show_budgets(view: View) -> Response:
     """The fullest budgets, after the organisation's."""
     tree = await view.api.get("/internal/limits/tree", limit=BUDGETS_MAX)
     return _part(view, "budgets", levels=with_budgets(tree["items"]))
+
+
+async def show_live(view: View) -> Response:
+    """What happens right now, asked for again and again while somebody looks at it."""
+    return _part(view, "live", **await view.gather(**live_calls(view)), live_minutes=LIVE_MINUTES)
 
 
 def _part(view: View, part: str, **values: Any) -> Response:
