@@ -22,6 +22,9 @@ _LENGTH = 26
 _MILLISECONDS_MAX = (1 << 48) - 1
 ENTROPY_BYTES = 10
 
+# Steps of a path that clients take out before they ask: what is called so cannot be asked for.
+_NO_STEPS = frozenset((".", ".."))
+
 
 class InvalidId(ValueError):
     """The text is no ULID: 26 characters of Crockford base 32, the first at most 7."""
@@ -34,6 +37,11 @@ def encode_ulid(now_ms: int, entropy: bytes) -> str:
     if len(entropy) != ENTROPY_BYTES:
         raise InvalidId(f"a ULID takes {ENTROPY_BYTES} bytes of entropy, not {len(entropy)}")
     return _text((now_ms << 80) | int.from_bytes(entropy, "big"))
+
+
+def is_path_step(text: str) -> bool:
+    """Whether a path can name a thing of this id, percent-encoded."""
+    return text not in _NO_STEPS
 
 
 def first_ulid(now_ms: int) -> str:

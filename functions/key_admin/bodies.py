@@ -6,7 +6,7 @@ import msgspec
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
-from common.domain.ids import is_ulid
+from common.domain.ids import is_path_step, is_ulid
 from functions.key_admin.problem import Problem, invalid, not_found
 
 BODY_BYTES_MAX = 1024 * 1024
@@ -83,9 +83,14 @@ def check_id(value: str, what: str) -> str:
 
 def check_name(value: str, what: str) -> str:
     """A name in the path. Raises `Problem` 404 for what cannot be one."""
-    if not value.strip() or not value.isprintable() or len(value) > NAME_CHARACTERS_MAX:
+    if (
+        not value.strip()
+        or not value.isprintable()
+        or len(value) > NAME_CHARACTERS_MAX
+        or not is_path_step(value)
+    ):
         raise not_found(
             f"{value[:64]!r} is no name of {what}: that has 1 to {NAME_CHARACTERS_MAX} printable "
-            "characters."
+            "characters, and is neither . nor .."
         )
     return value

@@ -43,10 +43,11 @@ class Person:
         """Whoever's access token it is from now on, where Relay is known by an https address."""
         self._client.cookies.set("__Host-relay-session", token)
 
-    def is_of_role(self, role: str) -> None:
+    def is_of_role(self, role: str, *team_ids: str) -> None:
         """Somebody of that role from now on, in a session of its own."""
         self._client.cookies.clear()
-        self._client.cookies.set("relay-session", session_of(self._key_admin, role, None))
+        token = session_of(self._key_admin, role, None, *team_ids)
+        self._client.cookies.set("relay-session", token)
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         """A page."""
@@ -89,17 +90,17 @@ def portal_session(key_admin: KeyAdmin, user_id: str) -> str:
     return session_of(key_admin, "portal", user_id)
 
 
-def session_of(key_admin: KeyAdmin, role: str, user_id: str | None) -> str:
+def session_of(key_admin: KeyAdmin, role: str, user_id: str | None, *team_ids: str) -> str:
     """The same of any role."""
     session_id = new_ulid()
     secret = derive(INTERNAL_SECRET, "session-credentials")
     credential = hmac.new(secret, f"master-key\0{MASTER_KEY}".encode(), "sha256").hexdigest()
     key_admin.rows(
         "INSERT INTO sessions "
-        "(id, subject, way, name, role, user_id, credential, address, ends_at) VALUES "
-        "(%s, %s, 'master-key', %s, %s, %s, %s, '::1', now() + interval '1 hour')",
+        "(id, subject, way, name, role, user_id, team_ids, credential, address, ends_at) VALUES "
+        "(%s, %s, 'master-key', %s, %s, %s, %s, %s, '::1', now() + interval '1 hour')",
         *(ulid_to_uuid(session_id), f"tests:{session_id}", user_id or role, role, user_id),
-        credential,
+        *([ulid_to_uuid(one) for one in team_ids], credential),
     )
     return Tokens(INTERNAL_SECRET, ()).make("access", session_id, 1, 3600)
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable
 from importlib import import_module
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 import msgspec
 from starlette.requests import Request
@@ -14,7 +15,7 @@ from common.telemetry import logs
 from functions.key_admin import branding
 from functions.key_admin.console import assets, logo
 from functions.key_admin.console.view import ADMIN, View
-from functions.key_admin.identity.pages import home_of, login_url, page_actor, read_form
+from functions.key_admin.identity.pages import home_of, login_url, page_actor, path_of, read_form
 from functions.key_admin.problem import Problem, unavailable
 from functions.key_admin.services import services
 
@@ -42,8 +43,10 @@ class Page(msgspec.Struct, frozen=True):
 
 
 _ID = r"[0-9A-Z]{26}"
-_ANY = r".+"
-_TENANT = f"(?P<section>teams|users)/(?P<name>{_ANY})"
+# A text of somebody's own, percent-encoded: what was a slash in it is none.
+_ANY = r"[^/]+"
+_TEAM = f"(?P<section>teams)/(?P<name>{_ID})"
+_USER = f"(?P<section>users)/(?P<name>{_ANY})"
 # Of a team or a key; of the organisation without one.
 _POLICIES = f"(?:(?P<of>teams|keys)/(?P<of_id>{_ID})/)?policies"
 _RULE = "(?P<rule>redaction|content-policy|response-cache)"
@@ -73,11 +76,16 @@ PAGES = (
          tuple(f"POST /internal/api-keys/{{key_id}}/{act}"
                for act in ("rotate", "revoke", "restore"))),
     Page(f"keys/(?P<key_id>{_ID})/(?P<act>unbind)", "key_acts", "show", "submit", (_CHANGE_KEY,)),
-    Page("(?P<section>teams|users)/new", "tenant_form", "show_new", "create",
-         ("POST /internal/teams", "POST /internal/users")),
-    Page(f"{_TENANT}/edit", "tenant_form", "show", "save", (_CHANGE_TEAM, _CHANGE_USER)),
-    Page(f"{_TENANT}/delete", "tenant_form", "ask_delete", "delete",
-         ("DELETE /internal/teams/{team_id}", "DELETE /internal/users/{user_id}")),
+    Page("(?P<section>teams)/new", "tenant_form", "show_new", "create",
+         ("POST /internal/teams",)),
+    Page(f"{_TEAM}/edit", "tenant_form", "show", "save", (_CHANGE_TEAM,)),
+    Page(f"{_TEAM}/delete", "tenant_form", "ask_delete", "delete",
+         ("DELETE /internal/teams/{team_id}",)),
+    # Not below `users`, where everything is somebody's id.
+    Page("new-user", "tenant_form", "show_new", "create", ("POST /internal/users",)),
+    Page(f"{_USER}/edit", "tenant_form", "show", "save", (_CHANGE_USER,)),
+    Page(f"{_USER}/delete", "tenant_form", "ask_delete", "delete",
+         ("DELETE /internal/users/{user_id}",)),
     Page("teams", "teams"),
     Page(f"teams/(?P<team_id>{_ID})", "teams", "show_one"),
     Page("users", "users"),
@@ -188,7 +196,7 @@ CONSOLE = Site(ADMIN, "functions.key_admin.console.pages", PAGES, {"login": "sig
 
 async def answer(request: Request, site: Site = CONSOLE) -> Response:
     """Any page, asset or form of a site; what goes wrong is a page too."""
-    path = request.path_params.get("page", "")
+    path = path_below(request, site.home)
     if path.startswith("assets/"):
         found = assets.serve(request, path.removeprefix("assets/"))
         return found or _failed(View(request, None, site.home), Problem(404, "Not found", path))
@@ -208,6 +216,13 @@ async def answer(request: Request, site: Site = CONSOLE) -> Response:
             View(request, None, site.home),
             Problem(500, "Internal error", "Relay failed; see its log."),
         )
+
+
+def path_below(request: Request, home: str) -> str:
+    """The path below a site's home, each step percent-encoded in the one way that `quote` has."""
+    given = path_of(request).split("/")
+    steps = [quote(unquote_to_bytes(step), safe="") for step in given]
+    return "/".join(steps).removeprefix(home).removeprefix("/")
 
 
 async def _answer(request: Request, path: str, site: Site) -> Response:
@@ -239,7 +254,8 @@ def _found(path: str, site: Site) -> tuple[Page, dict[str, str]]:
     for page in site.pages:
         match = re.fullmatch(page.pattern, path)
         if match is not None:
-            return page, match.groupdict()
+            given = match.groupdict()
+            return page, {name: text and unquote(text) for name, text in given.items()}
     raise Problem(404, "Not found", f"{site.home}/{path[:200]}")
 
 

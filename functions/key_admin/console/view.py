@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import jinja2
 from markupsafe import Markup
@@ -18,6 +18,7 @@ from functions.key_admin.branding import Brand, current
 from functions.key_admin.console import assets, charts, formats
 from functions.key_admin.console.asking import Asking
 from functions.key_admin.console.words import DEFAULT, LANGUAGES, Words, preferred
+from functions.key_admin.identity.pages import path_of
 
 THEMES = ("auto", "light", "dark")
 COOKIES = {"theme": "relay-theme", "language": "relay-language", "zone": "relay-zone"}
@@ -104,7 +105,7 @@ class View:
 
     def here(self, **changes: Any) -> str:
         """The page's own address, with what of its query is to be otherwise."""
-        return self.link(self.request.url.path, **(self.query | changes))
+        return self.link(path_of(self.request), **(self.query | changes))
 
     def ago(self, value: object) -> str:
         """How long ago, in words; "never" for none."""
@@ -129,6 +130,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    environment.filters["path_step"] = lambda text: quote(text, safe="")
     environment.globals["asset"] = assets.address
     environment.globals["bars"] = _marked(charts.bars)
     environment.globals["sparkline"] = _marked(charts.sparkline)

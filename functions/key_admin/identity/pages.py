@@ -18,6 +18,8 @@ LOGIN = "/admin/login"
 PORTAL, PORTAL_LOGIN = "/portal", "/portal/login"
 FORM_TYPE = "application/x-www-form-urlencoded"
 FORM_FIELDS_MAX = 1000
+# What stands in a path that is encoded already (RFC 3986, 3.3).
+_IN_PATHS = "/%:@!$&'()*+,;=~"
 _PLACES = ("/admin", "/portal", "/docs")
 
 # In what `?error=` of the login page says.
@@ -53,8 +55,14 @@ def login_url(request: Request) -> str:
     login = login_of(request.url.path)
     if request.method not in cookies.SAFE_METHODS:
         return login
-    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    path = path_of(request) + (f"?{request.url.query}" if request.url.query else "")
     return f"{login}?next={quote(path, safe='/')}"
+
+
+def path_of(request: Request) -> str:
+    """The path as it was asked for, percent-encoded: a slash in an id is no separator."""
+    raw: bytes | None = request.scope.get("raw_path")
+    return quote(raw, safe=_IN_PATHS) if raw else quote(request.scope["path"])
 
 
 def login_of(path: str) -> str:

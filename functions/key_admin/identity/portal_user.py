@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from common.domain.claims import ClaimsRefused, is_verified, user_of
+from common.domain.ids import is_path_step
 from common.identity_settings import OidcProvider
 from common.store import directory
 from common.store.database import Connection
@@ -38,6 +39,8 @@ async def of_claims(
     subject = f"{provider.issuer} {claims['sub']}"
     address = email if is_verified(claims) else ""
     wanted = _printable(user_id)
+    if not is_path_step(wanted):
+        wanted = ""
     found = await directory.users_of_person(connection, subject, wanted, address)
     chosen = user_of(found, subject, wanted)
     if (chosen, subject) in found:

@@ -17,6 +17,7 @@ from functions.key_admin.models.fields import (
     Sought,
     Time,
     Ulid,
+    UserId,
 )
 from functions.key_admin.models.limits import (
     PolicyPatch,
@@ -41,7 +42,7 @@ Words = Annotated[str, Field(max_length=1000, pattern=patterns.NO_NUL)]
 class UserCreate(PolicySent):
     """A user; `id` is your own string, such as the one your directory has."""
 
-    id: Name
+    id: UserId
     name: Words = ""
     email: Email = ""
     team_id: Ulid | None = None

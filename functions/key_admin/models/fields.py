@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from common.domain.ids import is_ulid
+from common.domain.ids import is_path_step, is_ulid
 from functions.key_admin.models import patterns
 
 PAGE_DEFAULT = 50
@@ -29,6 +29,12 @@ def _printable(text: str) -> str:
         raise PydanticCustomError("blank", "must not be blank")
     if not text.isprintable():
         raise ValueError("must not contain control characters")
+    return text
+
+
+def _a_path_step(text: str) -> str:
+    if not is_path_step(text):
+        raise ValueError("must not be . or ..: an address cannot name it")
     return text
 
 
@@ -95,6 +101,8 @@ def _not_null(value: Any) -> Any:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+# A user's, which is anybody's own string.
+UserId = Annotated[Name, AfterValidator(_a_path_step)]
 Ulid = Annotated[str, Field(pattern=patterns.ULID), AfterValidator(_a_ulid)]
 # What is only looked for: Postgres holds no NUL in a text.
 Sought = Annotated[str, Field(max_length=1024, pattern=patterns.NO_NUL)]

@@ -17,6 +17,7 @@ from functions.key_admin.models.fields import (
     Sought,
     Time,
     Ulid,
+    UserId,
     split,
 )
 from functions.key_admin.models.limits import CountsPatch, CountsSent, CountsShown
@@ -51,7 +52,7 @@ class KeyCreate(CountsSent, KeyRoutingSent, ContentSent):
     """A new key. Without `user_id` the key gets a user of its own."""
 
     name: Name
-    user_id: Name | None = None
+    user_id: UserId | None = None
     team_id: Ulid | None = None
     scopes: Scopes = Field(default_factory=list)
     models: ModelRules = Field(default_factory=ModelRules)

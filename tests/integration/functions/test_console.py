@@ -4,6 +4,8 @@ import csv
 import io
 import re
 from datetime import UTC, datetime, timedelta
+from html import escape
+from urllib.parse import quote
 
 import pytest
 
@@ -260,6 +262,48 @@ def test_users_are_found_and_their_keys_shown(person, key_admin):
     assert 'href="/admin/keys?user_id=zo%C3%AB%2Fof+keys"' in shown
     keys = person.get("/admin/keys", params={"user_id": "zoë/of keys"}).text
     assert (key_id in keys, keys.count('name="k"')) == (True, 1)
+
+
+@pytest.mark.parametrize("user_id", ["a/edit", "a/delete", "new", "100%/%2F", "é ?#&"])
+def test_a_users_id_is_anything_and_never_another_ones_page(person, key_admin, user_id):
+    for one in ("a", user_id):
+        key_admin.call("POST", "/internal/users", json={"id": one, "name": f"Named {one}"})
+    path = f"/admin/users/{quote(user_id, safe='')}"
+    assert f'href="{path}"' in person.get("/admin/users").text
+    heading = "<h1>{}</h1>".format(escape(f"Named {user_id}"))
+    assert heading in person.get(path).text
+    assert person.send(f"{path}/edit", name="changed").headers["location"] == f"{path}?done=saved"
+    names = {one["id"]: one["name"] for one in key_admin.get("/internal/users").json()["items"]}
+    assert (names["a"], names[user_id]) == ("Named a", "changed")
+    assert "“changed”" in person.get(f"{path}/delete").text
+    assert person.send(f"{path}/delete").status_code == 303
+    left = [one["id"] for one in key_admin.get("/internal/users").json()["items"]]
+    assert "a" in left
+    assert user_id not in left
+
+
+def test_what_no_address_can_name_is_no_users_id(person, key_admin):
+    for one in (".", ".."):
+        refused = person.send("/admin/new-user", id=one)
+        assert refused.status_code == 422
+        assert 'aria-describedby="id-about" aria-invalid' in refused.text
+        refused = key_admin.create(user_id=one)
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "user_id")
+    alias = person.send("/admin/routing/aliases/new", name="..", **{"rules[0].models": "m"})
+    assert alias.status_code == 422
+    assert 'aria-describedby="name-about" aria-invalid' in alias.text
+
+
+def test_an_alias_is_anything_and_never_another_page(person, key_admin):
+    name = "fast/edit"
+    rules = {"rules": [{"models": {"gpt-5": 1}}]}
+    path = f"/internal/aliases/{quote(name, safe='')}"
+    assert key_admin.call("PUT", path, json=rules).status_code == 200
+    address = "/admin/routing/aliases/fast%2Fedit/edit"
+    assert f'href="{address}"' in person.get("/admin/routing/aliases").text
+    assert "<h1>fast/edit</h1>" in person.get(address).text
+    assert person.send("/admin/routing/aliases/fast%2Fedit/delete").status_code == 303
+    assert key_admin.get(path).status_code == 404
 
 
 def test_preferences_are_kept(person):

@@ -59,6 +59,24 @@ def test_each_role_may_send_the_forms_of_what_it_may_do():
     assert admin | portal == forms
 
 
+@pytest.mark.parametrize(
+    ("asked", "below"),
+    [
+        (b"/admin", ""),
+        (b"/admin/", ""),
+        (b"/admin/%6beys/new", "keys/new"),
+        (b"/admin/users/a%2fedit", "users/a%2Fedit"),
+        (b"/admin/users/a/edit", "users/a/edit"),
+        (b"/admin/users/a%252Fedit", "users/a%252Fedit"),
+        (b"/admin/users/\xc3\xa9@x", "users/%C3%A9%40x"),
+        (b"/admin%2Fkeys", "%2Fkeys"),
+        (b"/admin//keys", "/keys"),
+    ],
+)
+def test_a_slash_in_an_id_is_no_separator(asked, below):
+    assert site.path_below(Request(request().scope | {"raw_path": asked}), "/admin") == below
+
+
 async def test_a_form_is_not_read_from_whom_may_do_nothing_with_it(monkeypatch):
     read = []
 

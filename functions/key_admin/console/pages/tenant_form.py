@@ -46,12 +46,12 @@ def _kind(view: View, section: str) -> editing.Kind:
     )
 
 
-async def show_new(view: View, section: str) -> Response:
+async def show_new(view: View, section: str = "users") -> Response:
     """The empty form."""
     return await _page(view, section, editing.Form(editing.shown(view, _kind(view, section), {})))
 
 
-async def create(view: View, form: dict[str, str], section: str) -> Response:
+async def create(view: View, form: dict[str, str], section: str = "users") -> Response:
     """Made, and on to it."""
     made, again = await editing.created(view, _kind(view, section), f"/internal/{section}", form)
     if again is not None:
