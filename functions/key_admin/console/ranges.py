@@ -20,6 +20,8 @@ class Range(msgspec.Struct, frozen=True):
     since: datetime
     until: datetime
     step: str
+    # Whether days were chosen that cannot be shown, and this is what is shown instead.
+    is_wrong: bool = False
 
     @property
     def before(self) -> tuple[datetime, datetime]:

@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from common.domain.periods import UnknownTimezone, zone
 from common.domain.roles import Actor
 from functions.key_admin.branding import Brand, current
-from functions.key_admin.console import assets, charts, formats
+from functions.key_admin.console import assets, charts, formats, ranges
 from functions.key_admin.console.asking import Asking
 from functions.key_admin.console.words import DEFAULT, LANGUAGES, Words, preferred
 from functions.key_admin.identity.pages import path_of
@@ -131,6 +131,7 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["path_step"] = lambda text: quote(text, safe="")
+    environment.globals["range_default"] = ranges.DEFAULT
     environment.globals["asset"] = assets.address
     environment.globals["bars"] = _marked(charts.bars)
     environment.globals["sparkline"] = _marked(charts.sparkline)

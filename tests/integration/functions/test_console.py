@@ -210,6 +210,38 @@ def test_requests_are_filtered_shown_and_exported(person, key_admin):
     assert records[0].id not in person.get("/admin/requests", params={"from": day}).text
 
 
+@pytest.mark.parametrize(
+    ("page", "typed", "field"),
+    [
+        ("/admin/requests", {"key_id": "\0", "model": "gpt-4o"}, "key_id"),
+        ("/admin/requests", {"from": "2026-11-26", "to": "2026-11-20", "model": "gpt-4o"}, "to"),
+        ("/admin/requests", {"from": "yesterday", "model": "gpt-4o"}, "from"),
+        ("/admin/audit", {"from": "2026-11-26", "to": "2026-11-20", "actor": "me"}, "to"),
+    ],
+)
+def test_a_wrong_filter_is_said_at_its_field_and_all_that_was_typed_stays(
+    person, page, typed, field
+):
+    whole = person.get(page, params=typed)
+    assert whole.status_code == 422
+    assert f'name="{field}" aria-describedby="{field}-about" aria-invalid="true"' in whole.text
+    assert all(f'value="{value}"' in whole.text for value in typed.values())
+    assert "A filter is wrong" in whole.text
+    # With htmx the region alone, and each error beside it for its field.
+    part = person.get(page, params=typed, headers={"hx-request": "true"})
+    assert part.status_code == 200
+    for name in typed:
+        said = part.text.partition(f'id="{name}-about" hx-swap-oob="true">')[2].partition("</p>")[0]
+        assert bool(said) == (name == field)
+
+
+def test_days_that_cannot_be_shown_are_said_and_kept(person):
+    page = person.get("/admin", params={"from": "2026-11-26", "to": "2026-11-20"}).text
+    assert '<details class="custom" open>' in page
+    assert 'value="2026-11-20" aria-describedby="range-about" aria-invalid="true"' in page
+    assert "Shown is: 7 days." in page
+
+
 def test_htmx_gets_the_region_alone(person):
     for path in ("keys", "overview/live"):
         part = person.get(f"/admin/{path}", headers={"hx-request": "true"})

@@ -176,6 +176,10 @@
   document.addEventListener("htmx:sendError", failed);
   document.addEventListener("htmx:responseError", (event) => {
     if (event.target.closest("[data-live]")) return;
-    if (!failed(event)) window.location.reload();
+    if (failed(event)) return;
+    // What was typed into a filter is kept by the address that was asked for.
+    const filter = event.detail.elt.closest("form[hx-push-url]");
+    if (filter) window.location.assign(event.detail.pathInfo.finalRequestPath);
+    else window.location.reload();
   });
 })();

@@ -6,14 +6,17 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
+from functions.key_admin.console.filters import days_of, errors_of, status_of
 from functions.key_admin.console.forms import flattened
 from functions.key_admin.console.pages import names
-from functions.key_admin.console.pages.requests import day_of
 from functions.key_admin.console.ranges import day_after
 from functions.key_admin.console.view import HEADERS, View
+from functions.key_admin.problem import Problem
 
 ROWS = 50
 FILTERS = ("actor", "action", "subject_kind", "subject_id")
+# The filter's fields by the API's names of them.
+_FIELDS = {name: name for name in FILTERS} | {"since": "from", "until": "to"}
 KINDS = (
     *("key", "team", "user", "account", "group", "alias", "model", "organisation", "prices"),
     *("session", "service-account", "notification-channel", "notification-delivery", "branding"),
@@ -38,18 +41,16 @@ _PAGES = {
 async def show(view: View) -> Response:
     """A page of the trail; with htmx the rows alone."""
     asked = _asked(view)
-    found = await view.gather(
-        page=view.api.get(
-            "/internal/audit", limit=ROWS, cursor=view.query.get("cursor"), **asked, **_days(view)
-        ),
-        teams=names.of_teams(view),
-    )
-    page = found["page"]
+    found = await view.gather(page=_page(view, asked | _days(view)), teams=names.of_teams(view))
+    page, errors = found["page"]
     template = "audit_region.html" if view.is_partial else "audit.html"
     return view.page(
         template,
+        status_of(view, errors),
         section="audit",
         asked=asked,
+        errors=errors,
+        fields=_FIELDS.values(),
         days={"from": view.query.get("from", ""), "to": view.query.get("to", "")},
         filtered=any(asked.values()) or bool(view.query.get("from") or view.query.get("to")),
         entries=[
@@ -65,8 +66,22 @@ async def show(view: View) -> Response:
     )
 
 
+async def _page(view: View, asked: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """A page of what the filters leave; or none, and what is wrong with them, by field."""
+    nothing = {"items": [], "next_cursor": None}
+    if errors := days_of(view).errors:
+        return nothing, errors
+    try:
+        cursor = view.query.get("cursor")
+        return await view.api.get("/internal/audit", limit=ROWS, cursor=cursor, **asked), {}
+    except Problem as problem:
+        return nothing, errors_of(problem, _FIELDS)
+
+
 async def export(view: View) -> Response:
-    """The same rows, all of them, as they are read."""
+    """The same rows, all of them, as they are read; of wrong filters the page that says so."""
+    if days_of(view).errors:
+        return view.redirect(view.link("/admin/audit", **view.query))
     answer = await view.api.raw("GET", "/internal/audit.csv", query=_asked(view) | _days(view))
     for name, value in HEADERS.items():
         answer.headers[name] = value
@@ -102,10 +117,10 @@ def _asked(view: View) -> dict[str, str]:
 
 def _days(view: View) -> dict[str, str]:
     """The days of the person's zone as times."""
-    found = {}
-    for name, member in (("from", "since"), ("to", "until")):
-        day = day_of(view.query.get(name, ""))
-        if day is not None:
-            bound = day_after(day) if name == "to" else day
-            found[member] = datetime.combine(bound, time(), view.zone).isoformat()
-    return found
+    days = days_of(view)
+    bounds = {"since": days.first, "until": days.last and day_after(days.last)}
+    return {
+        name: datetime.combine(day, time(), view.zone).isoformat()
+        for name, day in bounds.items()
+        if day is not None
+    }

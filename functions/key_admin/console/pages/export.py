@@ -4,6 +4,7 @@ import secrets
 
 from starlette.responses import Response
 
+from functions.key_admin.console.filters import days_of
 from functions.key_admin.console.forms import count
 from functions.key_admin.console.pages.requests import FILTERS, asked_of
 from functions.key_admin.console.view import HEADERS, View
@@ -17,6 +18,9 @@ _WAITS_MAX = 60
 
 async def show(view: View) -> Response:
     """The choice of the format."""
+    back = view.link("/admin/requests", **{name: view.query.get(name, "") for name in _CARRIED})
+    if days_of(view).errors:
+        return view.redirect(back)
     asked = asked_of(view)
     sums = await view.api.get("/internal/usage", **asked)
     export_id = secrets.token_urlsafe(18)
@@ -31,7 +35,7 @@ async def show(view: View) -> Response:
         links=links,
         estimated=sums["total"]["requests"],
         chosen={name: value for name, value in chosen.items() if value},
-        back=view.link("/admin/requests", **chosen),
+        back=back,
         export_id=export_id,
         found=None,
         waited=0,

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from starlette.responses import Response
 
 from functions.key_admin.console import ranges
@@ -75,12 +76,13 @@ def live_calls(view: View) -> dict[str, Coroutine[Any, Any, Any]]:
 
 
 def chosen_range(view: View) -> ranges.Range:
-    """Of the query; days that are none leave the default."""
+    """Of the query; the default for days that are none, or end before they begin."""
     name, first, last = (view.query.get(one, "") for one in ("range", "from", "to"))
     try:
         return ranges.read(name, first, last, view.now, view.zone)
     except ValueError:
-        return ranges.read(ranges.DEFAULT, "", "", view.now, view.zone)
+        instead = ranges.read(ranges.DEFAULT, "", "", view.now, view.zone)
+        return msgspec.structs.replace(instead, name="custom", is_wrong=True)
 
 
 def bounds(since: datetime, until: datetime) -> dict[str, str]:
