@@ -62,6 +62,10 @@ class Person:
         """A form that no page gave."""
         return self._client.post(path, data=fields)
 
+    def post_from(self, origin: str, path: str, **fields: str) -> httpx.Response:
+        """A form that a page of elsewhere sends."""
+        return self._client.post(path, data=fields, headers={"origin": origin})
+
     def stream(self, path: str, to: str, **fields: str) -> AbstractContextManager[httpx.Response]:
         """As `send`, for the answer as it comes, as the page's script asks for it."""
         hidden = hidden_fields(self.get(path).text)

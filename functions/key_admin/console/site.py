@@ -13,9 +13,17 @@ from common.state.commands import RedisUnavailable
 from common.store.database import DatabaseUnavailable
 from common.telemetry import logs
 from functions.key_admin import branding
-from functions.key_admin.console import assets, logo
+from functions.key_admin.console import again, assets, logo
 from functions.key_admin.console.view import ADMIN, View
-from functions.key_admin.identity.pages import home_of, login_url, page_actor, path_of, read_form
+from functions.key_admin.identity.cookies import StaleForm
+from functions.key_admin.identity.pages import (
+    check_own_page,
+    home_of,
+    login_url,
+    page_actor,
+    path_of,
+    read_form,
+)
 from functions.key_admin.problem import Problem, unavailable
 from functions.key_admin.services import services
 
@@ -232,12 +240,19 @@ async def _answer(request: Request, path: str, site: Site) -> Response:
     page, names = _found(path, site)
     form = await read_form(request) if request.method == "POST" else None
     token = None if form is None else form.get("csrf_token", "")
-    actor = await page_actor(request, csrf_token=token)
-    if actor is None:
-        return _to_sign_in(request)
+    is_stale = False
+    try:
+        actor = await page_actor(request, csrf_token=token)
+    except StaleForm as stale:
+        actor, is_stale = stale.actor, True
     view = View(request, actor, site.home)
-    if home_of(actor) != site.home:
+    if actor is None and form is None:
+        return _to_sign_in(request)
+    if actor is not None and home_of(actor) != site.home:
         return view.redirect(home_of(actor))
+    if form is not None and (actor is None or is_stale):
+        check_own_page(request)
+        return again.page(view, form)
     module = import_module(f"{site.package}.{page.module}")
     if form is None:
         handler = getattr(module, page.show)

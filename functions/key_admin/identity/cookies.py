@@ -9,6 +9,7 @@ import hmac
 from starlette.requests import Request
 
 from common.caller import called_origin
+from common.domain.roles import Actor
 from functions.key_admin.problem import Problem
 from functions.key_admin.services import Services
 
@@ -18,6 +19,12 @@ OIDC = "relay-oidc"
 CSRF_HEADER = "x-csrf-token"
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 _PREFIX = "__Host-"
+
+
+class StaleForm(Problem):
+    """A form of another session than the browser's: `actor` is who has that one now."""
+
+    actor: Actor
 
 
 def own_origin(parts: Services, request: Request) -> str:
@@ -70,14 +77,17 @@ def check_origin(parts: Services, request: Request) -> None:
 
 
 def check_csrf(parts: Services, request: Request, session_id: str, given: str | None) -> None:
-    """A change that a cookie authenticates carries the session's token. Raises `Problem` 403."""
+    """A change that a cookie authenticates carries the session's token.
+
+    Raises `Problem` 403 for another site's, and `StaleForm`.
+    """
     if request.method in SAFE_METHODS:
         return
     check_origin(parts, request)
     presented = given or request.headers.get(CSRF_HEADER, "")
     expected = csrf_token(parts, session_id)
     if not hmac.compare_digest(presented.encode("utf-8", "surrogateescape"), expected.encode()):
-        raise Problem(
+        raise StaleForm(
             403,
             "Not sent by a page of Relay",
             f"A change that a cookie authenticates needs the header {CSRF_HEADER} with the "

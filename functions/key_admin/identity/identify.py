@@ -41,7 +41,7 @@ async def identify(parts: Services, request: Request) -> Actor:
 async def by_cookies(
     parts: Services, request: Request, csrf_token: str | None = None
 ) -> Actor | None:
-    """Who has the browser's session; None without one. Raises `Problem` 403.
+    """Who has the browser's session; None without one. Raises `Problem` 403 and `StaleForm`.
 
     An access token that has ended is replaced on the way, with the answer's cookies. `csrf_token`
     is what a form carries, else the header's counts.
@@ -65,8 +65,13 @@ async def by_cookies(
         if access or kept:
             cookies.take_all(parts, request)
         return None
-    cookies.check_csrf(parts, request, session.id, csrf_token)
-    return sessions.actor_of(parts, session)
+    actor = sessions.actor_of(parts, session)
+    try:
+        cookies.check_csrf(parts, request, session.id, csrf_token)
+    except cookies.StaleForm as stale:
+        stale.actor = actor
+        raise
+    return actor
 
 
 def check_role(actor: Actor, rule: Rule, area: str = "") -> None:

@@ -38,7 +38,9 @@ SIGN_IN_ERRORS = {
 
 
 async def page_actor(request: Request, csrf_token: str | None = None) -> Actor | None:
-    """Who has the session; None without one. Raises `Problem` 403 for a form of another site.
+    """Who has the session; None without one.
+
+    Raises `Problem` 403 for a form of another site, and `StaleForm` for one of another session.
 
     `csrf_token` is the form's; without a form the header `x-csrf-token` counts.
     """
@@ -51,10 +53,8 @@ def require(actor: Actor, rule: Rule) -> None:
 
 
 def login_url(request: Request) -> str:
-    """The login page, which leads back here where this is a page that can be opened again."""
+    """The login page, which leads back here: a form's address is its page's."""
     login = login_of(request.url.path)
-    if request.method not in cookies.SAFE_METHODS:
-        return login
     path = path_of(request) + (f"?{request.url.query}" if request.url.query else "")
     return f"{login}?next={quote(path, safe='/')}"
 

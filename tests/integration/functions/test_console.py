@@ -67,6 +67,49 @@ def test_a_form_without_its_token_does_nothing(person, key_admin):
     assert key_admin.get("/internal/api-keys", search="forged").json()["items"] == []
 
 
+def test_a_form_of_a_session_before_is_shown_again_and_sent_by_the_person(person, key_admin):
+    stale = hidden_fields(person.get("/admin/keys/new").text) | {"name": "typed <before>"}
+    stale |= {"tags": "a\nb"}
+    person.sign_in()
+    shown = person.post("/admin/keys/new", **stale)
+    assert shown.status_code == 403
+    assert "You signed in again meanwhile" in shown.text
+    assert "typed &lt;before&gt;" in shown.text
+    assert key_admin.get("/internal/api-keys", search="typed <before>").json()["items"] == []
+    again = hidden_fields(shown.text)
+    assert {name: again[name] for name in stale if name != "csrf_token"} == {
+        name: text for name, text in stale.items() if name != "csrf_token"
+    }
+    assert 'id="secret"' in person.post("/admin/keys/new", **again).text
+    (key,) = key_admin.get("/internal/api-keys", search="typed <before>").json()["items"]
+    assert key["tags"] == ["a", "b"]
+
+
+def test_a_form_without_a_session_waits_until_its_person_signed_in(person, key_admin):
+    typed = {"name": "patient", "models": "m", "credential.api_key": "sk-secret"}
+    path, somebody = "/admin/accounts/new/openai", Person(key_admin)
+    over = somebody.post(path, **typed)
+    assert over.status_code == 401
+    assert 'href="/admin/login?next=/admin/accounts/new/openai"' in over.text
+    kept = hidden_fields(over.text)
+    # A secret is on no page: it is to be typed again. No token was given to nobody.
+    assert kept == {"name": "patient", "models": "m", "credential.api_key": ""}
+    assert "sk-secret" not in over.text
+    somebody.sign_in()
+    shown = somebody.post(path, **kept).text
+    assert 'name="credential.api_key" type="password"' in shown
+    made = somebody.post(path, **hidden_fields(shown), **{"credential.api_key": "sk-again"})
+    assert made.status_code == 303
+    account = made.headers["location"].partition("?")[0].removeprefix("/admin")
+    assert key_admin.call("DELETE", f"/internal{account}").status_code == 204
+
+
+def test_what_another_site_sends_is_not_shown_again(person, key_admin):
+    for somebody in (person, Person(key_admin)):
+        answer = somebody.post_from("https://evil.example", "/admin/keys/new", name="planted")
+        assert (answer.status_code, "planted" in answer.text) == (403, False)
+
+
 def test_a_key_is_made_once_and_shown_once(person, key_admin):
     page = person.get("/admin/keys/new").text
     sent = hidden_fields(page) | {"name": "from the console", "user_id": "carol"}
