@@ -35,7 +35,7 @@ class Page(msgspec.Struct, frozen=True):
 
     The module has `show(view, **names)`, and `submit(view, form, **names)` if it takes a form.
     `asks` are the operations, `METHOD /path`, that the form may ask for: from whom none of them
-    admits no form is taken.
+    admits no form is taken, nor is it shown to them, unless the page `is_read` by others too.
     """
 
     pattern: str
@@ -43,10 +43,11 @@ class Page(msgspec.Struct, frozen=True):
     show: str = "show"
     submit: str = ""
     asks: tuple[str, ...] = ()
+    is_read: bool = False
 
     def __post_init__(self) -> None:
         """Raises `ValueError` for a form that names no operation."""
-        if bool(self.submit) != bool(self.asks):
+        if self.submit and not self.asks:
             raise ValueError(f"{self.pattern!r}: a page with a form names what the form asks for")
 
 
@@ -100,7 +101,7 @@ PAGES = (
     Page(f"users/(?P<user_id>{_ANY})", "users", "show_one"),
     Page("accounts", "accounts"),
     Page(f"accounts/(?P<account_id>{_ID})", "accounts", "show_one"),
-    Page("accounts/new", "account_form", "choose"),
+    Page("accounts/new", "account_form", "choose", asks=("POST /internal/accounts",)),
     Page("accounts/new/(?P<preset>[a-z_]+)", "account_form", "show_new", "create",
          ("POST /internal/accounts",)),
     Page(f"accounts/(?P<account_id>{_ID})/edit", "account_form", "show", "save",
@@ -110,31 +111,32 @@ PAGES = (
     Page(f"accounts/(?P<account_id>{_ID})/(?P<act>enable|disable|drain|undrain)", "account_acts",
          "show", "submit", (_CHANGE_ACCOUNT,)),
     Page(f"accounts/(?P<account_id>{_ID})/reset", "accounts", "show_one", "reset",
-         ("POST /internal/accounts/{account_id}/reset",)),
+         ("POST /internal/accounts/{account_id}/reset",), is_read=True),
     Page(f"accounts/(?P<account_id>{_ID})/test", "accounts", "show_one", "test",
-         ("POST /internal/accounts/{account_id}/test",)),
+         ("POST /internal/accounts/{account_id}/test",), is_read=True),
     Page("routing", "routing"),
-    Page("routing/edit", "level_routing", "show", "save", (_CHANGE_ORGANISATION,)),
+    Page("routing/edit", "level_routing", "show", "save", (_CHANGE_ORGANISATION,), is_read=True),
     Page(f"(?P<section>teams|keys)/(?P<name>{_ID})/routing", "level_routing", "show", "save",
-         (_CHANGE_TEAM, _CHANGE_KEY)),
+         (_CHANGE_TEAM, _CHANGE_KEY), is_read=True),
     Page("routing/aliases", "aliases"),
     Page("routing/aliases/new", "aliases", "show_new", "create", (_PUT_ALIAS,)),
-    Page(f"routing/aliases/(?P<name>{_ANY})/edit", "aliases", "edit", "save", (_PUT_ALIAS,)),
+    Page(f"routing/aliases/(?P<name>{_ANY})/edit", "aliases", "edit", "save", (_PUT_ALIAS,),
+         is_read=True),
     Page(f"routing/aliases/(?P<name>{_ANY})/delete", "aliases", "ask_delete", "delete",
          ("DELETE /internal/aliases/{name}",)),
     Page("routing/groups", "groups"),
     Page("routing/groups/new", "groups", "show_new", "create", ("POST /internal/groups",)),
     Page(f"routing/groups/(?P<group_id>{_ID})", "groups", "show_one", "save",
-         ("PATCH /internal/groups/{group_id}",)),
+         ("PATCH /internal/groups/{group_id}",), is_read=True),
     Page(f"routing/groups/(?P<group_id>{_ID})/delete", "groups", "ask_delete", "delete",
          ("DELETE /internal/groups/{group_id}",)),
     Page("routing/simulator", "simulator"),
     Page("budgets", "budgets"),
     Page("prices", "prices"),
-    Page("prices/import", "price_import", "show", "submit", ("POST /internal/prices/diff",)),
+    Page("prices/import", "price_import", "show", "submit", ("POST /internal/prices/books",)),
     Page("prices/recompute", "price_recompute", "show", "submit",
          ("POST /internal/prices/recompute",)),
-    Page(_POLICIES, "policies", "show", "try_text", (_TRY,)),
+    Page(_POLICIES, "policies", "show", "try_text", (_TRY,), is_read=True),
     Page(f"{_POLICIES}/{_RULE}", "policy_form", "show", "submit",
          (_CHANGE_TEAM, _CHANGE_KEY, _CHANGE_ORGANISATION, _TRY)),
     Page(f"{_POLICIES}/forget", "cache_forget", "show", "submit",
@@ -152,18 +154,19 @@ PAGES = (
     Page("system/(?P<what>dead-letters|quarantine)/retry", "system", "ask_all", "retry_all",
          _RETRY),
     Page("system/(?P<what>dead-letters|quarantine)/(?P<name>[0-9A-Za-z]+)", "system",
-         "show_one", "retry", _RETRY),
+         "show_one", "retry", _RETRY, is_read=True),
     Page("notifications", "channels"),
-    Page("notifications/new", "channel_form", "choose"),
+    Page("notifications/new", "channel_form", "choose",
+         asks=("POST /internal/notification-channels",)),
     Page("notifications/new/(?P<kind>[a-z]+)", "channel_form", "show_new", "create",
          ("POST /internal/notification-channels",)),
     Page(f"notifications/messages/(?P<message_id>{_ID})", "channels", "show", "retry",
-         ("POST /internal/notification-deliveries/{delivery_id}/retry",)),
+         ("POST /internal/notification-deliveries/{delivery_id}/retry",), is_read=True),
     Page(f"notifications/(?P<channel_id>{_ID})", "channels", "show_one"),
     Page(f"notifications/(?P<channel_id>{_ID})/edit", "channel_form", "show", "save",
          ("PATCH /internal/notification-channels/{channel_id}",)),
     Page(f"notifications/(?P<channel_id>{_ID})/test", "channels", "show_one", "test",
-         ("POST /internal/notification-channels/{channel_id}/test",)),
+         ("POST /internal/notification-channels/{channel_id}/test",), is_read=True),
     Page(f"notifications/(?P<channel_id>{_ID})/delete", "channels", "ask_delete", "delete",
          ("DELETE /internal/notification-channels/{channel_id}",)),
     Page("service-accounts", "service_accounts"),
@@ -181,8 +184,8 @@ PAGES = (
          ("DELETE /internal/sessions",)),
     Page(f"sessions/(?P<session_id>{_ID})/end", "sessions", "show", "end",
          ("DELETE /internal/sessions/{session_id}",)),
-    Page("branding", "branding", "show", "submit", ("PATCH /internal/branding",)),
-    Page("preferences", "preferences", "show", "submit", (WHO_CALLS,)),
+    Page("branding", "branding", "show", "submit", ("PATCH /internal/branding",), is_read=True),
+    Page("preferences", "preferences", "show", "submit", (WHO_CALLS,), is_read=True),
 )  # fmt: skip
 
 
@@ -253,14 +256,15 @@ async def _answer(request: Request, path: str, site: Site) -> Response:
     if form is not None and (actor is None or is_stale):
         check_own_page(request)
         return again.page(view, form)
+    # What a form says may take long to read, so it is not read from whom may do nothing with it.
+    if page.asks and not (form is None and page.is_read):
+        view.api.check(page.asks)
     module = import_module(f"{site.package}.{page.module}")
     if form is None:
         handler = getattr(module, page.show)
         return await handler(view, **names)
     if not page.submit:
         raise Problem(405, "Method not allowed", path)
-    # What a form says may take long to read, so it is not read from whom may do nothing with it.
-    view.api.check(page.asks)
     handler = getattr(module, page.submit)
     return await handler(view, form, **names)
 

@@ -11,13 +11,13 @@ _ID = r"[0-9A-Z]{26}"
 PAGES = (
     Page("", "home"),
     Page("keys", "home"),
-    Page("keys/new", "key_form", "show_new", "create", ("POST /internal/self/keys",)),
+    Page("keys/new", "key_form", "show_new", "create", ("POST /internal/self/keys",), is_read=True),
     Page(f"keys/(?P<key_id>{_ID})", "key"),
     Page(f"keys/(?P<key_id>{_ID})/(?P<act>rotate|revoke)", "key_acts", "show", "submit",
          ("POST /internal/self/keys/{key_id}/rotate", "POST /internal/self/keys/{key_id}/revoke")),
     Page("requests", "requests"),
     Page(f"requests/(?P<request_id>{_ID})", "receipt"),
-    Page("preferences", "preferences", "show", "submit", (WHO_CALLS,)),
+    Page("preferences", "preferences", "show", "submit", (WHO_CALLS,), is_read=True),
 )  # fmt: skip
 SITE = site.Site(
     PORTAL,

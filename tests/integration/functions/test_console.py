@@ -381,6 +381,29 @@ def test_an_alias_is_anything_and_never_another_page(person, key_admin):
     assert key_admin.get(path).status_code == 404
 
 
+def test_nobody_is_offered_a_form_that_is_not_theirs(key_admin):
+    team_id = key_admin.call("POST", "/internal/teams", json={"name": "theirs"}).json()["id"]
+    key_id = key_admin.created(team_id=team_id)["id"]
+    rules = {"rules": [{"models": {"gpt-5": 1}}]}
+    assert key_admin.call("PUT", "/internal/aliases/read", json=rules).status_code == 200
+    viewer, team_admin = Person(key_admin), Person(key_admin)
+    viewer.is_of_role("viewer")
+    team_admin.is_of_role("team_admin", team_id)
+    for path in ("keys/new", "teams/new", "new-user", "prices/import", "accounts/new"):
+        assert viewer.get(f"/admin/{path}").status_code == 403, path
+    read_only = [(viewer, "routing/aliases/read/edit"), (viewer, f"teams/{team_id}/routing")]
+    read_only += [(one, f"keys/{key_id}/routing") for one in (viewer, team_admin)]
+    for somebody, path in read_only:
+        page = somebody.get(f"/admin/{path}")
+        assert page.status_code == 200, path
+        main = page.text.partition("<main")[2]
+        assert "<fieldset disabled" in main, path
+        assert "<button" not in main, path
+    for path in ("routing/groups", "users"):
+        assert "/new" not in viewer.get(f"/admin/{path}").text.partition("<main")[2], path
+    assert key_admin.call("DELETE", "/internal/aliases/read").status_code == 204
+
+
 def test_preferences_are_kept(person):
     sent = person.send("/admin/preferences", theme="dark", language="de", zone="Europe/Berlin")
     assert sent.status_code == 303
