@@ -270,6 +270,7 @@ def _record_queries(given: Mapping[str, str]) -> list[dict[str, str]]:
         {"endpoint": "embeddings"},
         {"status": "error"},
         {"status": "interrupted"},
+        {"error_code": "no such error"},
         {"status": "error", "model": "gemini-1-2026", "team_id": given["team_id"]},
         {"provider": "gemini", "endpoint": "messages"},
         {"since": given["day"], "until": given["next_day"]},

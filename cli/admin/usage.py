@@ -9,7 +9,7 @@ from cli.admin.options import AdminGroup, Session, how_many, paged
 from cli.admin.output import Column, Item, Shape, print_items, token_fields
 from cli.admin.receipts import print_receipt
 from cli.admin.text import json_text
-from cli.admin.usage_filters import filtered, query_of
+from cli.admin.usage_filters import filtered, of_rows, query_of, rows_of
 
 PATH = "/internal/usage"
 FIGURES = (
@@ -102,17 +102,13 @@ def sums(session: Session, /, group_by: str | None, **given: Any) -> None:
 
 
 @usage.command()
-@click.option(
-    "--model-requested", metavar="MODEL", help="The model that was asked for, whichever answered."
-)
+@of_rows
 @filtered
 @paged
 @click.pass_obj
-def records(
-    session: Session, /, model_requested: str | None, limit: int | None, all_: bool, **given: Any
-) -> None:
+def records(session: Session, /, limit: int | None, all_: bool, **given: Any) -> None:
     """List the ledger's rows, the newest first."""
-    query = {**query_of(given), "model_requested": model_requested}
+    query = rows_of(given)
     session.show_list(RECORDS, f"{PATH}/records", query, how_many(limit, all_))
 
 

@@ -12,7 +12,7 @@ from cli.admin.client import Client
 from cli.admin.errors import Refused, Unreachable
 from cli.admin.options import Session, say
 from cli.admin.usage import PATH, usage
-from cli.admin.usage_filters import filtered, query_of
+from cli.admin.usage_filters import filtered, of_rows, rows_of
 
 ESTIMATED_HEADER = "x-relay-estimated-rows"
 _TOLD_EVERY_S = 2.0
@@ -21,14 +21,10 @@ _TOLD_EVERY_S = 2.0
 @usage.command()
 @click.option("--format", "kind", type=click.Choice(["csv", "xlsx"]), help="(by the file's name)")
 @click.option("--to", metavar="FILE", required=True, help="Where to; `-` is standard output.")
-@click.option(
-    "--model-requested", metavar="MODEL", help="The model that was asked for, whichever answered."
-)
+@of_rows
 @filtered
 @click.pass_obj
-def export(
-    session: Session, /, kind: str | None, to: str, model_requested: str | None, **given: Any
-) -> None:
+def export(session: Session, /, kind: str | None, to: str, **given: Any) -> None:
     """Write all rows of the ledger that are so into a file, as CSV or for Excel.
 
     The file appears once it is whole. Standard error says how far it is.
@@ -38,7 +34,7 @@ def export(
     if kind is None:
         raise click.UsageError("--format: give csv or xlsx, which the file's name does not say")
     name = secrets.token_urlsafe(18)
-    query = {**query_of(given), "model_requested": model_requested, "progress": name}
+    query = {**rows_of(given), "progress": name}
     path = f"{PATH}/records.{kind}"
     if to == "-":
         _written(session.client, path, query, name, sys.stdout.buffer)

@@ -10,6 +10,7 @@ FILTERS = (
     *("since", "until", "tz", "key_id", "user_id", "team_id", "account_id", "model", "provider"),
     *("endpoint", "status"),
 )
+ROWS = ("model_requested", "error_code")
 
 
 def filtered(command: _Command) -> _Command:
@@ -29,6 +30,25 @@ def filtered(command: _Command) -> _Command:
     ):
         command = option(command)
     return command
+
+
+def of_rows(command: _Command) -> _Command:
+    """Which rows: the options that sums do not have."""
+    for option in (
+        click.option("--error-code", metavar="CODE", help="Such as rate_limited."),
+        click.option(
+            "--model-requested",
+            metavar="MODEL",
+            help="The model that was asked for, whichever answered.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def rows_of(given: dict[str, Any]) -> dict[str, str | int | None]:
+    """What the options of rows say, as parameters of a query."""
+    return query_of(given) | {name: given[name] for name in ROWS}
 
 
 def query_of(given: dict[str, Any]) -> dict[str, str | int | None]:

@@ -179,6 +179,7 @@ async def records(
     filters: Filters,
     *,
     model_requested: str | None = None,
+    error_code: str | None = None,
     before: str | None,
     limit: int,
 ) -> list[dict[str, Any]]:
@@ -190,6 +191,7 @@ async def records(
         "since": first_id(filters.since),
         "until": first_id(filters.until),
         "model_requested": model_requested,
+        "error_code": error_code,
         "before": _uuid(before),
         "limit": limit,
     }

@@ -20,6 +20,7 @@ FROM {teams} (
       AND (%(status)s::text IS NULL OR status = %(status)s)
       AND (%(model)s::text IS NULL OR coalesce(model_served, model_requested) = %(model)s)
       AND (%(model_requested)s::text IS NULL OR model_requested = %(model_requested)s)
+      AND (%(error_code)s::text IS NULL OR error_code = %(error_code)s)
       {team}
     ORDER BY {order}
     LIMIT %(limit)s

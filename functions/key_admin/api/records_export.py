@@ -94,7 +94,7 @@ async def _pieces(
     rows = 0
     try:
         await _note(call, query, rows, estimated, "running")
-        async for page in _pages(call, filters, query.model_requested):
+        async for page in _pages(call, filters, query):
             # Beside the event loop: others are answered meanwhile.
             yield await asyncio.to_thread(table.write, page)
             rows += len(page)
@@ -106,16 +106,15 @@ async def _pieces(
     await _note(call, query, rows, estimated, "done")
 
 
-async def _pages(
-    call: Call, filters: Filters, model_requested: str | None
-) -> AsyncIterator[list[Row]]:
+async def _pages(call: Call, filters: Filters, query: ExportQuery) -> AsyncIterator[list[Row]]:
     before: str | None = None
     while True:
         async with call.services.database.transaction() as connection:
             found = await usage.records(
                 connection,
                 filters,
-                model_requested=model_requested,
+                model_requested=query.model_requested,
+                error_code=query.error_code,
                 before=before,
                 limit=ROWS_AT_ONCE,
             )

@@ -100,6 +100,7 @@ async def list_records(call: Call) -> Response:
             connection,
             filters_of(call, query),
             model_requested=query.model_requested,
+            error_code=query.error_code,
             before=query.cursor,
             limit=query.limit + 1,
         )

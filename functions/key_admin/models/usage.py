@@ -1,10 +1,17 @@
 """Usage, as asked for and as answered."""
 
 from datetime import date, datetime, time
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 from common.store.usage import GROUPINGS
 from functions.key_admin.models import patterns
@@ -90,6 +97,17 @@ class RowsQuery(UsageQuery):
     model_requested: Annotated[
         Sought | None, Field(description="the model that was asked for, whichever answered")
     ] = None
+    error_code: Annotated[
+        Sought | None,
+        Field(description="such as rate_limited; of failed requests, unless `status` says others"),
+    ] = None
+
+    @model_validator(mode="after")
+    def _failed(self) -> Self:
+        # An index finds what failed, and none an error.
+        if self.error_code is not None and self.status is None:
+            self.status = "error"
+        return self
 
 
 class ExportQuery(RowsQuery):

@@ -68,7 +68,7 @@ async def show(view: View) -> Response:
 
 async def _page(view: View, asked: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     """A page of what the filters leave; or none, and what is wrong with them, by field."""
-    nothing = {"items": [], "next_cursor": None}
+    nothing: dict[str, Any] = {"items": [], "next_cursor": None}
     if errors := days_of(view).errors:
         return nothing, errors
     try:

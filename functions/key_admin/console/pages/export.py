@@ -4,29 +4,34 @@ import secrets
 
 from starlette.responses import Response
 
-from functions.key_admin.console.filters import days_of
 from functions.key_admin.console.forms import count
-from functions.key_admin.console.pages.requests import FILTERS, asked_of
+from functions.key_admin.console.pages.requests import (
+    DAYS_LOOKED_THROUGH,
+    asked_of,
+    typed_of,
+)
 from functions.key_admin.console.view import HEADERS, View
 from functions.key_admin.problem import Problem
 
 KINDS = ("csv", "xlsx")
-_CARRIED = (*FILTERS, "from", "to")
+# What sums do not know: of these there are so many at most.
+_UNSUMMED = ("model_requested", "error_code")
 # So often is asked for an export that does not begin; the pod may sleep again.
 _WAITS_MAX = 60
 
 
 async def show(view: View) -> Response:
     """The choice of the format."""
-    back = view.link("/admin/requests", **{name: view.query.get(name, "") for name in _CARRIED})
-    if days_of(view).errors:
+    typed = typed_of(view)
+    back = view.link("/admin/requests", **typed)
+    asked = await asked_of(view)
+    if asked.errors:
         return view.redirect(back)
-    asked = asked_of(view)
-    sums = await view.api.get("/internal/usage", **asked)
+    summed = {name: value for name, value in asked.query.items() if name not in _UNSUMMED}
+    sums = await view.api.get("/internal/usage", **summed)
     export_id = secrets.token_urlsafe(18)
-    chosen = {name: view.query.get(name, "") for name in _CARRIED}
     links = {
-        kind: view.link(f"/admin/requests/export/{kind}", **chosen, progress=export_id)
+        kind: view.link(f"/admin/requests/export/{kind}", **typed, progress=export_id)
         for kind in KINDS
     }
     return view.page(
@@ -34,7 +39,9 @@ async def show(view: View) -> Response:
         section="requests",
         links=links,
         estimated=sums["total"]["requests"],
-        chosen={name: value for name, value in chosen.items() if value},
+        is_most=any(asked.query[name] for name in _UNSUMMED),
+        bounded_days=DAYS_LOOKED_THROUGH if asked.is_bounded else 0,
+        chosen={name: value for name, value in typed.items() if value},
         back=back,
         export_id=export_id,
         found=None,
@@ -44,7 +51,10 @@ async def show(view: View) -> Response:
 
 async def download(view: View, kind: str) -> Response:
     """The file, as it is read."""
-    query = asked_of(view) | {"progress": view.query.get("progress", "")}
+    asked = await asked_of(view)
+    if asked.errors:
+        return view.redirect(view.link("/admin/requests", **typed_of(view)))
+    query = asked.query | {"progress": view.query.get("progress", "")}
     answer = await view.api.raw("GET", f"/internal/usage/records.{kind}", query=query)
     for name, value in HEADERS.items():
         answer.headers[name] = value

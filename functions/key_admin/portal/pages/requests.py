@@ -13,9 +13,10 @@ async def show(view: View) -> Response:
     """A page of them; with htmx the rows alone."""
     query = view.query
     asked = {name: query.get(name, "").strip() for name in ("key_id", "model", "status")}
+    span, errors = span_of(view)
     found = await view.gather(
         keys=view.api.get("/internal/self/keys", limit=KEYS_MAX),
-        page=rows(view, "/internal/self/requests", asked | span_of(view)),
+        page=rows(view, "/internal/self/requests", asked | span, errors),
     )
     page, errors = found["page"]
     return view.page(
