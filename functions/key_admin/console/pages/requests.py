@@ -150,7 +150,8 @@ async def _find_key(view: View, asked: Asked) -> None:
     found: list[dict[str, Any]] = page["items"]
     named = [one for one in found if one["name"] == text]
     if len(named) != 1 and len(found) != 1:
-        asked.errors["key_id"] = view.words("filter.keys" if found else "filter.no_key")
+        several, none = view.words("filter.keys"), view.words("filter.no_key")
+        asked.errors["key_id"] = several if found else none
         asked.keys = found[:KEYS_OFFERED]
         return
     asked.query["key_id"] = (named if len(named) == 1 else found)[0]["id"]
