@@ -163,14 +163,14 @@ def test_figures_are_read_and_errors_said_in_german(person, key_admin):
 @pytest.mark.parametrize(
     ("path", "api", "given", "field"),
     [
-        ("teams", "teams", {"name": "taken here"}, "name"),
-        ("users", "users", {"id": "taken.here"}, "id"),
-        ("routing/groups", "groups", {"name": "taken here", "account_ids": []}, "name"),
+        ("teams/new", "teams", {"name": "taken here"}, "name"),
+        ("new-user", "users", {"id": "taken.here"}, "id"),
+        ("routing/groups/new", "groups", {"name": "taken here", "account_ids": []}, "name"),
     ],
 )
 def test_what_is_taken_is_said_at_its_field(person, key_admin, path, api, given, field):
     key_admin.call("POST", f"/internal/{api}", json=given).raise_for_status()
-    answer = person.send(f"/admin/{path}/new", **{field: given[field]})
+    answer = person.send(f"/admin/{path}", **{field: given[field]})
     assert answer.status_code == 422
     assert f'aria-describedby="{field}-about" aria-invalid="true"' in answer.text
     assert answer.text.count("is taken already: choose another one") == 2
