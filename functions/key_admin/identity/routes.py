@@ -54,7 +54,11 @@ async def sign_out_everywhere(request: Request) -> Response:
 
 async def _ended(request: Request, *, everywhere: bool) -> Response:
     form = await read_form(request, PUBLIC_BODY_BYTES_MAX)
-    actor = await page_actor(request, csrf_token=form.get("csrf_token", ""))
+    try:
+        actor = await page_actor(request, csrf_token=form.get("csrf_token", ""))
+    except cookies.StaleForm as stale:
+        # Of a tab from before somebody signed in anew: that session ends by a page of its own.
+        return _to(home_of(stale.actor))
     home = "" if actor is None else home_of(actor)
     if actor is not None and actor.session_id is not None:
         async with services().database.transaction() as connection:
