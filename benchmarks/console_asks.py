@@ -217,6 +217,7 @@ def _filtered_operations(given: Mapping[str, str]) -> Iterator[Ask]:
         *(
             ("/internal/usage/timings", _without(query, "cursor"))
             for query in _record_queries(given)
+            if "error_code" not in query
         ),
         ("/internal/users", {"team_id": given["team_id"]}),
         ("/internal/dead-letters", {"cursor": given["last_letter"]}),

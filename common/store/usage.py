@@ -1,7 +1,7 @@
 """Reading usage: sums by any grouping, and the ledger's own rows."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -266,14 +266,13 @@ def _local_days(
     """Days of UTC that days of another zone are made of, where all their quarters are many."""
     if (
         filters.since is None
-        or filters.until is None
         or "hour" in group_by
         or coarsest(group_by, time_zone) != "quarter"
         or cut_for(columns, "quarter") is not None
     ):
         return None
     try:
-        return local_days(filters.since, filters.until, zone(time_zone))
+        return local_days(filters.since, filters.until or datetime.now(UTC), zone(time_zone))
     except UnknownTimezone:  # Postgres may know it
         return None
 

@@ -104,7 +104,7 @@ class RowsQuery(UsageQuery):
 
     @model_validator(mode="after")
     def _failed(self) -> Self:
-        # An index finds what failed, and none an error.
+        # Cancelled ones may have an error too: they are asked for by their status.
         if self.error_code is not None and self.status is None:
             self.status = "error"
         return self

@@ -30,7 +30,7 @@ INSERT INTO ledger (
     id, kind, occurred_at, key_id, user_id, team_id, account_id, provider, dialect, endpoint,
     model_requested, model_served, status, finish_cause, input, output, cache_read, cache_write_5m,
     cache_write_1h, reasoning, audio_input, audio_output, usage_source, cost_usd, price_version,
-    latency_ms, attempts, cache_hit, redactions, tags
+    latency_ms, attempts, cache_hit, redactions, tags, error_code
 )
 SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0')
            || substr(md5(n::text), 1, 20))::uuid,
@@ -40,7 +40,8 @@ SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0')
        ('01940000-0000-7000-8000-' || lpad((n % 3 + old)::text, 12, '0'))::uuid,
        'provider-' || old, 'openai', 'endpoint-' || old, 'm', 'model-' || n % 5 + old,
        CASE WHEN old > 0 THEN 'interrupted' ELSE 'ok' END, 'complete', 1, 1, 0, 0, 0, 0, 0, 0,
-       'reported', 0.001, 'v', 5, 1, false, 0, '{{}}'
+       'reported', 0.001, 'v', 5, 1, false, 0, '{{}}',
+       CASE WHEN n < 20 THEN 'rare' WHEN n % 3 = 0 THEN 'common' END
 FROM generate_series(0, {ROWS - 1}) AS n
 CROSS JOIN LATERAL (
     SELECT timestamptz '{NOW - timedelta(days=60)}' + n * interval '60 days' / {ROWS} AS at,
@@ -118,6 +119,7 @@ ASKED = {
 async def test_a_page_costs_what_it_shows(looking):
     """One ledger for all that is asked, since filling it takes a second."""
     await first_pages(looking)
+    await pages_of_errors(looking)
     await last_pages(looking)
     for sort in ("newest", "oldest", "name"):
         await pages_of_keys(looking, sort)
@@ -131,6 +133,14 @@ async def first_pages(looking):
             assert looking.looked_at <= LOOKED_AT_MAX, (what, looking.plan)
         await timings.timings(looking, filters, PAGE)
         assert looking.looked_at <= LOOKED_AT_MAX, (what, looking.plan)
+
+
+async def pages_of_errors(looking):
+    for error, status in (("common", "ok"), ("rare", "interrupted"), ("none", "ok")):
+        await usage.records(
+            looking, Filters(status=status), error_code=error, before=None, limit=PAGE
+        )
+        assert looking.looked_at <= LOOKED_AT_MAX, (error, looking.plan)
 
 
 async def last_pages(looking):

@@ -132,8 +132,8 @@ async def test_every_grouping_in_every_zone(filled):
 
 async def test_days_of_a_zone_are_made_of_days_of_utc(filled):
     database, records = filled
-    for hours in (5, 30):
-        span = {"since": SINCE + timedelta(hours=hours, minutes=7), "until": UNTIL}
+    for hours, until in ((5, UNTIL), (30, None)):
+        span = {"since": SINCE + timedelta(hours=hours, minutes=7), "until": until}
         for zone in ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Etc/GMT-14"):
             for group_by in (["week", "user"], ["month"], ["model", "day"]):
                 for more in ({"key_id": KEYS[0]}, {"team_id": TEAMS[1], "user_id": "bob"}):
