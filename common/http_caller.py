@@ -196,8 +196,9 @@ class CallerConnection(asyncio.BufferedProtocol):
         if self._answer is not answer:
             raise RuntimeError("the request is over")
         if message["type"] == "http.response.start":
-            if not self._reader.complete:
-                # The rest of the body may come or not, and nobody reads it: no request after it.
+            head = self._reader.head
+            if head is not None and head.expects_continue and not self._reader.complete:
+                # The body may come or not: what comes next could be either.
                 answer.keep_alive = False
             answer.start(message["status"], message.get("headers", ()), int(time.time()))
             return

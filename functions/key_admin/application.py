@@ -53,6 +53,7 @@ from functions.key_admin.api import (
     users,
     webhook_secrets,
 )
+from functions.key_admin.bodies import Receiving
 from functions.key_admin.callers import is_of_callers, of_callers
 from functions.key_admin.console.mount import ROUTES as CONSOLE_ROUTES
 from functions.key_admin.docs import Docs
@@ -100,6 +101,8 @@ OPERATIONS = (
 # A user's id is its caller's own string, and a model's its provider's: both may have slashes.
 _ANY_TEXT = {"{user_id}": "{user_id:path}", "{name}": "{name:path}"}
 _docs = Docs(OPERATIONS)
+# A request with one of these has a body.
+_OF_BODIES = frozenset((b"content-length", b"transfer-encoding"))
 # Of every answer that does not say otherwise: they are for who asked, of this moment, and what they
 # say they are. An entity tag is for If-Match and needs no copy.
 _UNLESS_SAID = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
@@ -162,8 +165,11 @@ async def _serve(scope: dict[str, Any], receive: Receive, send: Send) -> None:
             ]
         await send(dict(message))
 
+    receiving = Receiving(receive)
     try:
-        await _starlette(scope, receive, send_with_id)
+        await _starlette(scope, receiving, send_with_id)
+        if any(name in _OF_BODIES for name, _ in scope["headers"]):
+            await receiving.drain()
     finally:
         catalogue.REQUESTS.increment(function="key_admin", endpoint="admin", status=str(status))
         logs.log(

@@ -1,17 +1,23 @@
 """Reading what callers send: a JSON body or a query, as a pydantic model."""
 
+import asyncio
+import contextlib
 from typing import Any, TypeVar
 
 import msgspec
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
+from common.asgi import Receive
 from common.domain.ids import is_path_step, is_ulid
 from functions.key_admin.problem import Problem, invalid, not_found
 
 BODY_BYTES_MAX = 1024 * 1024
 # Of calls and forms that anybody may send: credentials, and nothing long.
 PUBLIC_BODY_BYTES_MAX = 16 * 1024
+# How much of a body that is not wanted is read, and thrown away, and for how long.
+DRAIN_BYTES_MAX = 16 * 1024 * 1024
+DRAIN_S_MAX = 10.0
 NAME_CHARACTERS_MAX = 200
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -94,3 +100,29 @@ def check_name(value: str, what: str) -> str:
             "characters, and is neither . nor .."
         )
     return value
+
+
+class Receiving:
+    """ASGI's receive that knows whether the body has ended."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._ended = False
+
+    async def __call__(self) -> dict[str, Any]:
+        """The next message."""
+        message = await self._receive()
+        self._ended = message["type"] == "http.disconnect" or not message.get("more_body")
+        return message
+
+    async def drain(self) -> None:
+        """Throw away what is left, bounded in bytes and time, after an answer that needs none.
+
+        The server closes a connection with a body that nobody read, which a caller who sends head
+        and body apart may learn only from its next request.
+        """
+        left = DRAIN_BYTES_MAX
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S_MAX):
+                while not self._ended and left > 0:
+                    left -= len((await self()).get("body", b""))

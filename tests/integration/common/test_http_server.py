@@ -110,19 +110,6 @@ async def test_a_body_that_nobody_asks_for_is_not_asked_for():
         assert await caller.rest() == b""  # the body may come or not, so nothing may follow it
 
 
-async def test_an_answer_before_the_body_is_whole_says_that_it_is_the_last():
-    async def refusing(scope, receive, send):
-        await start(send, 403)
-        await part(send, b"no")
-
-    async with served(refusing) as call:
-        late = await call(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n")
-        status, headers, _ = await late.answer()
-        assert (status, headers["connection"]) == (403, "close")
-        whole = await call(post(b"ok"))
-        assert "connection" not in (await whole.answer())[1]
-
-
 async def test_a_large_body_that_is_refused_costs_nobody_the_answer():
     async def refusing(scope, receive, send):
         await start(send, 413)

@@ -110,7 +110,7 @@ async def test_a_partition_has_the_ledgers_indexes_and_rules(database):
         cursor = await connection.execute(
             "SELECT count(*) AS n FROM pg_index WHERE indrelid = 'ledger'::regclass"
         )
-        assert found == (await cursor.fetchone())["n"] == 10
+        assert found == (await cursor.fetchone())["n"] == 11
         record = make_record(id=ulid_at(datetime(2026, 11, 24, tzinfo=UTC)))
         assert len(await ledger.insert(connection, [record])) == 1
         assert await ledger.insert(connection, [record]) == []
