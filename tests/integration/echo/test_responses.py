@@ -1,9 +1,9 @@
 """/v1/responses as OpenAI's SDK sees it."""
 
-import time
-
 import openai
 import pytest
+
+from tests.support.relay_process import eventually
 
 MODEL = "gpt-4o"
 WEATHER = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -141,12 +141,15 @@ def test_what_is_not_kept(sdk):
 
 
 def test_background(sdk):
-    made = sdk.responses.create(
-        model=MODEL, input="a b [[echo background_ms=200]]", background=True
-    )
-    assert (made.status, made.output, made.usage) == ("queued", [], None)
-    assert sdk.responses.retrieve(made.id).status == "in_progress"
-    time.sleep(0.25)
+    def ask(milliseconds):
+        asked = f"a b [[echo background_ms={milliseconds}]]"
+        return sdk.responses.create(model=MODEL, input=asked, background=True)
+
+    long = ask(60_000)
+    assert (long.status, long.output, long.usage) == ("queued", [], None)
+    assert sdk.responses.retrieve(long.id).status == "in_progress"
+    made = ask(1)
+    eventually(lambda: sdk.responses.retrieve(made.id).status == "completed")
     ended = sdk.responses.retrieve(made.id)
     assert (ended.status, ended.usage.output_tokens) == ("completed", 2)
     assert sdk.responses.cancel(made.id).status == "completed"
