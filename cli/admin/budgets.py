@@ -6,11 +6,10 @@ from typing import Any
 
 import click
 
-from cli.admin.limits_use import rows_of
+from cli.admin.limits_use import FIGURES, PATH, rows_of
 from cli.admin.options import LIMIT_DEFAULT, AdminGroup, Session, how_many, paged, say
 from cli.admin.output import Column, Item, Shape, print_items
 
-PATH = "/internal/limits"
 SHAPE = Shape(
     "budgets",
     (
@@ -18,12 +17,7 @@ SHAPE = Shape(
         Column("NAME", "name"),
         Column("BUDGET", "limit"),
         Column("FULL %", "full", "number"),
-        Column("USED", "used", "number"),
-        Column("RESERVED", "reserved", "number"),
-        Column("LEFT", "remaining", "number"),
-        Column("MOST", "most", "number"),
-        Column("POLICY", "policy"),
-        Column("STARTS ANEW", "resets_at"),
+        *FIGURES,
     ),
     (
         *("level", "id", "name", "limit", "full", "used", "reserved", "remaining", "most"),

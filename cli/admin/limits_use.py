@@ -8,18 +8,21 @@ from cli.admin.options import LIMIT_DEFAULT, AdminGroup, Session, how_many, page
 from cli.admin.output import Column, Item, Shape, print_items
 
 PATH = "/internal/limits"
+FIGURES = (
+    Column("USED", "used", "number"),
+    Column("RESERVED", "reserved", "number"),
+    Column("LEFT", "remaining", "number"),
+    Column("MOST", "most", "number"),
+    Column("POLICY", "policy"),
+    Column("STARTS ANEW", "resets_at"),
+)
 SHAPE = Shape(
     "limits",
     (
         Column("LEVEL", "level"),
         Column("NAME", "name"),
         Column("LIMIT", "limit"),
-        Column("USED", "used", "number"),
-        Column("RESERVED", "reserved", "number"),
-        Column("LEFT", "remaining", "number"),
-        Column("MOST", "most", "number"),
-        Column("POLICY", "policy"),
-        Column("STARTS ANEW", "resets_at"),
+        *FIGURES,
     ),
     (
         *("level", "id", "name", "limit", "used", "reserved", "remaining", "most", "policy"),

@@ -1,7 +1,5 @@
 """Reading what callers send: a JSON body or a query, as a pydantic model."""
 
-import asyncio
-import contextlib
 from typing import Any, TypeVar
 
 import msgspec
@@ -10,6 +8,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from common.asgi import Receive
 from common.domain.ids import is_path_step, is_ulid
+from common.unread_bodies import drain
 from functions.key_admin.problem import Problem, invalid, not_found
 
 BODY_BYTES_MAX = 1024 * 1024
@@ -116,13 +115,6 @@ class Receiving:
         return message
 
     async def drain(self) -> None:
-        """Throw away what is left, bounded in bytes and time, after an answer that needs none.
-
-        The server closes a connection with a body that nobody read, which a caller who sends head
-        and body apart may learn only from its next request.
-        """
-        left = DRAIN_BYTES_MAX
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_S_MAX):
-                while not self._ended and left > 0:
-                    left -= len((await self()).get("body", b""))
+        """Throw away what is left, after an answer that needs none."""
+        if not self._ended:
+            await drain(self._receive, bytes_max=DRAIN_BYTES_MAX, s_max=DRAIN_S_MAX)

@@ -1,12 +1,12 @@
 """The body of a caller's request, as it arrives: bounded, read by one reader at a time."""
 
 import asyncio
-import contextlib
 from typing import Any
 
 from common.asgi import BodyTooLarge, Receive
 from common.dialects.base import BadRequest
 from common.domain.refusals import Reason, Refusal
+from common.unread_bodies import drain
 
 BODY_BYTES_MAX = 32 * 1024 * 1024
 # How much of a refused body is read, and thrown away, and for how long.
@@ -84,19 +84,8 @@ class CallerBody:
             self.ended = not message.get("more_body")
 
     async def drain(self) -> None:
-        """Throw away what is left, bounded in bytes and time, after an answer that needs none.
-
-        A connection that is closed with bytes unread is reset, and clients that send their
-        whole body before they read (httpx, and so the SDKs) would never see the answer.
-        """
+        """Throw away what is left, after an answer that needs none; nobody reads on after it."""
         if self._leaving is not None:
             self._leaving.cancel()
-        if self.ended:
-            return
-        left = DRAIN_BYTES_MAX
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_S_MAX):
-                while not self.ended and left > 0:
-                    message = await self._receive()
-                    left -= len(message.get("body", b""))
-                    self.ended = not message.get("more_body")
+        if not self.ended:
+            await drain(self._receive, bytes_max=DRAIN_BYTES_MAX, s_max=DRAIN_S_MAX)
